@@ -81,7 +81,7 @@ ALLOWED = set(
         "retain_graph requires_grad detach backward zero_grad allow_unused gradient numpy item tolist reshape "
         "unsqueeze parameters to float32 float64 with self zeros layer batch group norm dropout func "
         "jacrev functional jacobian bias weight LU pivots Exp Sigmoid CopySlices AccumulateGrad ZeroDivisionError "
-        "stack long int64 create_graph float"
+        "stack long int64 create_graph float dP"
     )
 )
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tutor.explain.rules.arrays import Grid, allclose, broadcast_shape, count
+from tutor.explain.rules.arrays import Grid, allclose, broadcast_shape, combine, count, map_slices, reduced_shape
 
 shapes = st.lists(st.integers(0, 3), max_size=3).map(tuple)
 
@@ -68,3 +68,23 @@ def test_agreement_allows_rounding_and_no_more() -> None:
     assert allclose(Grid((1,), (math.nan,)), Grid((1,), (math.nan,)), "float64")
     assert not allclose(Grid((1,), (1.0,)), Grid((1,), (math.nan,)), "float64")
     assert allclose(Grid((1,), (math.inf,)), Grid((1,), (math.inf,)), "float64")
+
+
+@settings(deadline=None)
+@given(shapes, st.data())
+def test_slices_along_dimensions_are_those_of_torch(shape: tuple[int, ...], data: st.DataObject) -> None:
+    dimensions = data.draw(st.lists(st.integers(0, len(shape) - 1), unique=True) if shape else st.just([]))
+    signed = [dimension - data.draw(st.sampled_from([0, len(shape)])) for dimension in dimensions]
+    tensor = numbered(shape)
+    means = tensor - (tensor.mean(signed, keepdim=True) if signed else tensor.mean())
+    centred = map_slices(signed, lambda x: [y - sum(x) / len(x) for y in x], grid_of(tensor))
+    assert allclose(centred, grid_of(means), "float64")
+    assert grid_of(tensor).sum_to(reduced_shape(shape, signed)) == grid_of(
+        tensor.sum(signed, keepdim=True) if signed else tensor.sum().expand([1] * len(shape))
+    )
+
+
+def test_combining_grids() -> None:
+    a, b, c = Grid((2, 1), (1.0, 2.0)), Grid((3,), (3.0, 4.0, 5.0)), Grid((), (10.0,))
+    assert combine(lambda x, y, z: x * y + z, a, b, c) == Grid((2, 3), (13.0, 14.0, 15.0, 16.0, 18.0, 20.0))
+    assert combine(lambda: 2.0) == Grid((), (2.0,))

@@ -28,7 +28,7 @@ READS = [
     "x[i]", "x[:, j]", "x[i, 0]", "x[0, i]", "x[0, 1:, i]", "x[..., i]", "x[None, i]", "x[mask]", "x[0, mask[0]]",
     "x[:, mask[0], 1]", "x[[1, 0]]", "x[:, [0, 2], ::2]", "x[[True, False]]", "x[n[n < 2]]", "x[t, i]", "x[i, :, i]",
     "x[0, j, n]", "x.detach()[i]", "row[row]", "x[:, bytes_]", "x[numpy.int64(1), i]", "x[True]", "x[False]",
-    "x[t > 0, 1]", "x[0, True]", "x[None, :, True, i]",
+    "x[t > 0, 1]", "x[range(2)]", "x[0, range(1, 3), i[:2]]", "x[0, True]", "x[None, :, True, i]",
 ]  # fmt: skip
 WRITES = [
     "b[0]", "b[0, 1]", "b[:, 1:]", "b[..., -1]", "b[i]", "b[mask]", "b[0, i, ::2]", "b[[0, 1], [2, 0]]", "b[None]",

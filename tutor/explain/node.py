@@ -17,7 +17,7 @@ from tutor.explain.provenance import (
     source_of_unnamed,
 )
 from tutor.explain.rules.arrays import Grid
-from tutor.explain.rules.registry import Product, general_rule, shape_text
+from tutor.explain.rules.registry import general_rule, shape_text
 from tutor.explain.verify import (
     Element,
     VerifiedGrad,
@@ -275,7 +275,7 @@ def _unexplained_plain(summary: NodeSummary, gradient: str) -> str:
 
 def _formula_has_g(claim: VerifiedGrad) -> bool:
     """Return whether the formula says all that is sent, with G for what arrives; others are derivatives."""
-    return isinstance(claim.share, Product) and _G.search(claim.share.formula) is not None
+    return claim.share.derivative is None and _G.search(claim.share.formula) is not None
 
 
 def _gradient_plain(claim: VerifiedGrad, arrived: Grid) -> str:
@@ -321,11 +321,11 @@ def _gradient_working(claim: VerifiedGrad, arrived: Grid) -> str:
     """Return how a gradient was computed, as far as it can be written out: `1.0 × 2.0 = 2.0`."""
     share = claim.share
     result = formatting.grid(claim.sent) or shape_text(claim.sent.shape)
-    if isinstance(share, Product):
-        if " = " not in share.shapes:  # what is moved, rather than multiplied
+    if share.derivative is None:
+        if not share.shapes:
             return result
         return share.shapes if formatting.grid(claim.sent) is None else f"{share.shapes} = {result}"
-    incoming, derivative = _grid_text(arrived), formatting.term(_grid_text(share.grid))
+    incoming, derivative = _grid_text(arrived), formatting.term(_grid_text(share.derivative))
     stretched = len(arrived.flat) // max(len(claim.sent.flat), 1)
     if stretched <= 1:
         return f"{incoming} × {derivative} = {result}"
@@ -337,11 +337,11 @@ def _gradient_working(claim: VerifiedGrad, arrived: Grid) -> str:
 def _element_to_show(claim: VerifiedGrad, arrived: Grid) -> Element | None:
     """Return one element worked out, where `_gradient_working` does not write out all of them; else None."""
     share = claim.share
-    if isinstance(share, Product):
+    if share.derivative is None:
         element = work_out_element(claim, arrived)
         is_written_out = element is None or (len(element.terms) < 2 and formatting.grid(claim.sent) is not None)
         return None if is_written_out else element
-    all_written_out = all(formatting.grid(grid) is not None for grid in (arrived, share.grid, claim.sent))
+    all_written_out = all(formatting.grid(grid) is not None for grid in (arrived, share.derivative, claim.sent))
     is_summed = len(arrived.flat) > len(claim.sent.flat) and arrived.single is None
     return None if all_written_out and not is_summed else work_out_element(claim, arrived)
 

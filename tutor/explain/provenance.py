@@ -10,8 +10,8 @@ from __future__ import annotations
 import ast
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -19,7 +19,7 @@ from tutor import i18n
 from tutor.explain import formatting
 from tutor.explain.expressions import current_name, enclosed, literal, old_name
 from tutor.explain.formatting import label
-from tutor.explain.rules.arrays import Grid, IndexedElements, count, resolve_index
+from tutor.explain.rules.arrays import Grid, count
 from tutor.explain.rules.registry import Operand
 from tutor.explain.rules.shape import strided_indices, strides
 from tutor.i18n import _
@@ -28,13 +28,15 @@ from tutor.trace.names import name_of, placeholder_name
 from tutor.trace.operands import is_shown, op_inputs, op_output, op_texts
 from tutor.trace.state import NodeState, SiteInfo, State, TensorState
 from tutor.trace.timeline import Timeline
-from tutor.trace.values import elements
+from tutor.trace.values import elements, places
 
 _FARTHEST = 20_000
 """Most steps that are searched back for the operation of a node, or for a write."""
 _LONGEST_NAME = 32
 _MOST_INNER = 64
-"""Most steps, or nodes, of a composite that are searched."""
+"""Most steps of a composite that are searched."""
+_MOST_NODES = 500
+"""Most nodes of a composite that are searched."""
 _MOST_NESTED = 8
 """Most operations whose names are nested in the name of a result."""
 _NODE = re.compile(r"(\w+?)Backward(\d*)")
@@ -61,10 +63,9 @@ class RecordedOp:
     node: int | None = None
     """The node of the result; None where it has none."""
     results: tuple[Operand, ...] = ()
-    spots: tuple[tuple[int, ...], ...] = ()
-    """Of a write to a part: the flat indices of the whole that the part can have, in order."""
-    index: tuple[int, ...] = ()
-    """Of an indexing with tensors: the flat indices that they take of what numbers and slices leave."""
+    places: tuple[int, ...] | None = None
+    """Of a write to a part, and of a view made again: the flat indices of the whole that the part has. Of an indexing
+    with tensors: those that they take of what numbers and slices leave."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """The arguments that are no tensors; see `events.Call`."""
 
@@ -84,9 +85,10 @@ def find_operation(timeline: Timeline, step: int, node: int) -> RecordedOp | Non
     if node in operations:
         return operations[node]
     state = timeline.state(step)
-    tensor = state.nodes[node].tensor
+    tensor_of = {tensor.node: number for number, tensor in state.tensors.items() if state.nodes[node].tensor is None}
+    tensor = state.nodes[node].tensor or tensor_of.get(node)
     if tensor is None:
-        consumer = _consumer(state, node)
+        consumer = _consumer(state, node, tensor_of)
         if consumer is not None:
             find_operation(timeline, step, consumer)
         return operations.get(node)
@@ -119,12 +121,12 @@ def _innermost(timeline: Timeline, step: int, tensor: int) -> int:
     return innermost
 
 
-def _consumer(state: State, node: int) -> int | None:
+def _consumer(state: State, node: int, tensor_of: Mapping[int | None, int]) -> int | None:
     """Return the node of a composite's result that a node inside the composite leads to."""
     ran = [] if state.last_pass is None else state.last_pass.ran
-    for _level in range(_MOST_INNER):
+    for _level in range(_MOST_NODES):
         consumer = next((candidate for candidate in ran if _feeds(state, node, candidate)), None)
-        if consumer is None or state.nodes[consumer].tensor is not None:
+        if consumer is None or state.nodes[consumer].tensor is not None or consumer in tensor_of:
             return consumer
         node = consumer
     return None
@@ -174,12 +176,15 @@ def recorded_operation(timeline: Timeline, step: int, within: int = 0) -> Record
         dtype=result.dtype,
         node=result.node,
         results=tuple(_results(after, event)),
+        places=places(event.selected if event.selected_of_view is None else event.selected_of_view),
         arguments=timeline.arguments(step),
     )
     if within or _innermost(timeline, step, result.tensor) != step:  # the operation inside says more of the node
         return made
     operations = _operations_of(timeline)
-    for node in _nodes_of(after, result.node):
+    given = {before.tensors[tensor].node for tensor in event.inputs if tensor in before.tensors}
+    results = {after.tensors[tensor].node for tensor in event.outputs if tensor in after.tensors} - given
+    for node in _nodes_of(after, list(results), given):
         if node == result.node:
             operations[node] = made
         else:
@@ -199,20 +204,25 @@ def _operand_before(operand: Operand, result: int, name: str | None, changed: bo
     return Operand(old_name(operand.name), operand.shape, operand.grid, operand.tensor)
 
 
-def _nodes_of(state: State, node: int | None) -> list[int]:
-    """Return the node of a result, and those inside the composite, which have no tensors."""
-    nodes: list[int] = []
-    waiting = [node]
-    while waiting and len(nodes) < _MOST_INNER:
+def _nodes_of(state: State, results: Sequence[int | None], given: set[int | None]) -> list[int]:
+    """Return the nodes of the results of an operation, and those inside it, which have no tensors and are not given."""
+    nodes: dict[int, None] = {}
+    waiting = list(results)
+    while waiting and len(nodes) < _MOST_NODES:
         number = waiting.pop()
         if number is None or number in nodes or number not in state.nodes:
             continue
-        nodes.append(number)
+        nodes[number] = None
         for source in state.nodes[number].inputs:
             source_node = None if source is None else state.nodes.get(source[0])
-            if source_node is not None and source_node.tensor is None and source_node.sequence >= 0:
+            if (
+                source_node is not None
+                and source_node.tensor is None
+                and source_node.sequence >= 0
+                and source_node.node not in given
+            ):
                 waiting.append(source_node.node)
-    return nodes
+    return list(nodes)
 
 
 def _results(state: State, event: Op) -> list[Operand]:
@@ -302,7 +312,7 @@ def operands_of(
             if name.startswith("%"):
                 source = None if text.startswith("%") else _if_short(text)
                 name = source or describe_origin(timeline, step, state.tensor, within + 1) or inner_name
-            operands.append(Operand(enclosed(name), state.shape, grid_of(state), state.tensor))
+            operands.append(Operand(enclosed(name), state.shape, grid_of(state), state.tensor, state.dtype == "bool"))
     return operands
 
 
@@ -435,9 +445,8 @@ def as_grid(value: object, shape: tuple[int, ...], dtype: str) -> Grid | None:
 
 WRITES = ("CopySlices", "IndexPutBackward0")
 _REMADE = ("AsStridedBackward0", "SelectBackward0", "SliceBackward0", "ViewBackward0", "TBackward0",
-          "TransposeBackward0", "IndexBackward0")  # fmt: skip
-"""Nodes that may stand for a view made again, or whose index says more than the values."""
-_MOST_SPOTS = 200
+          "TransposeBackward0")  # fmt: skip
+"""Nodes that may stand for a view made again."""
 _REMEMBERED = 20_000
 
 
@@ -467,11 +476,6 @@ def _find_write(timeline: Timeline, step: int, node: NodeState) -> RecordedOp | 
     if not isinstance(event, Op) or site is None:
         return None
     before, after = timeline.state(write_step - 1), timeline.state(write_step)
-    if node.name == "IndexBackward0":
-        made = find_operation(timeline, step, node.node)
-        first = next((tensor for tensor in event.inputs if tensor is not None), None)
-        selection = None if first is None or site.depth else taken_by(timeline, write_step, first)
-        return made if made is None or selection is None else replace(made, index=selection.inner)
     if node.name not in WRITES:
         return _remade_view(after, write_step, node) if site.inplace else None
     whole = next((tensor for tensor in after.tensors.values() if tensor.node == node.node), None)
@@ -484,27 +488,21 @@ def _find_write(timeline: Timeline, step: int, node: NodeState) -> RecordedOp | 
     others = operands_of(timeline, write_step, event, before, after)
     op, code = (site.op or "").strip("_"), timeline.view(write_step).code
     if op == "setitem":
-        index = _index_text(code)
-        selection = None if index is None else index_taken(timeline, write_step, index, previous)
-        spots = [] if selection is None else [selection.places]
+        index, written = _index_text(code), timeline.selected(write_step)
         indexed = before.tensors.get(event.inputs[0] or 0)
-        if indexed is not None and indexed.tensor != whole.tensor:  # through a view
-            view_selection = index_taken(timeline, write_step, index or "", indexed)
-            spots = (
-                []
-                if view_selection is None
-                else [tuple(spot[at] for at in view_selection.places) for spot in _possible_spots(indexed, previous)]
-            )
+        if indexed is not None and indexed.tensor != whole.tensor and written is not None:  # through a view
+            view_places = _places_in(indexed, previous)
+            written = None if view_places is None else tuple(view_places[at] for at in written)
         place = f"[{index}]" if index is not None else _("a part")
         others = [Operand(place, (), None), others[-1]]
     elif op == "index_put":
-        spots, place = [], _("the index")
+        written = timeline.selected(write_step)
     else:
         part, changed = before.tensors.get(event.outputs[0]), after.tensors.get(event.outputs[0])
         if part is None or changed is None:
             return None
         part = changed if part.value is None else part
-        spots = [tuple(spot) for spot in _possible_spots(part, previous)]
+        written = _places_in(part, previous)
         view = others[0].name
         others = [
             Operand(view, part.shape, as_grid(before.tensors[part.tensor].value, part.shape, part.dtype), part.tensor),
@@ -513,7 +511,7 @@ def _find_write(timeline: Timeline, step: int, node: NodeState) -> RecordedOp | 
         ]
     return RecordedOp(
         step=write_step, op=op, code=code, operands=(operand_before, *others), result=result, named=True,
-        dtype=whole.dtype, node=node.node, results=(result,), spots=tuple(spots),
+        dtype=whole.dtype, node=node.node, results=(result,), places=written,
         arguments=timeline.arguments(write_step),
     )  # fmt: skip
 
@@ -542,26 +540,23 @@ def _remade_view(after: State, step: int, node: NodeState) -> RecordedOp | None:
     )
     name = name_of(after, view.tensor)
     result = Operand(enclosed(name or _("the part")), view.shape, grid_of(view), view.tensor)
-    spots = tuple(tuple(spot) for spot in _possible_spots(view, whole))
     return RecordedOp(
         step=step, op="view", code=None, operands=(operand,), result=result, named=name is not None,
-        dtype=view.dtype, node=node.node, results=(result,), spots=spots,
+        dtype=view.dtype, node=node.node, results=(result,), places=_places_in(view, whole),
     )  # fmt: skip
 
 
-def _possible_spots(part: TensorState, whole: TensorState) -> Iterator[list[int]]:
-    """Yield where a part can be in its whole: its strides are known, its offset is not."""
+def _places_in(part: TensorState, whole: TensorState) -> tuple[int, ...] | None:
+    """Return the flat indices in a tensor that a view of it has, in order; None where that is not known."""
     if part.strides is None or list(whole.strides or ()) != strides(whole.shape):
-        return
-    span = sum((size - 1) * step for size, step in zip(part.shape, part.strides, strict=True))
+        return None
+    indices = tuple(strided_indices(part.shape, part.strides, part.storage_offset - whole.storage_offset))
+    if indices and not 0 <= min(indices) <= max(indices) < count(whole.shape):
+        return None
     whole_grid, part_grid = grid_of(whole), grid_of(part)
-    for start in range(min(count(whole.shape) - span, _MOST_SPOTS)):
-        places = strided_indices(part.shape, part.strides, start)
-        if whole_grid is None or part_grid is None or [whole_grid.flat[at] for at in places] == list(part_grid.flat):
-            yield places
-
-
-# ---------------------------------------------------------------- elements that an index selects
+    if whole_grid is None or part_grid is None or [whole_grid.flat[at] for at in indices] == list(part_grid.flat):
+        return indices
+    return None  # in an old recording, which has no offsets
 
 
 def _index_text(code: str | None) -> str | None:
@@ -574,35 +569,3 @@ def _index_text(code: str | None) -> str | None:
         return None
     text = ast.unparse(tree.slice)
     return text[1:-1] if isinstance(tree.slice, ast.Tuple) and text.startswith("(") else text
-
-
-def index_taken(timeline: Timeline, step: int, index: str, whole: TensorState) -> IndexedElements | None:
-    """Return what an index in the code of a step selects; None where it is not known."""
-    state, event = timeline.state(step - 1), timeline.event(step)
-    site = timeline.sites.get(event.site) if isinstance(event, Op) else None
-    is_setitem = site is not None and site.op == "setitem"  # then what is stored stands last
-    inputs = [] if not isinstance(event, Op) else event.inputs[1:-1] if is_setitem else event.inputs[1:]
-    index_tensors = [tensor for tensor in inputs if tensor is not None]
-
-    def look_up(text: str) -> int | tuple[Grid, bool] | None:
-        for frame in (*reversed(state.frames[1:]), *state.frames[:1]):
-            binding = frame.names.get(text)
-            if binding is not None and binding.what == "value":
-                return binding.value if type(binding.value) is int else None
-        number = next((tensor for tensor in index_tensors if name_of(state, tensor) == text), None)
-        if number is None and text == index and index_tensors:  # the index is an expression
-            number = index_tensors[0]
-        tensor_state = state.tensors.get(number or 0)
-        if tensor_state is None:
-            tensor_state = next((tensor for tensor in state.tensors.values() if tensor.label == text), None)
-        grid = None if tensor_state is None else grid_of(tensor_state)
-        return None if tensor_state is None or grid is None else (grid, tensor_state.dtype == "bool")
-
-    return resolve_index(index, whole.shape, look_up)
-
-
-def taken_by(timeline: Timeline, step: int, tensor: int) -> IndexedElements | None:
-    """Return what an indexing such as `a[0, idx]` at a step selects; None where it is not known."""
-    index = _index_text(timeline.view(step).code)
-    whole = timeline.state(step - 1).tensors.get(tensor)
-    return None if index is None or whole is None else index_taken(timeline, step, index, whole)

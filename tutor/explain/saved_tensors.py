@@ -7,13 +7,13 @@ makes the gradient wrong. Also why a second pass through a graph would fail.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from tutor.explain import formatting
 from tutor.explain.formatting import label
 from tutor.explain.provenance import RecordedOp, as_grid, grid_of
 from tutor.explain.rules.arrays import Grid, allclose
-from tutor.explain.rules.registry import RULES, Explanation, NodeView, Operand, Product
+from tutor.explain.rules.registry import NodeView, Operand, apply_rule
 from tutor.explain.verify import incoming_gradient, is_inner, make_node_view
 from tutor.i18n import N_, _
 from tutor.trace.events import Failed, Node
@@ -223,13 +223,6 @@ class WrongGradient:
     true: Grid
 
 
-class _ChangedNodeView(NodeView):
-    """A node whose values are no longer those that its operation gave: its rule cannot check the result."""
-
-    def gives(self, expected: Grid) -> bool:
-        return True
-
-
 def changed_values(
     timeline: Timeline, state: State, node: NodeState, made: RecordedOp
 ) -> dict[int, tuple[str, Grid, Grid]]:
@@ -302,26 +295,16 @@ def _with_grid(operand: Operand, now: dict[int, Grid]) -> Operand:
 
 
 def _gradients_by_rule(view: NodeView) -> dict[int, tuple[str, Grid]]:
-    """Return, by input of the node, the name of its target and the gradient by the rule's first explanation."""
-    rule = RULES.get(view.node)
+    """Return, by input of the node, the name of its target and the gradient by the rule."""
+    explanation = apply_rule(view)
     try:
-        result = (
-            None
-            if rule is None
-            else rule(_ChangedNodeView(**{field.name: getattr(view, field.name) for field in fields(view)}))
-        )
-        explanation = result if isinstance(result, Explanation) or result is None else next(iter(result), None)
         return {
-            place: (share.target.name, _gradient_of(share.grid, view.incoming, share.target.shape, share))
+            place: (share.target.name, share.vjp(view.incoming))
             for place, share in enumerate(explanation.shares if explanation is not None else ())
             if share is not None
         }
-    except (LookupError, ArithmeticError, ValueError, TypeError):
+    except (LookupError, ArithmeticError, ValueError):
         return {}
-
-
-def _gradient_of(grid: Grid, incoming: Grid, shape: tuple[int, ...], share: object) -> Grid:
-    return grid if isinstance(share, Product) else (incoming * grid).sum_to(shape)
 
 
 def grid_text(values: Grid) -> str:

@@ -9,19 +9,20 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
-from tutor.explain.provenance import UNKNOWN, WRITES, RecordedOp, as_grid, describe_result_of, inner_tensor
+from tutor.explain.composites import Composite
+from tutor.explain.provenance import UNKNOWN, WRITES, RecordedOp, as_grid, inner_tensor
 from tutor.explain.rules.arrays import (
+    MOST_WORK,
     Grid,
-    Shape,
     allclose,
-    broadcast_indices,
     coarser_dtype,
     count,
     is_close,
     unravel_index,
 )
-from tutor.explain.rules.registry import RULES, Explanation, Local, NodeView, Operand, Product
+from tutor.explain.rules.registry import Explanation, NodeView, Share, apply_rule
 from tutor.trace.events import Node
 from tutor.trace.state import NodeState, State
 from tutor.trace.values import elements, shape_of
@@ -51,7 +52,7 @@ def adds_up(parts: Sequence[Value], whole: Value, dtype: str) -> bool | None:
 class VerifiedGrad:
     """A share of the gradient that the rule gives and autograd sent."""
 
-    share: Local | Product
+    share: Share
     sent: Grid
     place: int = 0
     """Index of the node's input."""
@@ -71,11 +72,14 @@ def incoming_gradient(event: Node, made: RecordedOp, is_part: bool) -> Grid | No
     if has_single_gradient(event, made):
         value = event.grad_outputs[0]
         return as_grid(value, shape_of(value) if is_part else made.result.shape, made.dtype)
-    if is_part or len(event.grad_outputs) > len(made.results):
-        return None
     flat: list[float] = []
-    for value, result in zip(event.grad_outputs, made.results, strict=False):
-        part = Grid.full(result.shape, 0.0) if value is None else as_grid(value, result.shape, made.dtype)
+    parts = [result.shape for result in made.results]
+    if is_part or len(event.grad_outputs) > len(parts):  # where there is none, it is taken to be of the same shape
+        shapes = [None if value is None else shape_of(value) for value in event.grad_outputs]
+        usual = next((shape for shape in shapes if shape is not None), ())
+        parts = [usual if shape is None else shape for shape in shapes]
+    for value, shape in zip(event.grad_outputs, parts, strict=False):
+        part = Grid.full(shape, 0.0) if value is None else as_grid(value, shape, made.dtype)
         if part is None:
             return None
         flat.extend(part.flat)
@@ -93,22 +97,15 @@ def has_single_gradient(event: Node, made: RecordedOp) -> bool:
 def verify_rule(
     state: State, node: NodeState, event: Node, made: RecordedOp, arrived: Grid
 ) -> tuple[str | None, list[VerifiedGrad]]:
-    """Return the rule's equation and verified shares.
-
-    Every explanation that the rule gives is tried. None and no shares: none agrees with what autograd sent, or two with
-    different formulas do.
-    """
-    readings: dict[tuple[str, ...], tuple[str, list[VerifiedGrad]]] = {}
-    for explanation in _apply_rule(make_node_view(state, node, event, made, arrived)):
-        agreed = _verify_shares(state, node, event, made, arrived, explanation)
-        if agreed:
-            readings.setdefault(tuple(claim.share.formula for claim in agreed), (explanation.equation, agreed))
-    if len(readings) != 1:
+    """Return the equation of the node's rule and its verified shares; None and no shares where it has none, or it does
+    not agree with what autograd sent."""
+    explanation = apply_rule(make_node_view(state, node, event, made, arrived))
+    agreed = [] if explanation is None else _verify_shares(state, node, event, made, arrived, explanation)
+    if explanation is None or not agreed:
         return None, []
-    equation, agreed = next(iter(readings.values()))
     inner_name = inner_tensor((made.code or "").partition("(")[0])
     shares = [replace(claim.share, formula=_name_unknown(claim.share.formula, inner_name)) for claim in agreed]
-    return _name_unknown(equation, inner_name), [
+    return _name_unknown(explanation.equation, inner_name), [
         replace(claim, share=share) for claim, share in zip(agreed, shares, strict=True)
     ]
 
@@ -122,7 +119,7 @@ def is_inner(state: State, node: NodeState, made: RecordedOp) -> bool:
     """Return whether a node is inside a composite: its result, or one of its inputs, is not the operation's."""
     if node.node != made.node:
         return True
-    if made.spots or node.name in WRITES:
+    if node.name in WRITES or (made.op == "view" and made.places is not None):
         return False
     return any(source is not None and _is_hidden(state, source[0]) for source in node.inputs)
 
@@ -134,53 +131,18 @@ def _is_hidden(state: State, number: int) -> bool:
 
 def make_node_view(state: State, node: NodeState, event: Node, made: RecordedOp, arrived: Grid) -> NodeView:
     """Return what the rule sees of a node."""
-    is_part = is_inner(state, node, made)
-    if not is_part:
-        return NodeView(
-            node.name, made.op, made.operands, made.result, arrived, made.operands, made.results, False, made.dtype,
-            made.spots, made.index, node.attributes,
-        )  # fmt: skip
-    operands = [
-        _inner_operand(state, source, value, made)
-        for source, value in zip(node.inputs, event.grad_inputs, strict=False)
-    ]
-    is_last = node.node == made.node
-    result = made.result if is_last else Operand("", arrived.shape, None)
-    return NodeView(
-        node.name, made.op, operands, result, arrived, made.operands, (), True, made.dtype, made.spots, made.index,
-        node.attributes,
-    )  # fmt: skip
-
-
-def _inner_operand(state: State, source: tuple[int, int] | None, value: Value, made: RecordedOp) -> Operand:
-    """Return an input of a node inside a composite: an operand of the composite, or the result of another node."""
-    source_node = None if source is None else state.nodes.get(source[0])
-    shape: Shape = () if value is None else shape_of(value)
-    if source_node is None:
-        return Operand(UNKNOWN, shape, None)
-    for operand in made.operands:
-        tensor = state.tensors.get(operand.tensor or 0)
-        if operand.tensor is not None and (
-            source_node.tensor == operand.tensor
-            or (tensor is not None and source is not None and tensor.node == source[0])
-        ):
-            return operand
-    return Operand(describe_result_of(source_node.name), shape, None)
-
-
-def _apply_rule(view: NodeView) -> list[Explanation]:
-    """Return the explanations that the node's rule gives; none where values are missing or cannot be divided."""
-    rule = RULES.get(view.node)
-    explanations: list[Explanation] = []
-    try:
-        result = None if rule is None else rule(view)
-        if isinstance(result, Explanation):
-            return [result]
-        for explanation in result or ():
-            explanations.append(explanation)
-    except (LookupError, ArithmeticError, ValueError, TypeError):
-        return []  # numbers that are not there, or that Python will not divide: then nothing is claimed
-    return explanations
+    common: dict[str, Any] = {
+        "incoming": arrived, "whole": made.operands, "dtype": made.dtype, "places": made.places,
+        "attributes": node.attributes, "arguments": made.arguments,
+        "saved": {name: tensor for name, tensor, *_rest in node.kept},
+    }  # fmt: skip
+    if not is_inner(state, node, made):
+        return NodeView(node.name, made.op, made.operands, made.result, results=made.results, **common)
+    inside = Composite(state, made)
+    shapes = [None if value is None else shape_of(value) for value in event.grad_inputs]
+    operands = inside.operands(node, shapes, arrived.shape)
+    result = made.result if node.node == made.node else inside.result(node, 0, arrived.shape)
+    return NodeView(node.name, made.op, operands, result, inner=True, **common)
 
 
 def _verify_shares(
@@ -192,7 +154,7 @@ def _verify_shares(
         if value is None:
             continue
         share = explanation.shares[place] if place < len(explanation.shares) else None
-        if share is None or not _leads_to(state, node, place, share.target.tensor):
+        if share is None or not _leads_to(state, node, place, share.target.tensor, made):
             return []
         tensor = state.tensors.get(share.target.tensor or 0)
         dtype = made.dtype if tensor is None else coarser_dtype(made.dtype, tensor.dtype)
@@ -203,23 +165,33 @@ def _verify_shares(
     return verified
 
 
-def _share_agrees(share: Local | Product, arrived: Grid, sent: Grid, dtype: str) -> bool:
+def _share_agrees(share: Share, arrived: Grid, sent: Grid, dtype: str) -> bool:
+    """Return whether a share gives what autograd sent, up to rounding: in proportion to what arrived, or to the largest
+    number that went into the element that differs most."""
     try:
-        expected = share.grid if isinstance(share, Product) else (arrived * share.grid).sum_to(share.target.shape)
-    except (ArithmeticError, ValueError):
+        expected = share.vjp(arrived)
+        scale = max(map(abs, arrived.flat), default=0.0)
+        if allclose(expected, sent, dtype, scale if math.isfinite(scale) else 0.0):
+            return True
+        differences = [abs(x - y) for x, y in zip(expected.flat, sent.flat, strict=True)]
+        worst = max(range(len(differences)), key=differences.__getitem__)
+        terms = find_terms(share, arrived, worst, absolute=True)
+        scale = max((abs(x * derivative) for x, derivative in terms), default=0.0)
+    except (ArithmeticError, LookupError, TypeError, ValueError):
         return False
-    scale = max([share.scale if isinstance(share, Product) else 0.0, *map(abs, arrived.flat)])
-    return allclose(expected, sent, dtype, scale if math.isfinite(scale) else 0.0)
+    return math.isfinite(scale) and allclose(expected, sent, dtype, scale)
 
 
-def _leads_to(state: State, node: NodeState, place: int, tensor: int | None) -> bool:
-    """Return whether an input of the node is this tensor: its own node, or the leaf's AccumulateGrad."""
+def _leads_to(state: State, node: NodeState, place: int, tensor: int | None, made: RecordedOp) -> bool:
+    """Return whether an input of the node is this tensor: its own node, or the leaf's AccumulateGrad; None stands for
+    what is inside the operation."""
     source = node.inputs[place] if place < len(node.inputs) else None
     if source is None:
         return True
-    if tensor is None:
-        return _is_hidden(state, source[0])
     source_node = state.nodes.get(source[0])
+    if tensor is None:
+        results = [result.tensor for result in made.results]
+        return _is_hidden(state, source[0]) or (source_node is not None and source_node.tensor in results)
     tensor_state = state.tensors.get(tensor)
     if source_node is not None and source_node.tensor is None and source_node.name == "CopySlices":
         return True  # of a tensor that was written to through a view; it has another node by now
@@ -252,17 +224,79 @@ def work_out_element(claim: VerifiedGrad, arrived: Grid) -> Element | None:
         return None
     nonfinite = (at for at, x in enumerate(sent.flat) if not math.isfinite(x))
     chosen = next(nonfinite, next((at for at, x in enumerate(sent.flat) if x != 0), 0))
-    if isinstance(share, Product):
-        if share.terms is None:
-            return None
-        terms = share.terms(chosen)
-    else:
-        product = arrived * share.grid
-        incoming, derivatives = arrived.expand(product.shape).flat, share.grid.expand(product.shape).flat
-        places = broadcast_indices(share.target.shape, product.shape)
-        terms = [(incoming[at], derivatives[at]) for at, place in enumerate(places) if place == chosen]
+    try:
+        terms = find_terms(share, arrived, chosen)
+    except (ArithmeticError, LookupError, TypeError):
+        return None
     nonzero = [term for term in terms if term[1] != 0]
     return Element(unravel_index(chosen, sent.shape), nonzero or terms[:1], sent.flat[chosen])
+
+
+class _Sum:
+    """A weighted sum of elements of the incoming gradient, in the place of a number.
+
+    The tape has, for each sum that was formed, the earlier ones that it was formed of, each with its factor.
+    """
+
+    def __init__(self, tape: list[Sequence[tuple[int, float]]], *parts: tuple[int, float]) -> None:
+        if len(tape) > 2 * MOST_WORK:
+            raise LookupError("too large to work out again")
+        self._tape, self.place = tape, len(tape)
+        tape.append(parts)
+
+    def __add__(self, other: _Sum | float) -> _Sum:
+        if isinstance(other, _Sum):
+            return _Sum(self._tape, (self.place, 1.0), (other.place, 1.0))
+        return self if other == 0 else NotImplemented
+
+    __radd__ = __add__
+
+    def __mul__(self, factor: float) -> _Sum:
+        return NotImplemented if isinstance(factor, _Sum) else _Sum(self._tape, (self.place, factor))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> _Sum:
+        return self * (1 / divisor)
+
+    def __neg__(self) -> _Sum:
+        return self * -1.0
+
+    def __sub__(self, other: _Sum | float) -> _Sum:
+        return self + -other
+
+    def __rsub__(self, other: float) -> _Sum:
+        return -self + other
+
+
+def find_terms(share: Share, arrived: Grid, element: int, *, absolute: bool = False) -> list[tuple[float, float]]:
+    """Find the terms of one element of a gradient.
+
+    Runs the vector-Jacobian product on weighted sums in the place of numbers, and goes back from the element to what it
+    is a sum of.
+
+    Args:
+        share: The gradient.
+        arrived: The incoming gradient.
+        element: Flat index of the element.
+        absolute: Whether to add up absolute values, so that nothing cancels out: rounding is in proportion to them.
+
+    Returns:
+        Pairs of an element of the incoming gradient and its derivative.
+
+    Raises:
+        LookupError: It is too much work.
+    """
+    tape: list[Sequence[tuple[int, float]]] = []
+    variables = tuple(_Sum(tape) for _ in arrived.flat)
+    result = share.vjp(Grid(arrived.shape, cast("tuple[float, ...]", variables))).flat[element]
+    if not isinstance(result, _Sum):
+        return []
+    factors = {result.place: 1.0}
+    for place in range(result.place, len(variables) - 1, -1):
+        for part, factor in tape[place] if place in factors else ():
+            factors[part] = factors.get(part, 0.0) + factors[place] * (abs(factor) if absolute else factor)
+    return [(x, factors[place]) for place, x in enumerate(arrived.flat) if place in factors]
 
 
 def too_large(event: Node, made: RecordedOp) -> bool:

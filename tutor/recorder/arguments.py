@@ -391,7 +391,9 @@ def _index_part(item: Any, written: torch.Tensor | None) -> Any:
         item = item.detach().cpu()
         item = item.bool() if item.dtype is torch.uint8 else item
         return item if item.dim() else item.item()
-    if kind.__module__ == "numpy" and kind.__name__ == "ndarray" and item.ndim:
+    if kind is range:
+        item, kind = list(item[: _MOST_SELECTED + 1]), list
+    elif kind.__module__ == "numpy" and kind.__name__ == "ndarray" and item.ndim:
         item, kind = item.tolist(), list
     elif kind.__module__ == "numpy" and isinstance(number := _json(item), int):
         return number

@@ -146,7 +146,7 @@ def _factor(timeline: Timeline, step: int) -> str:
     """Return what 0 is multiplied by, as far as the values tell."""
     summary = summarize_node(timeline, step)
     for claim in summary.claims if summary is not None else ():
-        grid = getattr(claim.share, "grid", None)
+        grid = claim.share.derivative
         nonfinite = [x for x in grid.flat if not isfinite(x)] if grid is not None else []
         if nonfinite:
             return "nan" if all(map(isnan, nonfinite)) else "inf"

@@ -8,12 +8,15 @@ Where the rule of an operation is:
   where, masked_fill, remainder, …
 - `reductions`: sum, mean, max, min, median, prod, var, std, logsumexp, norm, dist
 - `scans`: along one dimension: cumsum, cumprod, cummax, cummin, logcumsumexp, softmax, log_softmax
-- `matmul`: mm, mv, dot, bmm, addmm, linear, addr, trace, inverse, scaled dot product attention
-- `shape`: view, reshape, permute, expand, repeat, flip, roll, tril, triu, diagonal, pad, interpolate, cat, stack,
-  split, clone, to, copy_, fill_
-- `indexing`: `a[i]`, slices, gather, embedding, sort, topk, scatter, index_add, `a[i] = b`, writes to a view
+- `linalg`: mm, mv, dot, bmm, addmm, linear, addr, cross, trace, inverse, det, solve, cholesky, eigh, pinv, …
+- `shape`: view, reshape, permute, `a[2]`, `a[1:]`, expand, repeat, flip, roll, tril, triu, diagonal, pad, interpolate,
+  cat, stack, split, clone, to, copy_, fill_
+- `indexing`: `a[idx]`, gather, embedding, sort, topk, scatter, index_add, `a[i] = b`, writes to a view
 - `losses`: mse, l1, huber, binary cross entropy, cross entropy, nll
-- `layers`: layer norm, batch norm, group norm, convolutions, pooling
+- `layers`: layer norm, batch norm, group norm, convolutions, pooling, scaled dot product attention, LSTM
+
+einsum, recurrent layers and cells, and attention as a composite are many of these nodes: `explain.composites` works out
+the values between them.
 
 `registry` has the decorator `@explains` and what rules take and return, `arrays` the arithmetic that they share.
 """

@@ -1,37 +1,27 @@
 """Derivative rules of layers: layer_norm, batch_norm, group_norm, convolutions (also transposed), average and max
-pooling (also adaptive).
+pooling (also adaptive), scaled dot product attention and LSTM, where each is one node.
 
-What the recording does not have (groups, epsilon, stride, padding, dilation) is found from the shapes and the result.
-Source: https://pytorch.org/docs/stable/nn.html (*Normalization Layers*),
-https://pytorch.org/docs/stable/nn.functional.html (*Convolution functions*, *Pooling functions*), and
+Source: https://pytorch.org/docs/stable/nn.html (*Normalization Layers*, *Recurrent Layers*),
+https://pytorch.org/docs/stable/nn.functional.html (*Convolution functions*, *Pooling functions*),
+https://pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html, and
 `tools/autograd/derivatives.yaml` in PyTorch.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
-from tutor.explain.rules.arrays import Grid, Shape, count
-from tutor.explain.rules.registry import (
-    MOST_WORK,
-    Explanation,
-    NodeView,
-    Operand,
-    Product,
-    explains,
-    vjp_from_rows,
-    vjp_from_values,
-)
+from tutor.explain.rules.arrays import MOST_WORK, Grid, Shape, count, map_slices
+from tutor.explain.rules.registry import Explanation, NodeView, Operand, Share, explains, sparse
+from tutor.explain.rules.scans import softmax
 from tutor.explain.rules.shape import strides
 from tutor.i18n import N_, _
 
 # ---------------------------------------------------------------- normalization
-
-_EPSILONS = (1e-5, 1e-6, 1e-12, 1e-8, 1e-3)
-"""Usual values of epsilon."""
 
 
 @dataclass(frozen=True)
@@ -42,108 +32,78 @@ class _Normalization:
     weighs: Sequence[int]
     weight: Operand | None
     bias: Operand | None
+    epsilon: float
     fixed: tuple[Grid, Grid] | None = None
     """Mean and variance of each group, where they are not taken from it."""
 
 
-def _explain_normalization(node: NodeView, layer: _Normalization, name: str) -> Iterator[Explanation]:
-    """Explain a normalization, where one of the usual epsilons gives the result."""
-    a, g = node.operands[0], node.incoming
+_GENERAL = N_("y = n·w + b, n = (x - mean)/s: grad(x) = (g - mean(g) - n·mean(g·n))/s, with g = G·w")
+
+
+def _explain_normalization(node: NodeView, layer: _Normalization, name: str) -> Explanation:
+    """Explain a normalization: the shares of input, weight and bias."""
+    a, groups = node.operands[0], layer.groups
     x = a.numbers.flat
-    n = len(layer.groups[0])
-    if n * len(x) > MOST_WORK:
+    if len(groups[0]) * len(x) > MOST_WORK:
         raise LookupError(a.name)
     w = [1.0 if layer.weight is None else layer.weight.numbers.flat[at] for at in layer.weighs]
-    b = [0.0 if layer.bias is None else layer.bias.numbers.flat[at] for at in layer.weighs]
-    for epsilon in _EPSILONS:
-        normalized, inverse_std = [0.0] * len(x), [0.0] * len(x)
-        for number, group in enumerate(layer.groups):
-            if layer.fixed is not None:
-                mean, variance = layer.fixed[0].flat[number], layer.fixed[1].flat[number]
-            else:
-                mean = sum(x[i] for i in group) / n
-                variance = sum((x[i] - mean) ** 2 for i in group) / n
-            for i in group:
-                inverse_std[i] = 1 / math.sqrt(variance + epsilon)
-                normalized[i] = (x[i] - mean) * inverse_std[i]
-        if node.gives(Grid(a.shape, tuple(h * by + plus for h, by, plus in zip(normalized, w, b, strict=True)))):
-            yield Explanation(f"{name}({a.name})", _normalization_shares(node, layer, a, g, normalized, inverse_std, w))
-            return
-
-
-def _normalization_shares(
-    node: NodeView,
-    layer: _Normalization,
-    a: Operand,
-    g: Grid,
-    normalized: list[float],
-    inverse_std: list[float],
-    w: list[float],
-) -> list[Product | None]:
-    """Return the shares of input, weight and bias."""
-    group_of = {i: group for group in layer.groups for i in group}
-    by = "G" if layer.weight is None else f"G·{layer.weight.name}"
-
-    def row(i: int) -> list[tuple[int, float]]:
-        group = group_of[i]
+    normalized, inverse_std = [0.0] * len(x), [0.0] * len(x)
+    for number, group in enumerate(groups):
         if layer.fixed is not None:
-            return [(i, w[i] * inverse_std[i])]
-        n = len(group)
-        return [(j, w[j] * inverse_std[i] * ((i == j) - 1 / n - normalized[i] * normalized[j] / n)) for j in group]
+            mean, variance = layer.fixed[0].flat[number], layer.fixed[1].flat[number]
+        else:
+            mean = sum(x[i] for i in group) / len(group)
+            variance = sum((x[i] - mean) ** 2 for i in group) / len(group)
+        for i in group:
+            inverse_std[i] = 1 / math.sqrt(variance + layer.epsilon)
+            normalized[i] = (x[i] - mean) * inverse_std[i]
 
-    flat = [0.0] * len(normalized)
-    for group in layer.groups:
-        gradients = [g.flat[j] * w[j] for j in group]
-        mean = sum(gradients) / len(group)
-        projection = sum(gradient * normalized[j] for gradient, j in zip(gradients, group, strict=True)) / len(group)
-        for gradient, i in zip(gradients, group, strict=True):
-            flat[i] = inverse_std[i] * (
-                gradient if layer.fixed is not None else gradient - mean - normalized[i] * projection
-            )
+    def vjp(g: Grid) -> Grid:
+        flat = [0.0] * len(x)
+        for group in groups:
+            gradients = [g.flat[j] * w[j] for j in group]
+            mean = sum(gradients) / len(group)
+            projection = sum(gradient * normalized[j] for gradient, j in zip(gradients, group, strict=True))
+            for gradient, i in zip(gradients, group, strict=True):
+                if layer.fixed is None:
+                    gradient = gradient - mean - projection * (normalized[i] / len(group))
+                flat[i] = gradient * inverse_std[i]
+        return Grid(a.shape, tuple(flat))
+
+    by = "G" if layer.weight is None else f"G·{layer.weight.name}"
     if layer.fixed is not None:
         formula = _("{by}/s, with s the running standard deviation", by=by)
     else:
         formula = _(
             "(g - mean(g) - n·mean(g·n))/s, with g = {by}, n = ({a} - mean)/s, s = √(variance + small)", by=by, a=a.name
         )
-    scale = max(inverse_std) * max((abs(x * by) for x, by in zip(g.flat, w, strict=True)), default=0.0)
-    shares: list[Product | None] = [vjp_from_values(a, formula, g, flat, row, scale)]
+    shares: list[Share | None] = [Share(a, formula, vjp)]
     for target, derivatives, text in (
         (layer.weight, normalized, _("ΣG·n, with n = ({a} - mean)/s", a=a.name)),
-        (layer.bias, [1.0] * len(normalized), "ΣG"),
+        (layer.bias, [1.0] * len(x), "ΣG"),
     ):
-        if target is None:
-            shares.append(None)
-            continue
-        rows: list[list[tuple[int, float]]] = [[] for _ in range(count(target.shape))]
-        for i, at in enumerate(layer.weighs):
-            rows[at].append((i, derivatives[i]))
-        shares.append(vjp_from_rows(target, text, g, rows.__getitem__))
-    return shares
+        entries = [(i, at, derivatives[i]) for i, at in enumerate(layer.weighs)]
+        shares.append(None if target is None else sparse(target, text, entries))
+    return Explanation(f"{name}({a.name})", shares)
 
 
 def _weight_and_bias(operands: Sequence[Operand]) -> tuple[Operand | None, Operand | None]:
     """Return weight and bias; None for one that is missing."""
-    tensors = [operand if operand.tensor is not None else None for operand in operands]
-    return (tensors[0] if tensors else None), (tensors[1] if len(tensors) > 1 else None)
+    weight, bias, *_rest = (*(operand if operand.shape else None for operand in operands), None, None)
+    return weight, bias
 
 
-@explains(
-    "NativeLayerNormBackward0",
-    general=N_("y = n·w + b, n = (x - mean)/s: grad(x) = (g - mean(g) - n·mean(g·n))/s, with g = G·w"),
-)
-def layer_norm(node: NodeView) -> Iterator[Explanation]:
-    """Explain layer_norm, over as many of the last dimensions as the weight has or the result shows."""
-    a = node.operands[0]
-    weight, bias = _weight_and_bias([operand for operand in node.operands[1:] if operand.tensor is not None])
-    for first in range(len(a.shape) - 1, -1, -1):
-        shape: Shape = a.shape[first:]
-        if weight is not None and weight.shape != shape:
-            continue
-        size = count(shape)
-        groups = [list(range(start, start + size)) for start in range(0, count(a.shape), size)]
-        weighs = list(range(size)) * len(groups)
-        yield from _explain_normalization(node, _Normalization(groups, weighs, weight, bias), "layer norm")
+@explains("NativeLayerNormBackward0", general=_GENERAL)
+def layer_norm(node: NodeView) -> Explanation:
+    """Explain layer_norm, over the last dimensions."""
+    a, *rest = (operand for operand in node.operands if operand.shape)
+    weight_and_bias = _weight_and_bias(rest)
+    size = count(node.attributes["normalized_shape"])
+    groups = [list(range(start, start + size)) for start in range(0, count(a.shape), size)]
+    layer = _Normalization(
+        groups, list(range(size)) * len(groups), *weight_and_bias, float(node.arguments.get("eps", 1e-5))
+    )
+    return _explain_normalization(node, layer, "layer norm")
 
 
 def _channels(shape: Shape) -> list[int]:
@@ -152,85 +112,53 @@ def _channels(shape: Shape) -> list[int]:
     return [i // inner % shape[1] for i in range(count(shape))]
 
 
-@explains(
-    "NativeBatchNormBackward0",
-    general=N_("y = n·w + b, n = (x - mean)/s: grad(x) = (g - mean(g) - n·mean(g·n))/s, with g = G·w"),
-)
-def batch_norm(node: NodeView) -> Iterator[Explanation]:
+@explains("NativeBatchNormBackward0", general=_GENERAL)
+def batch_norm(node: NodeView) -> Explanation:
     """Explain batch_norm, by the statistics of the batch, or by the running ones."""
     a, *rest = node.operands
-    weight, bias = _weight_and_bias(rest[2:4])
+    weight_and_bias = _weight_and_bias(rest if node.inner else rest[2:4])
     channels = _channels(a.shape)
     groups: list[list[int]] = [[] for _ in range(a.shape[1])]
     for i, channel in enumerate(channels):
         groups[channel].append(i)
-    yield from _explain_normalization(node, _Normalization(groups, channels, weight, bias), "batch norm")
-    if len(rest) > 1 and rest[0].grid is not None and rest[1].grid is not None:
-        fixed = rest[0].grid, rest[1].grid
-        yield from _explain_normalization(node, _Normalization(groups, channels, weight, bias, fixed), "batch norm")
+    fixed = None if node.attributes["training"] else (rest[0].numbers, rest[1].numbers)
+    layer = _Normalization(groups, channels, *weight_and_bias, node.attributes["eps"], fixed)
+    return _explain_normalization(node, layer, "batch norm")
 
 
-@explains(
-    "NativeGroupNormBackward0",
-    general=N_("y = n·w + b, n = (x - mean)/s: grad(x) = (g - mean(g) - n·mean(g·n))/s, with g = G·w"),
-)
-def group_norm(node: NodeView) -> Iterator[Explanation]:
-    """Explain group_norm, with the number of groups that gives the result."""
-    a = node.operands[0]
-    weight, bias = _weight_and_bias([operand for operand in node.operands[1:] if operand.tensor is not None])
-    channels = _channels(a.shape)
-    for groups_of_channels in range(1, a.shape[1] + 1):
-        if a.shape[1] % groups_of_channels == 0:
-            size = count(a.shape[1:]) // groups_of_channels
-            groups = [list(range(start, start + size)) for start in range(0, count(a.shape), size)]
-            yield from _explain_normalization(node, _Normalization(groups, channels, weight, bias), "group norm")
+@explains("NativeGroupNormBackward0", general=_GENERAL)
+def group_norm(node: NodeView) -> Explanation:
+    """Explain group_norm, over groups of channels."""
+    a, *rest = (operand for operand in node.operands if operand.shape)
+    weight_and_bias = _weight_and_bias(rest)
+    size = count(a.shape[1:]) // node.attributes["group"]
+    groups = [list(range(start, start + size)) for start in range(0, count(a.shape), size)]
+    layer = _Normalization(groups, _channels(a.shape), *weight_and_bias, node.attributes["eps"])
+    return _explain_normalization(node, layer, "group norm")
 
 
 # ---------------------------------------------------------------- convolutions
 
-WindowSums = tuple[list[list[int]], Sequence[int]]
-"""The flat indices of each window, and what its sum is divided by."""
-Products = list[tuple[int, int, int]]
-"""The products of a convolution: flat indices of the result, of the input, and of the weight."""
-_LARGEST_STRIDE = 4
-_LARGEST_KERNEL = 7
-"""Kernels of pooling are tried up to this size, and as large as the input."""
 
-
-def _possible_strides(
-    sizes: Shape, result_sizes: Shape, kernel: Shape, *, pool: bool = False
-) -> Iterator[tuple[int, int, int]]:
-    """Yield stride, padding and dilation, equal along all dimensions, that lead from sizes to sizes."""
-    for dilation in (1,) if pool else (1, 2, 3):
-        for stride in range(1, max(_LARGEST_STRIDE, *kernel) + 1):
-            for padding in range(min(kernel) // 2 + 1 if pool else max(kernel) * dilation):
-                spans = [dilation * (k - 1) for k in kernel]
-                if all((n + 2 * padding - span - 1) // stride + 1 == m and n + 2 * padding > span
-                       for n, m, span in zip(sizes, result_sizes, spans, strict=True)):  # fmt: skip
-                    yield stride, padding, dilation
-
-
-def _convolution(
-    a: Operand, w: Operand, result_shape: Shape, slide: tuple[int, int, int], *, transposed: bool
-) -> Products:
-    """Return all products of a convolution; in a transposed one, input and result change places."""
-    stride, padding, dilation = slide
-    large, small = (result_shape, a.shape) if transposed else (a.shape, result_shape)
-    groups = large[1] // w.shape[1]
-    channels_per_group = w.shape[0] // groups
-    by_wide, by_narrow, by_w = strides(large), strides(small), strides(w.shape)
-    if count(small) * count(w.shape[1:]) > MOST_WORK:
+def _convolution(node: NodeView, a: Shape, w: Shape, result: Shape) -> list[tuple[int, int, int]]:
+    """Return the products of a convolution: flat indices of the result, of the input, and of the weight. In a
+    transposed one, input and result change places."""
+    stride, padding, dilation = (node.attributes[name] for name in ("stride", "padding", "dilation"))
+    transposed = node.attributes["transposed"]
+    large, small = (result, a) if transposed else (a, result)
+    channels_per_group = w[0] // node.attributes["groups"]
+    if count(small) * count(w[1:]) > MOST_WORK:
         raise LookupError("too large to work out again")
+    by_large, by_small, by_w = strides(large), strides(small), strides(w)
     products = []
     for n, o, *at in product(*map(range, small)):
-        small_index = n * by_narrow[0] + o * by_narrow[1] + sum(x * y for x, y in zip(at, by_narrow[2:], strict=True))
-        for c, *k in product(*map(range, w.shape[1:])):
-            position = [x * stride + y * dilation - padding for x, y in zip(at, k, strict=True)]
+        small_index = sum(x * y for x, y in zip((n, o, *at), by_small, strict=True))
+        for c, *k in product(*map(range, w[1:])):
+            position = [x * s + y * d - p for x, s, y, d, p in zip(at, stride, k, dilation, padding, strict=True)]
             if all(0 <= x < size for x, size in zip(position, large[2:], strict=True)):
-                channel = o // channels_per_group * w.shape[1] + c
-                large_index = n * by_wide[0] + channel * by_wide[1]
-                large_index += sum(x * y for x, y in zip(position, by_wide[2:], strict=True))
-                weight = o * by_w[0] + c * by_w[1] + sum(x * y for x, y in zip(k, by_w[2:], strict=True))
+                channel = o // channels_per_group * w[1] + c
+                large_index = sum(x * y for x, y in zip((n, channel, *position), by_large, strict=True))
+                weight = sum(x * y for x, y in zip((o, c, *k), by_w, strict=True))
                 products.append(
                     (large_index, small_index, weight) if transposed else (small_index, large_index, weight)
                 )
@@ -241,179 +169,310 @@ def _convolution(
     "ConvolutionBackward0",
     general=N_("y = Σw·x over a window: grad(x) = ΣG·w, grad(w) = ΣG·x over all places of the window"),
 )
-def convolution(node: NodeView) -> Iterator[Explanation]:
+def convolution(node: NodeView) -> Explanation:
     """Explain a convolution: each element of the result is a sum of products of input and weight."""
-    a, w, *rest = [operand for operand in node.operands if operand.tensor is not None]
-    bias, result_shape = (rest[0] if rest else None), node.incoming.shape
-    transposed = "transpose" in node.op
-    sizes, large = (result_shape, a.shape) if transposed else (a.shape, result_shape)
-    for slide in _possible_strides(sizes[2:], large[2:], w.shape[2:]):
-        products = _convolution(a, w, result_shape, slide, transposed=transposed)
-        values = [0.0] * count(result_shape)
-        for result_index, input_index, weight in products:
-            values[result_index] += a.numbers.flat[input_index] * w.numbers.flat[weight]
-        inner = count(result_shape[2:])
-        channel = [at // inner % result_shape[1] for at in range(count(result_shape))]
-        if bias is not None:
-            values = [x + bias.numbers.flat[at] for x, at in zip(values, channel, strict=True)]
-        if node.gives(Grid(result_shape, tuple(values))):
-            rows_a: list[list[tuple[int, float]]] = [[] for _ in range(count(a.shape))]
-            rows_w: list[list[tuple[int, float]]] = [[] for _ in range(count(w.shape))]
-            for result_index, input_index, weight in products:
-                rows_a[input_index].append((result_index, w.numbers.flat[weight]))
-                rows_w[weight].append((result_index, a.numbers.flat[input_index]))
-            shares: list[Product | None] = [
-                vjp_from_rows(
-                    a, _("ΣG·{w} over the windows that it is in", w=w.name), node.incoming, rows_a.__getitem__
-                ),
-                vjp_from_rows(
-                    w, _("ΣG·{a} over the places of the window", a=a.name), node.incoming, rows_w.__getitem__
-                ),
-            ]
-            if bias is not None:
-                rows = [[(at, 1.0) for at, number in enumerate(channel) if number == c] for c in range(result_shape[1])]
-                shares.append(vjp_from_rows(bias, _("ΣG of its channel"), node.incoming, rows.__getitem__))
-            plus = "" if bias is None else f" + {bias.name}"
-            yield Explanation(_("{a} convolved with {w}{plus}", a=a.name, w=w.name, plus=plus), shares)
-            return
+    a, w, *rest = [operand for operand in node.operands if operand.shape]
+    result = node.incoming.shape
+    products = _convolution(node, a.shape, w.shape, result)
+    shares: list[Share | None] = [None, None]
+    if w.grid is not None:
+        entries = [(at, place, w.grid.flat[weight]) for at, place, weight in products]
+        shares[0] = sparse(a, _("ΣG·{w} over the windows that it is in", w=w.name), entries)
+    if a.grid is not None:
+        entries = [(at, weight, a.grid.flat[place]) for at, place, weight in products]
+        shares[1] = sparse(w, _("ΣG·{a} over the places of the window", a=a.name), entries)
+    if rest:
+        entries = [(at, channel, 1.0) for at, channel in enumerate(_channels(result))]
+        shares.append(sparse(rest[0], _("ΣG of its channel"), entries))
+    plus = f" + {rest[0].name}" if rest else ""
+    return Explanation(_("{a} convolved with {w}{plus}", a=a.name, w=w.name, plus=plus), shares)
 
 
 # ---------------------------------------------------------------- pooling
 
-
-def _pooling_input(node: NodeView) -> Operand:
-    """Return what was pooled; pooling over one dimension adds another to its input."""
-    a = node.operands[0]
-    if not node.inner:
-        return a
-    return Operand(a.name, a.shape, node.whole[0].numbers.reshape(a.shape), a.tensor)
+Windows = list[list[range]]
+"""Along each dimension that is pooled, the indices of the input that each window covers, also outside of it."""
 
 
-Ranges = list[list[range]]
-
-
-def _possible_windows(sizes: Shape, result_sizes: Shape) -> Iterator[tuple[Ranges, Ranges, int]]:
-    """Yield the input range of each window along each dimension, without padding and with it, and the size of the
-    kernel."""
-    shapes = product(*(sorted({*range(1, min(n, _LARGEST_KERNEL) + 1), n}) for n in sizes))
-    for shape in sorted(shapes, key=lambda shape: len(set(shape))):  # square ones first
-        for stride, padding, _count in _possible_strides(sizes, result_sizes, shape, pool=True):
-            unbounded = [[range(m * stride - padding, m * stride - padding + k) for m in range(windows)]
-                    for windows, k in zip(result_sizes, shape, strict=True)]  # fmt: skip
-            inside = [
-                [range(max(r.start, 0), min(r.stop, n)) for r in row] for row, n in zip(unbounded, sizes, strict=True)
-            ]
-            padded = [
-                [range(r.start, min(r.stop, n + padding)) for r in row] for row, n in zip(unbounded, sizes, strict=True)
-            ]
-            yield inside, padded, count(shape)
-
-
-def _adaptive_windows(sizes: Shape, result_sizes: Shape) -> Ranges:
-    """Return the input range of each window of adaptive pooling, along each dimension."""
+def _windows(node: NodeView) -> Windows:
+    """Return the windows of a pooling."""
+    kernel, padding = node.attributes["kernel_size"], node.attributes["padding"]
+    steps = node.attributes["stride"] or kernel
+    dilation = node.attributes.get("dilation") or [1] * len(kernel)
+    sizes = node.incoming.shape[-len(kernel) :]
     return [
-        [range(m * n // windows, -(-(m + 1) * n // windows)) for m in range(windows)]
-        for n, windows in zip(sizes, result_sizes, strict=True)
+        [range(m * step - pad, m * step - pad + k * d, d) for m in range(size)]
+        for k, step, pad, d, size in zip(kernel, steps, padding, dilation, sizes, strict=True)
     ]
 
 
-def _window_indices(a: Shape, result_shape: Shape, ranges: Ranges) -> list[list[int]]:
-    """Return the flat input indices of each window."""
-    dimensions = len(ranges)
-    steps, windows = strides(a)[-dimensions:], []
-    for lead in range(count(result_shape[:-dimensions])):
-        base = lead * count(a[-dimensions:])
-        for at in product(*(range(len(row)) for row in ranges)):
-            window = product(*(row[x] for row, x in zip(ranges, at, strict=True)))
-            windows.append(
-                [base + sum(x * step for x, step in zip(coordinates, steps, strict=True)) for coordinates in window]
-            )
-    return windows
+def _adaptive_windows(node: NodeView, dimensions: int) -> Windows:
+    """Return the windows of adaptive pooling."""
+    sizes, windows = node.operands[0].shape[-dimensions:], node.incoming.shape[-dimensions:]
+    return [
+        [range(m * n // size, -(-(m + 1) * n // size)) for m in range(size)]
+        for n, size in zip(sizes, windows, strict=True)
+    ]
 
 
-def _explain_average(node: NodeView, a: Operand, ways: Iterator[WindowSums]) -> Iterator[Explanation]:
-    """Explain average pooling for the candidates that give the result."""
-    for windows, sizes in ways:
-        flat = a.numbers.flat
-        means = [sum(flat[at] for at in window) / n for window, n in zip(windows, sizes, strict=True)]
-        if node.gives(Grid(node.incoming.shape, tuple(means))):
-            rows: list[list[tuple[int, float]]] = [[] for _ in flat]
-            for place, (window, n) in enumerate(zip(windows, sizes, strict=True)):
-                for at in window:
-                    rows[at].append((place, 1 / n))
-            share = vjp_from_rows(a, _("ΣG/n over the windows that it is in"), node.incoming, rows.__getitem__)
-            yield Explanation(_("means of windows of {a}", a=a.name), [share])
-            if not node.inner:  # then the numbers have shown that this is the way
-                return
+def _window_indices(a: Shape, windows: Windows) -> list[list[int]]:
+    """Return the flat indices of the elements in each window."""
+    dimensions = len(windows)
+    steps, sizes, indices = strides(a)[-dimensions:], a[-dimensions:], []
+    for start in range(0, count(a), count(sizes)):
+        for spans in product(*windows):
+            inside = product(*([x for x in span if 0 <= x < size] for span, size in zip(spans, sizes, strict=True)))
+            indices.append([start + sum(x * step for x, step in zip(at, steps, strict=True)) for at in inside])
+    return indices
 
 
-@explains("AvgPool2DBackward0",
-          general=N_("the mean of n elements: each gets G/n from each window that it is in"))  # fmt: skip
-def avg_pool(node: NodeView) -> Iterator[Explanation]:
-    """Explain avg_pool: G/n from each window."""
-    a, result_shape = _pooling_input(node), node.incoming.shape
-
-    def candidates() -> Iterator[WindowSums]:
-        for inside, padded, kernel_size in _possible_windows(a.shape[-2:], result_shape[-2:]):
-            windows = _window_indices(a.shape, result_shape, inside)
-            with_pad = [
-                len(window) for window in _window_indices((1, 1), (*result_shape[:-2], *result_shape[-2:]), padded)
-            ]
-            for sizes in ([len(window) for window in windows], with_pad, [kernel_size] * len(windows)):
-                if all(sizes):
-                    yield windows, sizes
-
-    yield from _explain_average(node, a, candidates())
+def _explain_average(node: NodeView, windows: Windows, divisors: Sequence[int] | None = None) -> Explanation:
+    """Explain average pooling: G/n from each window; n is the number of elements unless there are other divisors."""
+    a = node.operands[0]
+    indices = _window_indices(a.shape, windows)
+    sizes = [len(window) for window in indices]
+    if divisors is not None:
+        sizes = list(divisors) * (len(indices) // len(divisors))
+    entries = [
+        (place, at, 1 / n) for place, (window, n) in enumerate(zip(indices, sizes, strict=True)) for at in window
+    ]
+    share = sparse(a, _("ΣG/n over the windows that it is in"), entries)
+    return Explanation(_("means of windows of {a}", a=a.name), [share])
 
 
-@explains("AdaptiveAvgPool2DBackward0",
-          general=N_("the mean of n elements: each gets G/n from each window that it is in"))  # fmt: skip
-def adaptive_avg_pool(node: NodeView) -> Iterator[Explanation]:
-    """Explain adaptive_avg_pool: G/n from each window."""
-    a, result_shape = _pooling_input(node), node.incoming.shape
-    windows = _window_indices(a.shape, result_shape, _adaptive_windows(a.shape[-2:], result_shape[-2:]))
-    yield from _explain_average(node, a, iter([(windows, [len(window) for window in windows])]))
-
-
-def _explain_max(node: NodeView, a: Operand, ways: Iterator[list[list[int]]]) -> Iterator[Explanation]:
-    """Explain max pooling for the candidates that give the result."""
+def _explain_max(node: NodeView, windows: Windows) -> Explanation:
+    """Explain max pooling: the largest element of each window gets its gradient."""
+    a = node.operands[0]
     flat = a.numbers.flat
-    for windows in ways:
-        if not all(windows):
-            continue
-        maxima = [max(window, key=lambda at: flat[at]) for window in windows]
-        if node.gives(Grid(node.incoming.shape, tuple(flat[at] for at in maxima))):
-            rows: list[list[tuple[int, float]]] = [[] for _ in flat]
-            for place, at in enumerate(maxima):
-                rows[at].append((place, 1.0))
-            share = vjp_from_rows(
-                a, _("G where it was the largest of a window, else 0"), node.incoming, rows.__getitem__
+    entries = [
+        (place, max(window, key=lambda at: flat[at]), 1.0)
+        for place, window in enumerate(_window_indices(a.shape, windows))
+    ]
+    share = sparse(a, _("G where it was the largest of a window, else 0"), entries)
+    return Explanation(_("largest of windows of {a}", a=a.name), [share])
+
+
+_MEAN = N_("the mean of n elements: each gets G/n from each window that it is in")
+_LARGEST = N_("the largest element of each window gets its gradient, the others 0")
+
+
+@explains("AvgPool2DBackward0", "AvgPool3DBackward0", general=_MEAN)
+def avg_pool(node: NodeView) -> Explanation:
+    """Explain avg_pool: the divisor counts padding, but not what is beyond it."""
+    attributes, windows = node.attributes, _windows(node)
+    divisors = None
+    if attributes["divisor_override"]:
+        divisors = [attributes["divisor_override"]]
+    elif attributes["count_include_pad"]:
+        ends = [n + pad for n, pad in zip(node.operands[0].shape[-len(windows) :], attributes["padding"], strict=True)]
+        divisors = [
+            math.prod(min(span.stop, end) - span.start for span, end in zip(spans, ends, strict=True))
+            for spans in product(*windows)
+        ]
+    return _explain_average(node, windows, divisors)
+
+
+@explains("AdaptiveAvgPool2DBackward0", general=_MEAN)
+def adaptive_avg_pool(node: NodeView) -> Explanation:
+    """Explain adaptive_avg_pool."""
+    return _explain_average(node, _adaptive_windows(node, 2))
+
+
+@explains("AdaptiveAvgPool3DBackward0", general=_MEAN)
+def adaptive_avg_pool3d(node: NodeView) -> Explanation:
+    """Explain adaptive_avg_pool3d."""
+    return _explain_average(node, _adaptive_windows(node, 3))
+
+
+@explains("MaxPool2DWithIndicesBackward0", "MaxPool3DWithIndicesBackward0", general=_LARGEST)
+def max_pool(node: NodeView) -> Explanation:
+    """Explain max_pool."""
+    return _explain_max(node, _windows(node))
+
+
+@explains("AdaptiveMaxPool2DBackward0", general=_LARGEST)
+def adaptive_max_pool(node: NodeView) -> Explanation:
+    """Explain adaptive_max_pool."""
+    return _explain_max(node, _adaptive_windows(node, 2))
+
+
+@explains("AdaptiveMaxPool3DBackward0", general=_LARGEST)
+def adaptive_max_pool3d(node: NodeView) -> Explanation:
+    """Explain adaptive_max_pool3d."""
+    return _explain_max(node, _adaptive_windows(node, 3))
+
+
+# ---------------------------------------------------------------- attention
+
+
+def causal_mask(shape: Shape) -> Grid:
+    """Return what a causal mask adds to scores: nothing for what came before, -inf for what comes later."""
+    rows, columns = shape[-2:]
+    return Grid(shape, tuple(-math.inf if at % columns > at // columns % rows else 0.0 for at in range(count(shape))))
+
+
+def _scale(q: Shape, attributes: Mapping[str, Any]) -> float:
+    return float(attributes.get("scale") or q[-1] ** -0.5)
+
+
+def attention_weights(q: Grid, k: Grid, mask: Operand | None, attributes: Mapping[str, Any]) -> Grid:
+    """Return P = softmax(Q·Kᵀ/√n), masked. Raises LookupError where elements were dropped."""
+    if attributes["dropout_p"]:
+        raise LookupError("the mask of dropout")
+    scale = _scale(q.shape, attributes)
+    scores = q.matmul(k.transpose()).map(lambda x: scale * x)
+    if attributes["is_causal"]:
+        scores = scores.combine(causal_mask(scores.shape), lambda x, y: x + y)
+    elif mask is not None and mask.is_bool:
+        scores = scores.combine(mask.numbers, lambda x, y: x if y else -math.inf)
+    elif mask is not None and mask.shape:
+        scores = scores.combine(mask.numbers, lambda x, y: x + y)
+    return map_slices(-1, softmax, scores)
+
+
+@explains(
+    "ScaledDotProductFlashAttentionForCpuBackward0", "ScaledDotProductFlashAttentionBackward0",
+    "ScaledDotProductEfficientAttentionBackward0", "ScaledDotProductCudnnAttentionBackward0",
+    general="Y = P·V, P = softmax(Q·Kᵀ/√n): grad(V) = Pᵀ·G, grad(Q) = S·K/√n, S = P·(G·Vᵀ - Σ)",
+)  # fmt: skip
+def attention(node: NodeView) -> Explanation:
+    """Explain attention: softmax between two matrix products."""
+    q, k, v, *rest = node.operands
+    mask = rest[0] if rest and rest[0].shape else None
+    keys, values = k.numbers, v.numbers.transpose()
+    p, scale = attention_weights(q.numbers, keys, mask, node.attributes), _scale(q.shape, node.attributes)
+
+    def row_vjp(g: Sequence[float], weights: Sequence[float]) -> list[float]:
+        total = sum(x * weight for x, weight in zip(g, weights, strict=True))
+        return [(x - total) * (scale * weight) for x, weight in zip(g, weights, strict=True)]
+
+    def scores_vjp(g: Grid) -> Grid:
+        """Return S = P·(G·Vᵀ - its sum over P)."""
+        return map_slices(-1, row_vjp, g.matmul(values), p)
+
+    by = f"/√{q.shape[-1]}" if node.attributes.get("scale") is None else f"·{scale:g}"
+    inner_scores = f"{q.name}·{k.name}ᵀ{by}"
+    inner = f"P = softmax({inner_scores})"
+    if node.attributes["is_causal"]:
+        inner = _("P = softmax({scores}, only of what came before)", scores=inner_scores)
+    elif mask is not None:
+        inner = _("P = softmax({scores}, masked by {mask})", scores=inner_scores, mask=mask.name)
+    formula_q = _("S·{k}{by}, with S = P·(G·{v}ᵀ - its sum over P), {inner}", k=k.name, by=by, v=v.name, inner=inner)
+    formula_k = _("Sᵀ·{q}{by}, with S as for {q}, which comes of G", q=q.name, by=by)
+    transposed_p = p.transpose()
+    shares: list[Share | None] = [
+        Share(q, formula_q, lambda g: scores_vjp(g).matmul(keys)),
+        Share(k, formula_k, lambda g: scores_vjp(g).transpose().matmul(q.numbers)),
+        Share(v, _("Pᵀ·G, with {inner}", inner=inner), lambda g: transposed_p.matmul(g)),
+    ]
+    return Explanation(_("P·{v}, with {inner}", v=v.name, inner=inner), shares)
+
+
+# ---------------------------------------------------------------- LSTM
+
+
+@dataclass(frozen=True)
+class LstmRun:
+    """A run of a layer of an LSTM, by the order of its times."""
+
+    inputs: list[Grid]
+    gates: list[list[list[float]]]
+    """At each time the gates i, f, g and o."""
+    cells: list[list[float]]
+    """The cell state before the first time, and after each."""
+    hidden: list[Grid]
+    """The hidden state before the first time, and after each."""
+    output: Grid
+
+
+def run_lstm(
+    x: Grid, w_ih: Grid, w_hh: Grid, biases: Sequence[Grid], state: Grid | None = None, cell: Grid | None = None,
+    *, reverse: bool = False,
+) -> LstmRun:  # fmt: skip
+    """Run a layer of an LSTM: h = o·tanh(c), c = f·(c before) + i·g. States that are not given are zero."""
+    width, (times, batch, inputs) = w_hh.shape[1], x.shape
+    size = batch * width
+    run = LstmRun([], [], [list(cell.flat) if cell else [0.0] * size],
+                  [Grid((batch, width), state.flat if state else (0.0,) * size)], x)  # fmt: skip
+    bias = [sum(b.flat[at] for b in biases) for at in range(4 * width)]
+    for time in reversed(range(times)) if reverse else range(times):
+        run.inputs.append(Grid((batch, inputs), x.flat[time * batch * inputs : (time + 1) * batch * inputs]))
+        by_x, by_h = run.inputs[-1].matmul(w_ih.transpose()), run.hidden[-1].matmul(w_hh.transpose())
+        sums = [p + q + bias[at % (4 * width)] for at, (p, q) in enumerate(zip(by_x.flat, by_h.flat, strict=True))]
+        i, f, g, o = (
+            [function(sums[(n * 4 + gate) * width + j]) for n in range(batch) for j in range(width)]
+            for gate, function in enumerate((_sigmoid, _sigmoid, math.tanh, _sigmoid))
+        )
+        before = run.cells[-1]
+        run.gates.append([i, f, g, o])
+        run.cells.append([f[at] * before[at] + i[at] * g[at] for at in range(size)])
+        run.hidden.append(Grid((batch, width), tuple(o[at] * math.tanh(run.cells[-1][at]) for at in range(size))))
+    ordered = run.hidden[:0:-1] if reverse else run.hidden[1:]
+    return replace(run, output=Grid((times, batch, width), tuple(h for grid in ordered for h in grid.flat)))
+
+
+def _sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+@explains("MkldnnRnnLayerBackward0",
+          general=N_("an LSTM: the gradient goes back in time, through the gates i, f, g and o"))  # fmt: skip
+def lstm(node: NodeView) -> Explanation:
+    """Explain a layer of an LSTM: back in time to the gates, and from these to input, weights and biases."""
+    reverse = node.attributes["reverse"]
+    if node.inner:
+        x, w_ih, w_hh, *biases, state, cell = node.operands
+    else:
+        x, state, cell, w_ih, w_hh, *biases = node.operands
+    biases = [bias for bias in biases if bias.shape]
+    given = [bias.numbers for bias in biases]
+    run = run_lstm(x.numbers, w_ih.numbers, w_hh.numbers, given, state.numbers, cell.numbers, reverse=reverse)
+    (times, batch, _inputs), width = x.shape, w_hh.shape[1]
+    size = batch * width
+
+    def deltas(grad: Grid) -> tuple[list[Grid], list[float], list[float]]:
+        """Return the gradients of the gates before σ and tanh, by the order of times, and those of the first states."""
+        end = times * size
+        by_h, by_c = (list(grad.flat[start : start + size]) or [0.0] * size for start in (end, end + size))
+        of_times: list[Grid] = []
+        for step in reversed(range(times)):
+            i, f, g, o = run.gates[step]
+            tanh, before = [math.tanh(c) for c in run.cells[step + 1]], run.cells[step]
+            start = (times - 1 - step if reverse else step) * size
+            by_h = [grad.flat[start + at] + x for at, x in enumerate(by_h)]
+            by_c = [x + by_h[at] * (o[at] * (1 - tanh[at] ** 2)) for at, x in enumerate(by_c)]
+            gates = (
+                [x * (g[at] * i[at] * (1 - i[at])) for at, x in enumerate(by_c)],
+                [x * (before[at] * f[at] * (1 - f[at])) for at, x in enumerate(by_c)],
+                [x * (i[at] * (1 - g[at] ** 2)) for at, x in enumerate(by_c)],
+                [x * (tanh[at] * o[at] * (1 - o[at])) for at, x in enumerate(by_h)],
             )
-            yield Explanation(_("largest of windows of {a}", a=a.name), [share])
-            if not node.inner:  # then the numbers have shown that this is the way
-                return
+            flat = [x for n in range(0, size, width) for gate in gates for x in gate[n : n + width]]
+            of_times.insert(0, Grid((batch, 4 * width), tuple(flat)))
+            by_h, by_c = list(of_times[0].matmul(w_hh.numbers).flat), [x * f[at] for at, x in enumerate(by_c)]
+        return of_times, by_h, by_c
 
+    def to_input(grad: Grid) -> Grid:
+        parts = [delta.matmul(w_ih.numbers).flat for delta in deltas(grad)[0]]
+        return Grid(x.shape, tuple(y for part in (parts[::-1] if reverse else parts) for y in part))
 
-@explains("MaxPool2DWithIndicesBackward0",
-          general=N_("the largest element of each window gets its gradient, the others 0"))  # fmt: skip
-def max_pool(node: NodeView) -> Iterator[Explanation]:
-    """Explain max_pool: the largest element of a window gets its gradient."""
-    a, result_shape = _pooling_input(node), node.incoming.shape
-    yield from _explain_max(
-        node,
-        a,
-        (
-            _window_indices(a.shape, result_shape, spans[0])
-            for spans in _possible_windows(a.shape[-2:], result_shape[-2:])
-        ),
-    )
+    def to_weight(grad: Grid, factors: Sequence[Grid]) -> Grid:
+        products = [d.transpose().matmul(factor).flat for d, factor in zip(deltas(grad)[0], factors, strict=True)]
+        return Grid((4 * width, factors[0].shape[1]), tuple(sum(column) for column in zip(*products, strict=True)))
 
+    def to_bias(grad: Grid) -> Grid:
+        return to_weight(grad, [Grid.full((batch, 1), 1.0)] * times).reshape((4 * width,))
 
-@explains("AdaptiveMaxPool2DBackward0",
-          general=N_("the largest element of each window gets its gradient, the others 0"))  # fmt: skip
-def adaptive_max_pool(node: NodeView) -> Iterator[Explanation]:
-    """Explain adaptive_max_pool: the largest element of a window gets its gradient."""
-    a, result_shape = _pooling_input(node), node.incoming.shape
-    yield from _explain_max(
-        node, a, iter([_window_indices(a.shape, result_shape, _adaptive_windows(a.shape[-2:], result_shape[-2:]))])
-    )
+    delta = _("δ the gradient of i, f, g, o before σ and tanh")
+    shares: list[Share | None] = [
+        Share(x, _("δ·{w}, with {delta}", w=w_ih.name, delta=delta), to_input),
+        Share(w_ih, _("Σδᵀ·{x} over time, with {delta}", x=x.name, delta=delta), lambda g: to_weight(g, run.inputs)),
+        Share(w_hh, _("Σδᵀ·h over time, with {delta}", delta=delta), lambda g: to_weight(g, run.hidden[:-1])),
+        *(Share(bias, _("Σδ over time, with {delta}", delta=delta), to_bias) for bias in biases),
+        *[None] * (2 - len(biases)),
+        Share(state, _("δ·{w} of the first time, with {delta}", w=w_hh.name, delta=delta),
+              lambda g: Grid(state.shape, tuple(deltas(g)[1]))),
+        Share(cell, _("what reaches c, by f of the first time, with {delta}", delta=delta),
+              lambda g: Grid(cell.shape, tuple(deltas(g)[2]))),
+    ]  # fmt: skip
+    return Explanation(_("the LSTM of {x}: c = f·(c before) + i·g, h = o·tanh(c)", x=x.name), shares)

@@ -2,7 +2,6 @@
 binary_cross_entropy_with_logits, soft_margin_loss, nll_loss, cross_entropy. (l1_loss is sub, abs and mean: `binary`,
 `unary`, `reductions`.)
 
-Whether a loss takes the mean, the sum or neither is not recorded: it is found from the result.
 Source: https://pytorch.org/docs/stable/nn.functional.html (*Loss functions*), and `tools/autograd/derivatives.yaml`,
 `aten/src/ATen/native/Loss.cpp` and `LossNLL.cpp` in PyTorch.
 """
@@ -10,117 +9,71 @@ Source: https://pytorch.org/docs/stable/nn.functional.html (*Loss functions*), a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from tutor.explain.rules.arrays import Grid, count, solve_monotonic
-from tutor.explain.rules.registry import Explanation, Local, NodeView, Operand, explains, vjp_from_rows
-from tutor.explain.rules.scans import rows_by_dimension, softmax_rows
+from tutor.explain.rules.arrays import Grid, combine, count, slices
+from tutor.explain.rules.registry import Explanation, NodeView, Operand, elementwise, explains, sparse
 from tutor.explain.rules.unary import sigmoid
 from tutor.i18n import N_, _
 
 LossFunction = Callable[[float, float], float]
-
-
-def _reductions(node: NodeView, losses: Grid) -> Iterator[tuple[str, str, float]]:
-    """Yield the reductions that give the result from the losses of all elements.
-
-    Returns:
-        A text with a blank for the `{loss}`, the divisor as text, the divisor.
-    """
-    n = count(losses.shape)
-    if node.incoming.shape == losses.shape and node.gives(losses):
-        yield "{loss}", "", 1.0
-    elif node.incoming.shape == ():
-        total = sum(losses.flat)
-        if node.gives(Grid((), (total / n,))):
-            yield N_("mean of {loss}"), "" if n == 1 else f"/{n}", float(n)
-        if n > 1 and node.gives(Grid((), (total,))):
-            yield N_("sum of {loss}"), "", 1.0
+_NONE, _MEAN, _SUM = range(3)
+"""What a loss does with the losses of the elements, as its `reduction` is recorded."""
+_EQUATIONS = {_NONE: "{loss}", _MEAN: N_("mean of {loss}"), _SUM: N_("sum of {loss}")}
 
 
 def _explain_loss(
     node: NodeView,
     equation: str,
     formulas: tuple[str, str],
-    loss: LossFunction,
     derivatives: tuple[LossFunction, LossFunction],
     weight: Operand | None = None,
-) -> Iterator[Explanation]:
+) -> Explanation:
     """Explain an element-wise loss of a prediction and a target.
 
     Args:
         node: The node of the loss.
         equation: The loss of one element, with blanks {p} and {t}.
         formulas: Its derivatives by the prediction and by the target, as texts with the same blanks.
-        loss: The loss of one element.
         derivatives: Its derivatives by the prediction and by the target.
         weight: What the loss of each element is multiplied by.
     """
     p, t = node.whole[:2]
     names = {"p": p.name, "t": t.name}
-    equation, formulas = _(equation, **names), (_(formulas[0], **names), _(formulas[1], **names))
+    factor = "" if weight is None else f"{weight.name}·"
     weights = Grid((), (1.0,)) if weight is None else weight.numbers
-    losses = p.numbers.combine(t.numbers, loss) * weights
-    if weight is not None:
-        equation = f"{weight.name}·{equation}"
-        formulas = (f"{weight.name}·{formulas[0]}", f"{weight.name}·{formulas[1]}")
-    for reduction, divisor, n in _reductions(node, losses):
-        shares = []
-        for target, formula, derivative in zip(node.operands, formulas, derivatives, strict=False):
-            grid = (p.numbers.combine(t.numbers, derivative) * weights).map(lambda x, n=n: x / n)  # type: ignore[misc]
-            shares.append(Local(target, formula + divisor, grid))
-        yield Explanation(_(reduction, loss=equation), shares)
+    grids = [p.numbers.combine(t.numbers, derivative) * weights for derivative in derivatives]
+    reduction = node.attributes["reduction"] if grids[0].shape else _NONE  # of one element it is no mean
+    n = count(grids[0].shape) if reduction == _MEAN else 1
+    divisor = "" if n == 1 else f"/{n}"
+    shares = [
+        elementwise(target, f"{factor}{_(formula, **names)}{divisor}", grid * Grid((), (1 / n,)))
+        for target, formula, grid in zip(node.operands, formulas, grids, strict=False)
+    ]
+    return Explanation(_(_EQUATIONS[reduction], loss=factor + _(equation, **names)), shares)
 
 
 @explains("MseLossBackward0", general=N_("∂mean((p - t)²)/∂p = 2·(p - t)/n, of the sum 2·(p - t)"))
-def mse_loss(node: NodeView) -> Iterator[Explanation]:
+def mse_loss(node: NodeView) -> Explanation:
     """Explain mse_loss: ∂mean((p - t)²)/∂p = 2(p - t)/n, ∂/∂t = -2(p - t)/n."""
     derivatives: tuple[LossFunction, LossFunction] = (lambda x, y: 2 * (x - y), lambda x, y: -2 * (x - y))
-    formulas = ("2·({p} - {t})", "-2·({p} - {t})")
-    yield from _explain_loss(node, "({p} - {t})²", formulas, lambda x, y: (x - y) ** 2, derivatives)
+    return _explain_loss(node, "({p} - {t})²", ("2·({p} - {t})", "-2·({p} - {t})"), derivatives)
 
 
 @explains("SmoothL1LossBackward0", "HuberLossBackward0",
           general=N_("of d = p - t: ∂/∂p = d where it is small, else its sign (of the mean: by n)"))  # fmt: skip
-def smooth_l1_loss(node: NodeView) -> Iterator[Explanation]:
-    """Explain smooth_l1_loss and huber_loss: d = p - t where |d| is below the threshold, else its sign; the threshold
-    is 1, or solved from the result."""
+def smooth_l1_loss(node: NodeView) -> Explanation:
+    """Explain smooth_l1_loss and huber_loss: d = p - t where |d| is below the threshold, else its sign."""
     huber = node.node.startswith("Huber")
+    n = float(node.attributes["delta" if huber else "beta"])
 
-    def loss(x: float, y: float, n: float) -> float:
-        d = abs(x - y)
-        if huber:
-            return d * d / 2 if d < n else n * (d - n / 2)
-        return d * d / (2 * n) if d < n else d - n / 2
-
-    def derivative(x: float, y: float, n: float) -> float:
+    def derivative(x: float, y: float) -> float:
         return max(-n, min(n, x - y)) / (1.0 if huber else n)
 
-    p, t, y = *node.whole[:2], node.result
-    elements_in_mean = 1 if y.shape or node.op == "" else len(p.numbers.combine(t.numbers, lambda x, z: x).flat)
-    thresholds = [1.0]
-    for elements in {1, elements_in_mean} if y.grid is not None else ():
-
-        def total_loss(n: float, elements: int = elements) -> float:
-            return sum(p.numbers.combine(t.numbers, lambda a, b: loss(a, b, n)).flat) / elements
-
-        thresholds.append(solve_monotonic(total_loss, sum(y.numbers.flat), 1e-4, 1e3))
-    for n in dict.fromkeys(thresholds):
-        bound = "" if n == 1 else f"{n:g}"
-        divisor = "" if huber or n == 1 else f"/{n:g}"
-        within = _("({difference} within -{size} and {size}){below}", difference="({p} - {t})", size=bound or 1,
-                    below=divisor)  # fmt: skip
-        equation = N_("smoothed |{p} - {t}|")
-        derivatives: tuple[LossFunction, LossFunction] = (
-            lambda x, y, n=n: derivative(x, y, n),  # type: ignore[misc]
-            lambda x, y, n=n: -derivative(x, y, n),  # type: ignore[misc]
-        )
-        explanations = list(
-            _explain_loss(node, equation, (within, "-" + within), lambda x, y, n=n: loss(x, y, n), derivatives)  # type: ignore[misc]
-        )
-        yield from explanations
-        if n == 1 and explanations:
-            return
+    within = _("({difference} within -{size} and {size}){below}", difference="({p} - {t})", size=f"{n:g}",
+               below="" if huber or n == 1 else f"/{n:g}")  # fmt: skip
+    derivatives: tuple[LossFunction, LossFunction] = (derivative, lambda x, y: -derivative(x, y))
+    return _explain_loss(node, N_("smoothed |{p} - {t}|"), (within, "-" + within), derivatives)
 
 
 def _clamped_log(x: float) -> float:
@@ -129,24 +82,15 @@ def _clamped_log(x: float) -> float:
 
 
 @explains("BinaryCrossEntropyBackward0", general=N_("∂/∂p = (p - t)/(p·(1 - p)) (of the mean: by n)"))
-def bce(node: NodeView) -> Iterator[Explanation]:
+def bce(node: NodeView) -> Explanation:
     """Explain binary_cross_entropy: -(t·ln p + (1 - t)·ln(1 - p)); by p: (p - t)/(p(1 - p))."""
-
-    def loss(p: float, t: float) -> float:
-        return -(t * _clamped_log(p) + (1 - t) * _clamped_log(1 - p))
-
     derivatives: tuple[LossFunction, LossFunction] = (
         lambda p, t: (p - t) / max(p * (1 - p), 1e-12),
         lambda p, t: _clamped_log(1 - p) - _clamped_log(p),
     )
     formulas = ("({p} - {t})/({p}·(1 - {p}))", "(ln(1 - {p}) - ln({p}))")
     equation = "-({t}·ln({p}) + (1 - {t})·ln(1 - {p}))"
-    yield from _explain_loss(node, equation, formulas, loss, derivatives, _first_weight(node))
-
-
-def _first_weight(node: NodeView) -> Operand | None:
-    """Return the weight of each element's loss, if the call has one."""
-    return next(iter(_weights(node)), None)
+    return _explain_loss(node, equation, formulas, derivatives, next(iter(_weights(node)), None))
 
 
 def _weights(node: NodeView) -> list[Operand]:
@@ -155,132 +99,77 @@ def _weights(node: NodeView) -> list[Operand]:
 
 
 @explains("BinaryCrossEntropyWithLogitsBackward0", general=N_("∂/∂x = sigmoid(x) - t (of the mean: by n)"))
-def bce_with_logits(node: NodeView) -> Iterator[Explanation]:
+def bce_with_logits(node: NodeView) -> Explanation | None:
     """Explain binary_cross_entropy_with_logits; by the logit x: sigmoid(x) - t. The call may have a weight and a
-    pos_weight: which tensor is which, the result shows."""
-    weights = _weights(node)
-    yield from _explain_logits(node, weights[0] if weights else None)
-    for place, positive in enumerate(weights[:2]):
-        yield from _explain_pos_weight(node, positive, weights[1 - place] if len(weights) > 1 else None)
-
-
-def _explain_logits(node: NodeView, weight: Operand | None) -> Iterator[Explanation]:
-    """Explain the loss with at most a weight."""
-
-    def loss(x: float, t: float) -> float:
-        return max(x, 0.0) - x * t + math.log1p(math.exp(-abs(x)))
-
+    pos_weight, which the node saved."""
+    tensors = _weights(node)
+    weight, pos_weight = (
+        next((operand for operand in tensors if operand.tensor == node.saved.get(name)), None)
+        for name in ("weight", "pos_weight")
+    )
+    if bool(weight) + bool(pos_weight) != len(tensors):
+        return None
+    if pos_weight is not None:
+        return _explain_pos_weight(node, pos_weight, weight)
     formulas = ("(sigmoid({p}) - {t})", "-{p}")
     equation = N_("-({t}·ln(s) + (1 - {t})·ln(1 - s)), with s = sigmoid({p})")
     derivatives: tuple[LossFunction, LossFunction] = (lambda x, t: sigmoid(x) - t, lambda x, t: -x)
-    yield from _explain_loss(node, equation, formulas, loss, derivatives, weight)
+    return _explain_loss(node, equation, formulas, derivatives, weight)
 
 
-def _explain_pos_weight(node: NodeView, pos_weight: Operand, weight: Operand | None) -> Iterator[Explanation]:
+def _explain_pos_weight(node: NodeView, pos_weight: Operand, weight: Operand | None) -> Explanation:
     """Explain -(w·t·ln s + (1 - t)·ln(1 - s)), with w the pos_weight; by x: (1 - t)·s - w·t·(1 - s)."""
     p, t = node.whole[:2]
-    x = p.numbers.combine(pos_weight.numbers, lambda x, _: x)
-    w = pos_weight.numbers.expand(x.shape)
-    target = t.numbers.expand(x.shape)
-    rows = list(zip(x.flat, target.flat, w.flat, strict=True))
-    weights = (Grid((), (1.0,)) if weight is None else weight.numbers).expand(x.shape)
-    losses = Grid(x.shape, tuple((1 - t) * _softplus(x) + w * t * _softplus(-x) for x, t, w in rows)) * weights
-    derivative = Grid(x.shape, tuple((1 - t) * sigmoid(x) - w * t * sigmoid(-x) for x, t, w in rows)) * weights
-    factor = "" if weight is None else f"{weight.name}·"
-    for reduction, divisor, n in _reductions(node, losses):
-        formula = _("{before}((1 - {t})·s - {positive}·{t}·(1 - s)){below}, with s = sigmoid({p})", before=factor,
-                  t=t.name, positive=pos_weight.name, below=divisor, p=p.name)  # fmt: skip
-        equation = _(
-            "-{before}({positive}·{t}·ln(s) + (1 - {t})·ln(1 - s)), with s = sigmoid({p})",
-            before=factor,
-            positive=pos_weight.name,
-            t=t.name,
-            p=p.name,
-        )
-        yield Explanation(_(reduction, loss=equation), [Local(p, formula, derivative.map(lambda x, n=n: x / n))])  # type: ignore[misc]
-
-
-def _softplus(x: float) -> float:
-    """Return log(1 + exp(x)), without overflow."""
-    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+    derivative = combine(
+        lambda x, t, w: (1 - t) * sigmoid(x) - w * t * sigmoid(-x), p.numbers, t.numbers, pos_weight.numbers
+    )
+    if weight is not None:
+        derivative = derivative * weight.numbers
+    factor, reduction = "" if weight is None else f"{weight.name}·", node.attributes["reduction"]
+    n = count(derivative.shape) if reduction == _MEAN else 1
+    formula = _("{before}((1 - {t})·s - {positive}·{t}·(1 - s)){below}, with s = sigmoid({p})", before=factor,
+                t=t.name, positive=pos_weight.name, below="" if n == 1 else f"/{n}", p=p.name)  # fmt: skip
+    equation = _(
+        "-{before}({positive}·{t}·ln(s) + (1 - {t})·ln(1 - s)), with s = sigmoid({p})",
+        before=factor,
+        positive=pos_weight.name,
+        t=t.name,
+        p=p.name,
+    )
+    share = elementwise(p, formula, derivative.map(lambda x: x / n))
+    return Explanation(_(_EQUATIONS[reduction], loss=equation), [share])
 
 
 @explains("SoftMarginLossBackward0", general=N_("∂/∂p = -t·sigmoid(-t·p) (of the mean: by n)"))
-def soft_margin_loss(node: NodeView) -> Iterator[Explanation]:
+def soft_margin_loss(node: NodeView) -> Explanation:
     """Explain soft_margin_loss, log(1 + exp(-t·p)); by p: -t·sigmoid(-t·p)."""
     derivatives: tuple[LossFunction, LossFunction] = (
         lambda p, t: -t * sigmoid(-t * p),
         lambda p, t: -p * sigmoid(-t * p),
     )
     formulas = ("-{t}·sigmoid(-{t}·{p})", "-{p}·sigmoid(-{t}·{p})")
-    yield from _explain_loss(node, "log(1 + exp(-{t}·{p}))", formulas, lambda p, t: _softplus(-t * p), derivatives)
+    return _explain_loss(node, "log(1 + exp(-{t}·{p}))", formulas, derivatives)
 
 
 @explains("NllLossBackward0", "NllLoss2DBackward0",
           general=N_("∂/∂a = -1 at the class of each row, else 0 (of the mean: by n)"))  # fmt: skip
-def nll(node: NodeView) -> Iterator[Explanation]:
+def nll(node: NodeView) -> Explanation | None:
     """Explain nll_loss: minus the log-probability of each row's class. In cross_entropy, the node before it makes the
     log-probabilities."""
-    logits, classes, *rest = [operand for operand in node.whole if operand.tensor is not None]
-    a = node.operands[0]
-    shape = logits.shape
-    rows = list(rows_by_dimension(shape))[min(1, len(shape) - 1)]
-    log_probabilities = logits.numbers
-    if node.inner:
-        if node.op != "cross_entropy":
-            return
-        log_probabilities = Grid(shape, tuple(math.log(x) for x in softmax_rows(log_probabilities, rows)))
-        a = Operand(a.name, shape, log_probabilities, a.tensor)
-    chosen = [int(x) for x in classes.numbers.flat]
-    weights = rest[0].numbers.flat if rest else (1.0,) * len(rows[0])
-    for ignored in (None, *sorted(set(chosen))):  # a class below zero is one to be ignored, or one that the call names
-        row_weights = [0.0 if at < 0 or at == ignored else weights[at] for at in chosen]
-        chosen_or_zero = [max(at, 0) for at in chosen]
-        losses = [
-            -log_probabilities.flat[row[at]] * w for row, at, w in zip(rows, chosen_or_zero, row_weights, strict=True)
-        ]
-        explanations = list(_explain_classes(node, a, classes, rows, chosen_or_zero, row_weights, losses, bool(rest)))
-        yield from explanations
-        if explanations:
-            return
-
-
-def _explain_classes(
-    node: NodeView, a: Operand, classes: Operand, rows: list[list[int]], chosen: list[int], row_weights: list[float],
-    losses: list[float], weighted: bool,
-) -> Iterator[Explanation]:  # fmt: skip
-    """Explain the reductions of nll_loss that give the result."""
-    total, weight_text = sum(row_weights), _("-its weight") if weighted else "-1"
-    reductions = []
-    if len(node.incoming.flat) == len(rows) and node.gives(Grid(node.incoming.shape, tuple(losses))):
-        reductions.append(("{loss}", weight_text, 1.0))
-    elif node.incoming.shape == ():
-        if total and _gives_loss(node, sum(losses) / total):
-            reductions.append((N_("mean of {loss}"), f"{weight_text}/{total:g}" if total != 1 else weight_text, total))
-        if total != 1 and _gives_loss(node, sum(losses)):
-            reductions.append((N_("sum of {loss}"), weight_text, 1.0))
-    for reduction, derivative, divisor in reductions:
-        terms = {
-            row[at]: (i, -w / divisor) for i, (row, at, w) in enumerate(zip(rows, chosen, row_weights, strict=True))
-        }
-        is_scalar = len(node.incoming.flat) == 1
-
-        def row(
-            i: int, terms: dict[int, tuple[int, float]] = terms, is_scalar: bool = is_scalar
-        ) -> list[tuple[int, float]]:
-            term = terms.get(i)
-            return [] if term is None else [(0 if is_scalar else term[0], term[1])]
-
-        share = vjp_from_rows(
-            a,
-            _("{derivative} at the class that {classes} says, else 0", derivative=derivative, classes=classes.name),
-            node.incoming,
-            row,
-        )
-        yield Explanation(_(reduction, loss=f"-{a.name}[{classes.name}]"), [share])
-
-
-def _gives_loss(node: NodeView, loss: float) -> bool:
-    """Return whether the result is this loss, up to rounding."""
-    result = node.result.grid
-    return result is not None and abs(result.flat[0] - loss) <= 1e-4 * max(abs(loss), 1.0)
+    logits, classes, *weights = [operand for operand in node.whole if operand.tensor is not None]
+    if node.inner and node.op != "cross_entropy":
+        return None
+    a, shape = node.operands[0], logits.shape
+    rows = slices(shape, min(1, len(shape) - 1))
+    reduction = node.attributes["reduction"] if len(rows) > 1 or weights else _NONE
+    chosen = [
+        (place, row[int(at)], weights[0].numbers.flat[int(at)] if weights else 1.0)
+        for place, (row, at) in enumerate(zip(rows, classes.numbers.flat, strict=True))
+        if at != node.attributes["ignore_index"]
+    ]
+    total = sum(weight for _place, _element, weight in chosen) if reduction == _MEAN else 1.0
+    entries = [(place if reduction == _NONE else 0, element, -weight / total) for place, element, weight in chosen]
+    text = (_("-its weight") if weights else "-1") + ("" if total == 1 else f"/{total:g}")
+    formula = _("{derivative} at the class that {classes} says, else 0", derivative=text, classes=classes.name)
+    equation = _(_EQUATIONS[reduction], loss=f"-{a.name}[{classes.name}]")
+    return Explanation(equation, [sparse(Operand(a.name, shape, None, a.tensor), formula, entries)])

@@ -1,28 +1,20 @@
 """Registry of derivative rules: what a backward node multiplies its gradient by, and why.
 
-A rule is a function from a `NodeView` to an `Explanation` with one share for each input of the node. Where the
-recording lacks an argument (softmax over which dimension?), a rule yields one explanation for each value that is
-possible. `verify` evaluates each on the recorded values and compares it with the gradients that autograd sent; only a
-rule that agrees is shown.
+A rule is a function from a `NodeView` to an `Explanation`: the operation as an equation, and for each input of the node
+a `Share`, which has a formula and a vector-Jacobian product. It computes from the recorded values and from
+`NodeView.attributes`. `verify` compares what it gives with the gradients that autograd sent; only a rule that agrees is
+shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from inspect import signature
+from typing import Any, TypeVar
 
-from tutor.explain.rules.arrays import Grid, Shape, allclose, count
+from tutor.explain.rules.arrays import Grid, Shape, combine, count
 from tutor.i18n import _
-
-MOST_WORK = 200_000
-"""Most multiplications spent on one gradient; larger ones are not verified, and not explained."""
-
-Terms = Callable[[int], Sequence[tuple[float, float]]]
-"""From the index of an element of the target to the terms of its gradient: (incoming gradient, derivative)."""
-Rows = Callable[[int], Sequence[tuple[int, float]]]
-"""From the index of an element of the target to its row of the transposed Jacobian: (index into the incoming gradient,
-derivative)."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +29,8 @@ class Operand:
     shape: Shape
     grid: Grid | None
     tensor: int | None = None
+    is_bool: bool = False
+    """Whether it is a tensor of booleans."""
 
     @property
     def numbers(self) -> Grid:
@@ -73,41 +67,55 @@ class NodeView:
     """Whether the node is inside a composite operation."""
     dtype: str = "float32"
     """Dtype of the result."""
-    spots: Sequence[Sequence[int]] = ()
-    """Of a write to a view: the flat indices of the base that the view can have, in order."""
-    index: Sequence[int] = ()
-    """Flat indices that the tensors in an index select from what its numbers and slices leave."""
+    places: Sequence[int] | None = None
+    """Of a write to a part, and of a view made again: the flat indices of the whole that the part has. Of an indexing
+    with tensors: those that they take of what numbers and slices leave."""
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    """What the node saves that is no tensor (`{"dim": [1], "keepdim": False}`); see `events.Attributes`."""
-
-    def gives(self, expected: Grid) -> bool:
-        """Return whether the result has these values; True inside a composite, where they were not recorded."""
-        actual = self.result.grid
-        return self.inner if actual is None else allclose(expected, actual, self.dtype)
-
-
-@dataclass(frozen=True)
-class Local:
-    """An element-wise derivative: the incoming gradient times `grid`, summed over the dimensions that broadcasting
-    stretched."""
-
-    target: Operand
-    formula: str
-    grid: Grid
+    """What the node saves that is no tensor (`{"dim": [1], "keepdim": False}`); see `events.Attributes`. A rule that
+    needs what is not there, in an old recording, explains nothing."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """The arguments of the operation that are no tensors, by name."""
+    saved: Mapping[str, int] = field(default_factory=dict)
+    """The tensors that the node saves, by the names of its arguments, where they are known."""
 
 
 @dataclass(frozen=True)
-class Product:
-    """A derivative that mixes elements, with the gradient of the target worked out: `grid` holds its values, `shapes`
-    describes it in shapes, `terms` gives the terms of one element."""
+class Share:
+    """The gradient that one input of a node gets."""
 
     target: Operand
     formula: str
-    grid: Grid
-    shapes: str
-    terms: Terms | None = None
-    scale: float = 0.0
-    """The largest absolute term: the rounding error is in proportion to it."""
+    """Text of the derivative; of what is sent, where it mentions `G`, the incoming gradient."""
+    vjp: Callable[[Grid], Grid]
+    """Vector-Jacobian product: from the incoming gradient to that of the target.
+
+    It is linear, and is written so: it adds elements of the incoming gradient, and multiplies and divides them by
+    numbers, but does not compare them, nor give them to functions of `math`. `verify` also runs it on stand-ins for
+    numbers, to find the terms of an element.
+    """
+    derivative: Grid | None = None
+    """Of an element-wise derivative: its values, which `vjp` multiplies the incoming gradient by."""
+    shapes: str = ""
+    """Of a matrix product: its shapes, `[3, 4] = [3, 2]·[2, 4]`."""
+
+
+def elementwise(target: Operand, formula: str, derivative: Grid) -> Share:
+    """Return a share with an element-wise derivative: the incoming gradient times `derivative`, summed over the
+    dimensions that broadcasting stretched."""
+    return Share(target, formula, lambda g: (g * derivative).sum_to(target.shape), derivative)
+
+
+def sparse(target: Operand, formula: str, entries: Sequence[tuple[int, int, float]]) -> Share:
+    """Return a share by the elements of the Jacobian that are not zero: (flat index into the incoming gradient, flat
+    index into the target, derivative)."""
+
+    def vjp(g: Grid) -> Grid:
+        sums = [0.0] * count(target.shape)
+        for place, element, derivative in entries:
+            sums[element] += derivative * g.flat[place]
+        return Grid(target.shape, tuple(sums))
+
+    return Share(target, formula, vjp)
 
 
 @dataclass(frozen=True)
@@ -115,10 +123,11 @@ class Explanation:
     """What a rule says of a node: the operation as an equation, and one share for each input of the node."""
 
     equation: str
-    shares: Sequence[Local | Product | None]
+    shares: Sequence[Share | None]
 
 
-Rule = Callable[[NodeView], "Explanation | Iterable[Explanation] | None"]
+Rule = Callable[[NodeView], "Explanation | None"]
+AnyRule = TypeVar("AnyRule", bound=Rule)
 
 RULES: dict[str, Rule] = {}
 _GENERAL: dict[str, str | Callable[[], str]] = {}
@@ -130,7 +139,17 @@ def general_rule(node: str) -> str | None:
     return rule if rule is None else _(rule) if isinstance(rule, str) else rule()
 
 
-def explains(*nodes: str, general: str | Callable[[], str] = "") -> Callable[[Rule], Rule]:
+def apply_rule(node: NodeView) -> Explanation | None:
+    """Return what a node's rule says; None where it has none, values or attributes are missing, or Python will not
+    divide."""
+    rule = RULES.get(node.node)
+    try:
+        return None if rule is None else rule(node)
+    except (LookupError, ArithmeticError, ValueError, TypeError):
+        return None
+
+
+def explains(*nodes: str, general: str | Callable[[], str] = "") -> Callable[[AnyRule], AnyRule]:
     """Register a rule for backward nodes with these names (without `torch::autograd::`).
 
     Args:
@@ -138,7 +157,7 @@ def explains(*nodes: str, general: str | Callable[[], str] = "") -> Callable[[Ru
         general: The rule in letters: a text marked for translation, or a function that puts one together.
     """
 
-    def register(rule: Rule) -> Rule:
+    def register(rule: AnyRule) -> AnyRule:
         for node in nodes:
             RULES[node] = rule
             if general:
@@ -148,64 +167,41 @@ def explains(*nodes: str, general: str | Callable[[], str] = "") -> Callable[[Ru
     return register
 
 
-def vjp_from_rows(target: Operand, formula: str, incoming: Grid, rows: Rows) -> Product:
-    """Compute a gradient from the rows of the transposed Jacobian. Raises LookupError where it is too much work."""
-
-    def terms(element: int) -> list[tuple[float, float]]:
-        return [(incoming.flat[place], derivative) for place, derivative in rows(element)]
-
-    gradient, work, scale = [], 0, 0.0
-    for element in range(count(target.shape)):
-        row = [x * derivative for x, derivative in terms(element)]
-        work += len(row)
-        if work > MOST_WORK:
-            raise LookupError("too large to work out again")
-        gradient.append(sum(row))
-        scale = max([scale, *map(abs, row)])
-    return vjp_from_values(target, formula, incoming, gradient, rows, scale)
+Derivative = Callable[..., float]
+"""A derivative by its numbers: its parameters are named `a`, `b`, `c` for the operands, `y` for the result, or as an
+attribute of the node. Those that it does not name may be unknown."""
 
 
-def vjp_from_values(
-    target: Operand, formula: str, incoming: Grid, values: Sequence[float], rows: Rows, scale: float = 0.0
-) -> Product:
-    """Build a gradient from values that were computed in a shorter way than by the rows."""
-
-    def terms(element: int) -> list[tuple[float, float]]:
-        return [(incoming.flat[place], derivative) for place, derivative in rows(element)]
-
-    shapes = f"{shape_text(incoming.shape)} → {shape_text(target.shape)}"
-    return Product(target, formula, Grid(target.shape, tuple(values)), shapes, terms, scale)
-
-
-def vjp_by_scatter(target: Operand, formula: str, incoming: Grid, places: Sequence[int]) -> Product:
-    """Scatter a gradient: each element of the result is a copy of one of the target's.
+def explains_function(
+    *nodes: str, equation: str, derivatives: Sequence[tuple[str, Derivative]], general: str | Callable[[], str] = ""
+) -> None:
+    """Register the rule of a function that works element by element.
 
     Args:
-        target: Operand that gets the gradient.
-        formula: Text of the derivative.
-        incoming: Gradient that reaches the node.
-        places: For each element of the result, the flat index of its source in the target; negative for none.
+        nodes: Names of nodes.
+        equation: The function as text, with blanks for the names as in `Derivative`.
+        derivatives: For each operand, the derivative as text, with the same blanks, and its function.
+        general: The rule in letters.
     """
-    rows: list[list[tuple[int, float]]] = [[] for _ in range(count(target.shape))]
-    for place, element in enumerate(places):
-        if element >= 0:
-            rows[element].append((place, 1.0))
-    return vjp_from_rows(target, formula, incoming, rows.__getitem__)
 
+    @explains(*nodes, general=general)
+    def rule(view: NodeView) -> Explanation:
+        operands = dict(zip("abc", view.operands, strict=False)) | {"y": view.result}
+        names = {name: f"{x:g}" for name, x in view.attributes.items() if isinstance(x, int | float)}
+        names |= {name: operand.name for name, operand in operands.items()}
 
-def vjp_by_gather(
-    target: Operand, formula: str, incoming: Grid, places: Sequence[int], derivatives: Sequence[float]
-) -> Product:
-    """Gather a gradient: each element of the target went into one element of the result.
+        def values(name: str) -> Grid:
+            return operands[name].numbers if name in operands else Grid((), (float(view.attributes[name]),))
 
-    Args:
-        target: Operand that gets the gradient.
-        formula: Text of the derivative.
-        incoming: Gradient that reaches the node.
-        places: For each element of the target, the flat index of its element of the result.
-        derivatives: For each element of the target, the derivative.
-    """
-    return vjp_from_rows(target, formula, incoming, lambda element: [(places[element], derivatives[element])])
+        shares: list[Share | None] = []
+        for target, (formula, function) in zip(view.operands, derivatives, strict=False):
+            try:
+                grid = combine(function, *map(values, signature(function).parameters))
+            except LookupError:  # the node does not need it, or autograd has sent what cannot be verified
+                shares.append(None)
+            else:
+                shares.append(elementwise(target, _(formula, **names), grid))
+        return Explanation(_(equation, **names), shares)
 
 
 def shape_text(shape: Shape) -> str:

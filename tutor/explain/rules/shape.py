@@ -1,28 +1,79 @@
 """Derivative rules of operations that move elements and change no values: the gradient takes the way back.
 
-- views: view, reshape, squeeze, unsqueeze, expand, t, transpose, permute
+- views: view, reshape, squeeze, unsqueeze, expand, t, transpose, permute, `a[2]`, `a[1:]`
 - copies: clone, to, copy_, fill_, zero_, repeat
 - rearrangements: flip, roll, rot90, tril, triu, diagonal, diag_embed, pad, interpolate (nearest), unfold
 - joins and splits: cat, stack, split, unbind
 
-The recording does not have the arguments: they are found from the shapes and the values. For indices see `indexing`.
+For indexing by tensors see `indexing`.
 Source: https://pytorch.org/docs/stable/tensor_view.html, https://pytorch.org/docs/stable/torch.html (*Indexing,
 Slicing, Joining*), `torch.nn.functional.pad`, and `tools/autograd/derivatives.yaml` in PyTorch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import combinations, permutations, product
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
 
 from tutor.explain.rules.arrays import Grid, Shape, count
-from tutor.explain.rules.registry import Explanation, Local, NodeView, Operand, explains, shape_text, vjp_by_scatter
+from tutor.explain.rules.registry import (
+    Explanation,
+    NodeView,
+    Operand,
+    Share,
+    elementwise,
+    explains,
+    shape_text,
+    sparse,
+)
 from tutor.i18n import N_, _
 
-_MOST_DIMENSIONS = 5
-"""Tensors of more dimensions are not searched for an order."""
-Candidate = tuple[str, str, Sequence[int]]
-"""An equation, a formula, and for each element of the result the flat index of its source (negative: none)."""
+Attributes = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Move:
+    """A result whose elements each are one of the operand's."""
+
+    equation: str
+    formula: str
+    places: Sequence[int]
+    """For each element of the result the flat index of its source; negative: none."""
+
+
+MOVES: dict[str, Callable[[Operand, Attributes, Shape], Move]] = {}
+"""By node: from the operand, the node's attributes and the shape of the result to what was moved."""
+
+
+def moves(
+    *nodes: str, general: str | Callable[[], str]
+) -> Callable[[Callable[[Operand, Attributes, Shape], Move]], Callable[[Operand, Attributes, Shape], Move]]:
+    """Register the rule of nodes whose result has elements of the operand."""
+
+    def register(move: Callable[[Operand, Attributes, Shape], Move]) -> Callable[[Operand, Attributes, Shape], Move]:
+        @explains(*nodes, general=general)
+        def rule(node: NodeView) -> Explanation:
+            a = next((operand for operand in node.operands if operand.tensor is not None), node.operands[0])
+            return explain_move(node, a, move(a, node.attributes, node.incoming.shape))
+
+        MOVES.update(dict.fromkeys(nodes, move))
+        return move
+
+    return register
+
+
+def explain_move(node: NodeView, a: Operand, move: Move) -> Explanation:
+    """Explain a result whose elements each are one of the operand's. Raises ValueError where it has more or fewer."""
+    if len(move.places) != len(node.incoming.flat):
+        raise ValueError("another number of elements")
+    return Explanation(move.equation, [share_of_moved(a, move.formula, move.places)])
+
+
+def share_of_moved(a: Operand, formula: str, places: Sequence[int]) -> Share:
+    """Return the share of what was moved: the gradient goes back to where each element was taken."""
+    return sparse(a, formula, [(place, at, 1.0) for place, at in enumerate(places) if at >= 0])
 
 
 def strides(shape: Shape) -> list[int]:
@@ -42,186 +93,19 @@ def strided_indices(sizes: Sequence[int], steps: Sequence[int], start: int = 0) 
     return places
 
 
-def explain_selection(node: NodeView, a: Operand, candidates: Iterable[Candidate]) -> Iterator[Explanation]:
-    """Explain a result whose elements each are one of the operand's.
-
-    Args:
-        node: The node of the operation.
-        a: The operand.
-        candidates: Possible selections.
-
-    Returns:
-        An explanation for each candidate that gives the result.
-    """
-    for equation, formula, places in candidates:
-        if len(places) != len(node.incoming.flat):
-            continue
-        if a.grid is not None and node.result.grid is not None and not node.inner:
-            flat = a.grid.flat
-            if any(
-                at >= 0 and not _equal_or_nan(flat[at], y) for at, y in zip(places, node.result.grid.flat, strict=True)
-            ):
-                continue
-        yield Explanation(equation, [vjp_by_scatter(a, formula, node.incoming, places)])
+def dimension_of(attributes: Attributes, shape: Shape, name: str = "dim") -> int:
+    """Return a dimension that an attribute names, counted from the first; negative ones count from the last."""
+    return int(attributes[name]) % max(len(shape), 1)
 
 
-def _equal_or_nan(x: float, y: float) -> bool:
-    """Return whether two values are equal, or the first is nan."""
-    return x == y or x != x
+def without(shape: Sequence[int], dimension: int) -> Shape:
+    """Return a shape without one of its dimensions."""
+    return (*shape[:dimension], *shape[dimension + 1 :])
 
 
-@explains(
-    "ViewBackward0", "UnsafeViewBackward0", "ReshapeAliasBackward0", "SqueezeBackward0", "SqueezeBackward1",
-    "SqueezeBackward2", "SqueezeBackward3", "SqueezeBackward4", "SqueezeBackward5", "UnsqueezeBackward0",
-    "UnsqueezeBackward1", "AliasBackward0",
-    general=N_("the same numbers in another shape: grad(a) = G in the shape of a"),
-)  # fmt: skip
-def view(node: NodeView) -> Iterator[Explanation]:
-    """Explain views: every element keeps its flat index."""
-    a = node.operands[0]
-    candidate = (
-        _("{a} in shape {shape}", a=a.name, shape=shape_text(node.incoming.shape)),
-        _("G in shape {shape}", shape=shape_text(a.shape)),
-    )
-    yield from explain_selection(node, a, [(*candidate, range(count(a.shape)))])
-
-
-@explains("CloneBackward0", general=N_("a copy: ∂y/∂a = 1"))
-def clone(node: NodeView) -> Explanation:
-    """Explain clone: 1."""
-    a = node.operands[0]
-    return Explanation(_("copy of {a}", a=a.name), [Local(a, "1", Grid.full(a.shape, 1.0))])
-
-
-@explains("ToCopyBackward0", general=N_("a copy: grad(a) = G in the dtype of a"))
-def to_copy(node: NodeView) -> Explanation:
-    """Explain to() with another dtype or device: 1."""
-    a = node.operands[0]
-    return Explanation(_("{a} in another dtype or place", a=a.name), [Local(a, "1", Grid.full(a.shape, 1.0))])
-
-
-@explains("CopyBackwards", general=N_("y was overwritten with a: ∂y/∂a = 1, and nothing goes to what y held before"))
-def copy_(node: NodeView) -> Explanation:
-    """Explain copy_: autograd counts what was overwritten, then the source."""
-    old, a = node.operands[:2]
-    shares = [Local(old, "0", Grid.full(old.shape, 0.0)), Local(a, "1", Grid.full(node.incoming.shape, 1.0))]
-    return Explanation(_("copy of {a}", a=a.name), shares)
-
-
-@explains("FillBackward0", "FillBackward2", "ZeroBackward0", general=N_("overwritten: ∂y/∂a = 0"))
-def fill_with_number(node: NodeView) -> Explanation:
-    """Explain fill_ and zero_ with a number: 0 for the values before."""
-    a = node.operands[0]
-    return Explanation(_("{a} overwritten", a=a.name), [Local(a, "0", Grid.full(a.shape, 0.0))])
-
-
-@explains("FillBackward1", "FillBackward3", general=N_("overwritten with b: ∂y/∂a = 0, grad(b) = the sum of G"))
-def fill_with_tensor(node: NodeView) -> Explanation:
-    """Explain fill_ with a tensor: 0 for the values before, the sum of G for the value."""
-    a, b = node.operands[:2]
-    shares = [Local(a, "0", Grid.full(a.shape, 0.0)), Local(b, "1", Grid.full(node.incoming.shape, 1.0))]
-    return Explanation(_("{b} in all of {a}", b=b.name, a=a.name), shares)
-
-
-@explains("ExpandBackward0", general=N_("a was stretched: grad(a) = the sum of G over the places it was stretched to"))
-def expand(node: NodeView) -> Explanation:
-    """Explain expand: the gradients of the stretched places are added up."""
-    a = node.operands[0]
-    share = Local(a, "1", Grid.full(node.incoming.shape, 1.0))
-    return Explanation(_("{a} stretched to {shape}", a=a.name, shape=shape_text(node.incoming.shape)), [share])
-
-
-@explains("RepeatBackward0", general=N_("a was repeated: grad(a) = the sum of G over its copies"))
-def repeat(node: NodeView) -> Iterator[Explanation]:
-    """Explain repeat: the gradients of the copies are added up."""
-    a, result_shape = node.operands[0], node.incoming.shape
-    shape = (1,) * (len(result_shape) - len(a.shape)) + a.shape
-    steps = strides(shape)
-    places = [
-        sum(k % size * step for k, size, step in zip(index, shape, steps, strict=True))
-        for index in product(*map(range, result_shape))
-    ]
-    yield from explain_selection(node, a, [(_("{a} repeated", a=a.name), _("the sum of G over its copies"), places)])
-
-
-@explains("TBackward0", "TBackward1", "TransposeBackward0", "TransposeBackward1", "PermuteBackward0",
-          general=N_("dimensions change places: grad(a) = G with them put back"))  # fmt: skip
-def permute(node: NodeView) -> Iterator[Explanation]:
-    """Explain t, transpose and permute: the order of dimensions that gives the result."""
-    a = node.operands[0]
-    if len(a.shape) > _MOST_DIMENSIONS:
-        return
-    steps = strides(a.shape)
-    candidates = []
-    for order in permutations(range(len(a.shape))):
-        sizes = tuple(a.shape[i] for i in order)
-        if sizes == node.incoming.shape and _permutation_fits(node.node, order):
-            is_transpose = len(a.shape) == 2 and order == (1, 0)
-            equation = (
-                f"{a.name}ᵀ"
-                if is_transpose
-                else _("{a} with dimensions {order}", a=a.name, order=", ".join(map(str, order)))
-            )
-            formula = (
-                "Gᵀ"
-                if is_transpose
-                else _("G with dimensions {order}", order=", ".join(str(order.index(i)) for i in range(len(order))))
-            )
-            candidates.append((equation, formula, strided_indices(sizes, [steps[i] for i in order])))
-    yield from explain_selection(node, a, candidates)
-
-
-def _permutation_fits(node: str, order: tuple[int, ...]) -> bool:
-    """Return whether a node can give this order: `t` transposes a matrix, `transpose` swaps two dimensions."""
-    moved = sum(i != place for place, i in enumerate(order))
-    if node in ("TBackward0", "TBackward1"):
-        return order in ((1, 0), (0,), ())
-    return not node.startswith("Transpose") or moved in (0, 2)
-
-
-@explains("FlipBackward0", general=N_("the order is turned round: grad(a) = G turned round in the same way"))
-def flip(node: NodeView) -> Iterator[Explanation]:
-    """Explain flip: the dimensions that give the result."""
-    a, steps = node.operands[0], strides(node.operands[0].shape)
-    dimensions = range(len(a.shape))
-    candidates = []
-    for flipped in (choice for size in dimensions for choice in combinations(dimensions, size + 1)):
-        start = sum((a.shape[i] - 1) * steps[i] for i in flipped)
-        places = strided_indices(a.shape, [-step if i in flipped else step for i, step in enumerate(steps)], start)
-        dimensions_text = ", ".join(map(str, flipped))
-        candidates.append(
-            (
-                _("{a} turned round along {said}", a=a.name, said=dimensions_text),
-                _("G turned round along {said}", said=dimensions_text),
-                places,
-            )
-        )
-    yield from explain_selection(node, a, candidates if len(a.shape) <= _MOST_DIMENSIONS else [])
-
-
-# ---------------------------------------------------------------- rearrangements
-
-_MOST_WAYS = 400
-
-
-def _zero_elsewhere(node: NodeView, candidates: Iterator[Candidate]) -> Iterator[Candidate]:
-    """Yield the candidates by which the result is zero where it takes no element."""
-    y = node.result.grid
-    for candidate in candidates:
-        places = candidate[2]
-        if (
-            y is None
-            or len(places) != len(y.flat)
-            or all(x == 0 for at, x in zip(places, y.flat, strict=True) if at < 0)
-        ):
-            yield candidate
-
-
-def _indices_by_coordinates(
-    shape: Shape, to: Shape, source: Callable[[tuple[int, ...]], Sequence[int] | None]
-) -> list[int]:
-    """Return the flat index in a tensor of `shape` for each element of a result of shape `to`; negative where `source`
-    gives None."""
+def find_places(shape: Shape, to: Shape, source: Callable[[Sequence[int]], Sequence[int] | None]) -> list[int]:
+    """Return the flat index in a tensor of `shape` for each element of a result of shape `to`; negative where `source`,
+    which gives the coordinates of the source, gives None."""
     steps = strides(shape)
     places = []
     for at in product(*map(range, to)):
@@ -230,202 +114,306 @@ def _indices_by_coordinates(
     return places
 
 
-@explains("TrilBackward0", "TriuBackward0", general=N_("one side of the diagonal: grad(a) = G there, else 0"))
-def triangle(node: NodeView) -> Iterator[Explanation]:
-    """Explain tril and triu: 0 on the other side of the diagonal; the diagonal that gives the result."""
-    a, lower = node.operands[0], node.node.startswith("Tril")
-    rows, columns = a.shape[-2:]
-
-    def candidates() -> Iterator[Candidate]:
-        equation = _("the lower triangle of {a}", a=a.name) if lower else _("the upper triangle of {a}", a=a.name)
-        for k in range(-rows, columns + 1):
-            places = []
-            for at in range(count(a.shape)):
-                row, column = divmod(at % (rows * columns), columns)
-                places.append(at if (column - row <= k if lower else column - row >= k) else -1)
-            yield equation, _("G where {a} was kept, else 0", a=a.name), places
-
-    yield from explain_selection(node, a, _zero_elsewhere(node, candidates()))
+# ---------------------------------------------------------------- views
 
 
-@explains("DiagonalBackward0", "DiagonalBackward0_copy", general=N_("a diagonal: grad(a) = G put back on it, else 0"))
-def diagonal(node: NodeView) -> Iterator[Explanation]:
-    """Explain diagonal: the dimensions and the offset that give the result."""
-    a, steps = node.operands[0], strides(node.operands[0].shape)
-
-    def candidates() -> Iterator[Candidate]:
-        for i, j in combinations(range(len(a.shape)), 2):
-            rest = [k for k in range(len(a.shape)) if k not in (i, j)]
-            for k in range(1 - a.shape[i], a.shape[j]):
-                start, size = max(-k, 0) * steps[i] + max(k, 0) * steps[j], node.incoming.shape[-1]
-                if size == min(a.shape[i] - max(-k, 0), a.shape[j] - max(k, 0)):
-                    sizes = [*(a.shape[dimension] for dimension in rest), size]
-                    candidate = strided_indices(
-                        sizes, [*(steps[dimension] for dimension in rest), steps[i] + steps[j]], start
-                    )
-                    yield _("a diagonal of {a}", a=a.name), _("G put back on the diagonal, else 0"), candidate
-
-    yield from explain_selection(node, a, candidates())
+@moves(
+    "ViewBackward0", "UnsafeViewBackward0", "ReshapeAliasBackward0", "SqueezeBackward0", "SqueezeBackward1",
+    "SqueezeBackward2", "SqueezeBackward3", "SqueezeBackward4", "SqueezeBackward5", "UnsqueezeBackward0",
+    "UnsqueezeBackward1", "AliasBackward0",
+    general=N_("the same numbers in another shape: grad(a) = G in the shape of a"),
+)  # fmt: skip
+def view(a: Operand, _attributes: Attributes, to: Shape) -> Move:
+    """Keep every element at its flat index."""
+    equation = _("{a} in shape {shape}", a=a.name, shape=shape_text(to))
+    return Move(equation, _("G in shape {shape}", shape=shape_text(a.shape)), range(count(a.shape)))
 
 
-@explains("DiagEmbedBackward0", general=N_("a became a diagonal: grad(a) = the diagonal of G"))
-def diag_embed(node: NodeView) -> Iterator[Explanation]:
-    """Explain diag_embed: a matrix with a on a diagonal, and 0 elsewhere."""
+def order_of(node: str, attributes: Attributes, rank: int) -> list[int]:
+    """Return the order into which t, transpose or permute puts the dimensions."""
+    order = list(range(rank))
+    if node.startswith("Permute"):
+        return [int(i) % max(rank, 1) for i in attributes["dims"]]
+    if rank > 1:
+        first, second = (0, 1) if node.startswith("TBackward") else (attributes["dim0"], attributes["dim1"])
+        order[first], order[second] = order[second], order[first]
+    return order
+
+
+def _permute(node: str) -> Callable[[Operand, Attributes, Shape], Move]:
+    def permute(a: Operand, attributes: Attributes, _to: Shape) -> Move:
+        order, steps = order_of(node, attributes, len(a.shape)), strides(a.shape)
+        places = strided_indices([a.shape[i] for i in order], [steps[i] for i in order])
+        if order == [1, 0]:
+            return Move(f"{a.name}ᵀ", "Gᵀ", places)
+        back = ", ".join(str(order.index(i)) for i in range(len(order)))
+        equation = _("{a} with dimensions {order}", a=a.name, order=", ".join(map(str, order)))
+        return Move(equation, _("G with dimensions {order}", order=back), places)
+
+    return permute
+
+
+for _name in ("TBackward0", "TBackward1", "TransposeBackward0", "TransposeBackward1", "PermuteBackward0"):
+    moves(_name, general=N_("dimensions change places: grad(a) = G with them put back"))(_permute(_name))
+
+
+@explains("ExpandBackward0", general=N_("a was stretched: grad(a) = the sum of G over the places it was stretched to"))
+def expand(node: NodeView) -> Explanation:
+    """Explain expand: the gradients of the stretched places are added up."""
     a, to = node.operands[0], node.incoming.shape
-
-    def candidates() -> Iterator[Candidate]:
-        for k in range(-to[-1], to[-1] + 1):
-
-            def source(at: tuple[int, ...], k: int = k) -> Sequence[int] | None:
-                row, column = at[-2:]
-                return (*at[:-2], min(row, column)) if column - row == k else None
-
-            if a.shape[-1] == to[-1] - abs(k):
-                yield (
-                    _("{a} on a diagonal", a=a.name),
-                    _("the diagonal of G"),
-                    _indices_by_coordinates(a.shape, to, source),
-                )
-
-    yield from explain_selection(node, a, _zero_elsewhere(node, candidates()))
+    equation = _("{a} stretched to {shape}", a=a.name, shape=shape_text(to))
+    return Explanation(equation, [elementwise(a, "1", Grid.full(to, 1.0))])
 
 
-@explains("RollBackward0", general=N_("elements moved round: grad(a) = G moved back"))
-def roll(node: NodeView) -> Iterator[Explanation]:
-    """Explain roll: the shifts that give the result."""
+@moves("SelectBackward0", general=N_("one of many was taken: grad(a) = G put back in its place, else 0"))
+def select(a: Operand, attributes: Attributes, to: Shape) -> Move:
+    """Take one index along a dimension: `a[2]`, `a[:, 2]`."""
+    dimension, steps = dimension_of(attributes, a.shape), strides(a.shape)
+    index = attributes["index"] % a.shape[dimension]
+    index_text = "[" + ":, " * dimension + f"{index}]"
+    places = strided_indices(to, without(steps, dimension), index * steps[dimension])
+    return Move(f"{a.name}{index_text}", _("1 at {said}, else 0", said=index_text), places)
+
+
+@moves("SliceBackward0", general=N_("a slice: grad(a) = G put back in its place, else 0"))
+def slice_part(a: Operand, attributes: Attributes, to: Shape) -> Move:
+    """Take a slice along a dimension: `a[1:]`, `a[:, ::2]`."""
+    dimension, step, steps = dimension_of(attributes, a.shape), attributes["step"], strides(a.shape)
+    if to == a.shape:
+        return Move(_("all of {a}", a=a.name), "1", range(count(a.shape)))
+    start = slice(attributes["start"], None).indices(a.shape[dimension])[0]
+    end = start + (to[dimension] - 1) * step + 1
+    index_text = "[" + ":, " * dimension + f"{start}:{end}" + (f":{step}]" if step > 1 else "]")
+    places = strided_indices(
+        to, [s * step if i == dimension else s for i, s in enumerate(steps)], start * steps[dimension]
+    )
+    return Move(f"{a.name}{index_text}", _("1 in {said}, else 0", said=index_text), places)
+
+
+# ---------------------------------------------------------------- copies
+
+
+@explains("CloneBackward0", general=N_("a copy: ∂y/∂a = 1"))
+def clone(node: NodeView) -> Explanation:
+    """Explain clone: 1."""
     a = node.operands[0]
-    n = count(a.shape)
-
-    def candidates() -> Iterator[Candidate]:
-        for shift in range(n):
-            yield _("{a} rolled", a=a.name), _("G rolled back"), [(at - shift) % n for at in range(n)]
-        if n <= _MOST_WAYS:
-            for shifts in product(*map(range, a.shape)):
-
-                def source(at: tuple[int, ...], shifts: tuple[int, ...] = shifts) -> Sequence[int]:
-                    return [(k - s) % size for k, s, size in zip(at, shifts, a.shape, strict=True)]
-
-                yield _("{a} rolled", a=a.name), _("G rolled back"), _indices_by_coordinates(a.shape, a.shape, source)
-
-    yield from explain_selection(node, a, candidates())
+    return Explanation(_("copy of {a}", a=a.name), [elementwise(a, "1", Grid.full(a.shape, 1.0))])
 
 
-def _constant_index(x: int, size: int) -> int | None:
-    """Return the source index under constant padding; None outside."""
-    return x if 0 <= x < size else None
+@explains("ToCopyBackward0", general=N_("a copy: grad(a) = G in the dtype of a"))
+def to_copy(node: NodeView) -> Explanation:
+    """Explain to() with another dtype or device: 1."""
+    a = node.operands[0]
+    return Explanation(_("{a} in another dtype or place", a=a.name), [elementwise(a, "1", Grid.full(a.shape, 1.0))])
 
 
-def _reflected_index(x: int, size: int) -> int | None:
-    """Return the source index under reflection padding."""
-    x = -x if x < 0 else x
-    return 2 * (size - 1) - x if x >= size else x
+@explains("CopyBackwards", general=N_("y was overwritten with a: ∂y/∂a = 1, and nothing goes to what y held before"))
+def copy_(node: NodeView) -> Explanation:
+    """Explain copy_: autograd counts what was overwritten, then the source."""
+    old, a = node.operands[:2]
+    shares = [
+        elementwise(old, "0", Grid.full(old.shape, 0.0)),
+        elementwise(a, "1", Grid.full(node.incoming.shape, 1.0)),
+    ]
+    return Explanation(_("copy of {a}", a=a.name), shares)
 
 
-def _replicated_index(x: int, size: int) -> int | None:
-    """Return the source index under replication padding."""
-    return min(max(x, 0), size - 1)
+@explains("FillBackward0", "FillBackward2", "ZeroBackward0", general=N_("overwritten: ∂y/∂a = 0"))
+def fill_with_number(node: NodeView) -> Explanation:
+    """Explain fill_ and zero_ with a number: 0 for the values before."""
+    a = node.operands[0]
+    return Explanation(_("{a} overwritten", a=a.name), [elementwise(a, "0", Grid.full(a.shape, 0.0))])
 
 
-def _register_padding(nodes: tuple[str, ...], formula: str, source_index: Callable[[int, int], int | None]) -> None:
-    """Register the rule of a kind of padding; `source_index` maps an index, which may be outside, to one inside."""
-
-    @explains(*nodes, general=lambda: _("padded: grad(a) = {back}", back=_(formula)))
-    def rule(node: NodeView) -> Iterator[Explanation]:
-        a, to = node.operands[0], node.incoming.shape
-
-        def candidates() -> Iterator[Candidate]:
-            added = [size - old for old, size in zip(a.shape, to, strict=True)]
-            for before in product(*(range(min(amount, 0), max(amount, 0) + 1) for amount in added)):
-
-                def source(at: tuple[int, ...], before: tuple[int, ...] = before) -> Sequence[int] | None:
-                    indices = [source_index(k - b, size) for k, b, size in zip(at, before, a.shape, strict=True)]
-                    return None if None in indices else [k for k in indices if k is not None]
-
-                yield _("{a} padded", a=a.name), _(formula), _indices_by_coordinates(a.shape, to, source)
-
-        yield from explain_selection(node, a, candidates())
+@explains("FillBackward1", "FillBackward3", general=N_("overwritten with b: ∂y/∂a = 0, grad(b) = the sum of G"))
+def fill_with_tensor(node: NodeView) -> Explanation:
+    """Explain fill_ with a tensor: 0 for the values before, the sum of G for the value."""
+    a, b = node.operands[:2]
+    shares = [elementwise(a, "0", Grid.full(a.shape, 0.0)), elementwise(b, "1", Grid.full(node.incoming.shape, 1.0))]
+    return Explanation(_("{b} in all of {a}", b=b.name, a=a.name), shares)
 
 
-_register_padding(("ConstantPadNdBackward0",), N_("its piece of G"), _constant_index)
-_register_padding(
-    ("ReflectionPad1DBackward0", "ReflectionPad2DBackward0"),
-    N_("G added up where each was copied to"),
-    _reflected_index,
-)
-_register_padding(
-    ("ReplicationPad1DBackward0", "ReplicationPad2DBackward0"),
-    N_("G added up where each was copied to"),
-    _replicated_index,
-)
+@moves("RepeatBackward0", general=N_("a was repeated: grad(a) = the sum of G over its copies"))
+def repeat(a: Operand, _attributes: Attributes, to: Shape) -> Move:
+    """Copy each element."""
+    shape = (1,) * (len(to) - len(a.shape)) + a.shape
+    places = find_places(shape, to, lambda at: [k % size for k, size in zip(at, shape, strict=True)])
+    return Move(_("{a} repeated", a=a.name), _("the sum of G over its copies"), places)
 
 
-@explains("UpsampleNearest1DBackward0", "UpsampleNearest2DBackward0",
-          general=N_("each element was copied: grad(a) = the sum of G over its copies"))  # fmt: skip
-def upsample_nearest(node: NodeView) -> Iterator[Explanation]:
-    """Explain interpolation to the nearest element: the gradients of the copies are added up."""
-    a, to = node.operands[0], node.incoming.shape
-
-    def source(at: tuple[int, ...]) -> Sequence[int]:
-        return [k * size // result_size for k, size, result_size in zip(at, a.shape, to, strict=True)]
-
-    places = _indices_by_coordinates(a.shape, to, source)
-    yield from explain_selection(node, a, [(_("{a} enlarged", a=a.name), _("the sum of G over its copies"), places)])
+# ---------------------------------------------------------------- rearrangements
 
 
-@explains("UnfoldBackward0", general=N_("windows of a: grad(a) = G added up over the windows that each is in"))
-def unfold(node: NodeView) -> Iterator[Explanation]:
-    """Explain unfold: windows along a dimension; an element may be in several."""
-    a, to = node.operands[0], node.incoming.shape
-    steps = strides(a.shape)
-
-    def candidates() -> Iterator[Candidate]:
-        for dimension, size in enumerate(a.shape):
-            windows, width = to[dimension], to[-1]
-            for step in range(1, size + 1):
-                if (size - width) // step + 1 == windows:
-                    candidate = strided_indices(
-                        to, [*(s * step if i == dimension else s for i, s in enumerate(steps)), steps[dimension]]
-                    )
-                    yield _("windows of {a}", a=a.name), _("G added up over the windows"), candidate
-
-    yield from explain_selection(node, a, candidates())
+@moves("FlipBackward0", general=N_("the order is turned round: grad(a) = G turned round in the same way"))
+def flip(a: Operand, attributes: Attributes, to: Shape) -> Move:
+    """Turn the order round along some dimensions."""
+    dimensions = sorted(int(i) % max(len(to), 1) for i in attributes["dims"])
+    places = find_places(a.shape, to, lambda at: [to[i] - 1 - k if i in dimensions else k for i, k in enumerate(at)])
+    dimensions_text = ", ".join(map(str, dimensions))
+    equation = _("{a} turned round along {said}", a=a.name, said=dimensions_text)
+    return Move(equation, _("G turned round along {said}", said=dimensions_text), places)
 
 
-@explains("Rot90Backward0", general=N_("turned by quarters: grad(a) = G turned back"))
-def rot90(node: NodeView) -> Iterator[Explanation]:
-    """Explain rot90 of a matrix: by one, two or three quarters."""
-    a, to = node.operands[0], node.incoming.shape
+@moves("RollBackward0", general=N_("elements moved round: grad(a) = G moved back"))
+def roll(a: Operand, attributes: Attributes, to: Shape) -> Move:
+    """Move elements along dimensions, or, without any, along all of the tensor."""
+    shifts, n = attributes["shifts"], count(a.shape)
+    if attributes["dims"]:
+        by_dimension = [0] * len(to)
+        for dimension, shift in zip(attributes["dims"], shifts, strict=True):
+            by_dimension[dimension] += shift
+        places = find_places(
+            a.shape, to, lambda at: [(k - s) % size for k, s, size in zip(at, by_dimension, to, strict=True)]
+        )
+    else:
+        places = [(at - shifts[0]) % n for at in range(n)]
+    return Move(_("{a} rolled", a=a.name), _("G rolled back"), places)
 
-    def candidates() -> Iterator[Candidate]:
-        rows, columns = a.shape
-        rotations: list[Callable[[tuple[int, ...]], Sequence[int]]] = [
-            lambda at: (at[1], columns - 1 - at[0]),
-            lambda at: (rows - 1 - at[0], columns - 1 - at[1]),
-            lambda at: (rows - 1 - at[1], at[0]),
+
+@moves("Rot90Backward0", general=N_("turned by quarters: grad(a) = G turned back"))
+def rot90(a: Operand, attributes: Attributes, to: Shape) -> Move:
+    """Turn a plane by quarters."""
+    first, second = (int(i) % len(to) for i in attributes["dims"])
+    rows, columns = a.shape[first] - 1, a.shape[second] - 1
+
+    def source(at: Sequence[int]) -> Sequence[int]:
+        i, j = at[first], at[second]
+        turned = list(at)
+        turned[first], turned[second] = ((i, j), (j, columns - i), (rows - i, columns - j), (rows - j, i))[
+            attributes["k"] % 4
         ]
-        for number, source in enumerate(rotations):
-            if to == (a.shape if number == 1 else (columns, rows)):
-                yield _("{a} turned", a=a.name), _("G turned back"), _indices_by_coordinates(a.shape, to, source)
+        return turned
 
-    yield from explain_selection(node, a, candidates() if len(a.shape) == 2 else [])
+    return Move(_("{a} turned", a=a.name), _("G turned back"), find_places(a.shape, to, source))
+
+
+def _triangle(a: Operand, equation: str, kept: Callable[[int], bool]) -> Move:
+    places = find_places(a.shape, a.shape, lambda at: at if kept(at[-1] - at[-2]) else None)
+    return Move(equation, _("G where {a} was kept, else 0", a=a.name), places)
+
+
+@moves("TrilBackward0", general=N_("one side of the diagonal: grad(a) = G there, else 0"))
+def tril(a: Operand, attributes: Attributes, _to: Shape) -> Move:
+    """Keep what is not above a diagonal."""
+    return _triangle(a, _("the lower triangle of {a}", a=a.name), lambda offset: offset <= attributes["diagonal"])
+
+
+@moves("TriuBackward0", general=N_("one side of the diagonal: grad(a) = G there, else 0"))
+def triu(a: Operand, attributes: Attributes, _to: Shape) -> Move:
+    """Keep what is not below a diagonal."""
+    return _triangle(a, _("the upper triangle of {a}", a=a.name), lambda offset: offset >= attributes["diagonal"])
+
+
+@moves("DiagonalBackward0", "DiagonalBackward0_copy",
+       general=N_("a diagonal: grad(a) = G put back on it, else 0"))  # fmt: skip
+def diagonal(a: Operand, attributes: Attributes, to: Shape) -> Move:
+    """Take a diagonal of two dimensions as the last dimension."""
+    first, second = (dimension_of(attributes, a.shape, name) for name in ("dim1", "dim2"))
+    steps, offset = strides(a.shape), attributes["offset"]
+    rest = [step for i, step in enumerate(steps) if i not in (first, second)]
+    start = max(-offset, 0) * steps[first] + max(offset, 0) * steps[second]
+    places = strided_indices(to, [*rest, steps[first] + steps[second]], start)
+    return Move(_("a diagonal of {a}", a=a.name), _("G put back on the diagonal, else 0"), places)
+
+
+@moves("DiagEmbedBackward0", general=N_("a became a diagonal: grad(a) = the diagonal of G"))
+def diag_embed(a: Operand, attributes: Attributes, to: Shape) -> Move:
+    """Make the last dimension a diagonal of two."""
+    first, second = (dimension_of(attributes, to, name) for name in ("dim1", "dim2"))
+
+    def source(at: Sequence[int]) -> Sequence[int] | None:
+        row, column = at[first], at[second]
+        rest = [k for i, k in enumerate(at) if i not in (first, second)]
+        return [*rest, min(row, column)] if column - row == attributes["offset"] else None
+
+    return Move(_("{a} on a diagonal", a=a.name), _("the diagonal of G"), find_places(a.shape, to, source))
+
+
+def _pad(a: Operand, padding: Sequence[int], to: Shape, index: Callable[[int, int], int | None], formula: str) -> Move:
+    """Pad; `index` maps an index, which may be outside, to one inside."""
+    before = [0] * (len(to) - len(padding) // 2) + list(padding[-2::-2])
+
+    def source(at: Sequence[int]) -> Sequence[int] | None:
+        indices = [index(k - b, size) for k, b, size in zip(at, before, a.shape, strict=True)]
+        return None if None in indices else [k for k in indices if k is not None]
+
+    return Move(_("{a} padded", a=a.name), formula, find_places(a.shape, to, source))
+
+
+@moves("ConstantPadNdBackward0", general=lambda: _("padded: grad(a) = {back}", back=_("its piece of G")))
+def constant_pad(a: Operand, attributes: Attributes, to: Shape) -> Move:
+    """Pad with a number."""
+    return _pad(a, attributes["pad"], to, lambda x, size: x if 0 <= x < size else None, _("its piece of G"))
+
+
+def _general_of_copies() -> str:
+    return _("padded: grad(a) = {back}", back=_("G added up where each was copied to"))
+
+
+@moves("ReflectionPad1DBackward0", "ReflectionPad2DBackward0", "ReflectionPad3DBackward0", general=_general_of_copies)
+def reflection_pad(a: Operand, attributes: Attributes, to: Shape) -> Move:
+    """Pad with a mirror image."""
+
+    def index(x: int, size: int) -> int:
+        x = abs(x)
+        return 2 * (size - 1) - x if x >= size else x
+
+    return _pad(a, attributes["padding"], to, index, _("G added up where each was copied to"))
+
+
+@moves("ReplicationPad1DBackward0", "ReplicationPad2DBackward0", "ReplicationPad3DBackward0",
+       general=_general_of_copies)  # fmt: skip
+def replication_pad(a: Operand, attributes: Attributes, to: Shape) -> Move:
+    """Pad with the outermost elements."""
+    formula = _("G added up where each was copied to")
+    return _pad(a, attributes["padding"], to, lambda x, size: min(max(x, 0), size - 1), formula)
+
+
+@moves("UpsampleNearest1DBackward0", "UpsampleNearest2DBackward0", "UpsampleNearest3DBackward0",
+       general=N_("each element was copied: grad(a) = the sum of G over its copies"))  # fmt: skip
+def upsample_nearest(a: Operand, attributes: Attributes, to: Shape) -> Move:
+    """Take the nearest element, by the scale that was asked for, or by the sizes."""
+    names = ("scales",) if len(to) == 3 else ("scales_d", "scales_h", "scales_w")[5 - len(to) :]
+    scales = [None, None, *(attributes.get(name) for name in names)]
+
+    def source(at: Sequence[int]) -> Sequence[int]:
+        return [
+            min(int(k / scale) if scale else k * size // result_size, size - 1)
+            for k, size, result_size, scale in zip(at, a.shape, to, scales, strict=True)
+        ]
+
+    places = find_places(a.shape, to, source)
+    return Move(_("{a} enlarged", a=a.name), _("the sum of G over its copies"), places)
+
+
+@moves("UnfoldBackward0", general=N_("windows of a: grad(a) = G added up over the windows that each is in"))
+def unfold(a: Operand, attributes: Attributes, to: Shape) -> Move:
+    """Take windows along a dimension; an element may be in several."""
+    dimension, steps = dimension_of(attributes, a.shape, "dimension"), strides(a.shape)
+    window_steps = [s * attributes["step"] if i == dimension else s for i, s in enumerate(steps)]
+    places = strided_indices(to, [*window_steps, steps[dimension]])
+    return Move(_("windows of {a}", a=a.name), _("G added up over the windows"), places)
 
 
 # ---------------------------------------------------------------- joins and splits
 
 
-def _place_parts(shapes: Sequence[Shape], to: Shape, dimension: int) -> list[list[int]] | None:
-    """Return, for each part, the flat indices of the whole that it takes; None where the parts do not fit."""
-    sizes = [shape[dimension] for shape in shapes]
-    for shape, size in zip(shapes, sizes, strict=True):
-        if (*to[:dimension], size, *to[dimension + 1 :]) != shape:
-            return None
-    if sum(sizes) != to[dimension]:
-        return None
-    steps = strides(to)
-    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+def _parts_along(shape: Shape, sizes: Sequence[int], dimension: int) -> list[list[int]]:
+    """Return the flat indices of parts of these sizes along a dimension."""
+    steps, starts = strides(shape), [sum(sizes[:i]) for i in range(len(sizes))]
     return [
-        strided_indices(shape, steps, start * steps[dimension]) for shape, start in zip(shapes, starts, strict=True)
+        strided_indices((*shape[:dimension], size, *shape[dimension + 1 :]), steps, start * steps[dimension])
+        for size, start in zip(sizes, starts, strict=True)
     ]
+
+
+def _explain_join(node: NodeView, parts: Sequence[Operand], places: list[list[int]], equation: str) -> Explanation:
+    """Explain a join: each part gets the gradient at its places."""
+    shares = [
+        sparse(part, _("its piece of G"), [(place, element, 1.0) for element, place in enumerate(part_places)])
+        for part, part_places in zip(parts, places, strict=True)
+    ]
+    return Explanation(equation, shares)
 
 
 def _tensor_operands(node: NodeView) -> list[Operand]:
@@ -433,98 +421,57 @@ def _tensor_operands(node: NodeView) -> list[Operand]:
     return list(node.operands) if node.inner else [operand for operand in node.operands if operand.tensor is not None]
 
 
-def _explain_join(
-    node: NodeView, parts: Sequence[Operand], places: list[list[int]], equation: str
-) -> Iterator[Explanation]:
-    """Explain a join where the result holds each part's values at its places."""
-    shares = []
-    for part, at in zip(parts, places, strict=True):
-        if part.grid is not None and node.result.grid is not None and not node.inner:
-            values = [node.result.grid.flat[place] for place in at]
-            if any(x != y and x == x for x, y in zip(part.grid.flat, values, strict=True)):
-                return
-        sources = [-1] * count(node.incoming.shape)
-        for element, place in enumerate(at):
-            sources[place] = element
-        shares.append(vjp_by_scatter(part, _("its piece of G"), node.incoming, sources))
-    yield Explanation(equation, shares)
-
-
 @explains("CatBackward0", general=N_("joined tensors: each gets its piece of G"))
-def cat(node: NodeView) -> Iterator[Explanation]:
-    """Explain cat, along the dimension that the shapes show."""
+def cat(node: NodeView) -> Explanation:
+    """Explain cat."""
     parts = _tensor_operands(node)
-    to = node.incoming.shape
-    for dimension in range(len(to)):
-        places = _place_parts([part.shape for part in parts], to, dimension)
-        if places is not None:
-            names = ", ".join(part.name for part in parts)
-            equation = _("{parts} joined along dimension {dimension}", parts=names, dimension=dimension)
-            yield from _explain_join(node, parts, places, equation)
+    dimension = dimension_of(node.attributes, node.incoming.shape)
+    places = _parts_along(node.incoming.shape, [part.shape[dimension] for part in parts], dimension)
+    names = ", ".join(part.name for part in parts)
+    equation = _("{parts} joined along dimension {dimension}", parts=names, dimension=dimension)
+    return _explain_join(node, parts, places, equation)
 
 
 @explains("StackBackward0", general=N_("stacked tensors: each gets its piece of G"))
-def stack(node: NodeView) -> Iterator[Explanation]:
-    """Explain stack, along the dimension that gives the result."""
+def stack(node: NodeView) -> Explanation:
+    """Explain stack."""
     parts = _tensor_operands(node)
-    to = node.incoming.shape
-    for dimension in range(len(to)):
-        shape = to[:dimension] + to[dimension + 1 :]
-        if to[dimension] != len(parts) or any(part.shape != shape for part in parts):
-            continue
-        steps = strides(to)
-        rest = steps[:dimension] + steps[dimension + 1 :]
-        places = [strided_indices(shape, rest, i * steps[dimension]) for i in range(len(parts))]
-        names = ", ".join(part.name for part in parts)
-        equation = _("{parts} stacked along dimension {dimension}", parts=names, dimension=dimension)
-        yield from _explain_join(node, parts, places, equation)
+    dimension = dimension_of(node.attributes, node.incoming.shape)
+    places = _parts_along(node.incoming.shape, [1] * len(parts), dimension)
+    names = ", ".join(part.name for part in parts)
+    equation = _("{parts} stacked along dimension {dimension}", parts=names, dimension=dimension)
+    return _explain_join(node, parts, places, equation)
 
 
-@explains("SplitBackward0", "SplitWithSizesBackward0",
+def parts_of(attributes: Attributes, shape: Shape) -> list[list[int]]:
+    """Return the flat indices of the parts that split, chunk or unbind make of a tensor of this shape."""
+    dimension = dimension_of(attributes, shape)
+    size, whole = attributes.get("split_size", 1), shape[dimension]
+    sizes = attributes.get("split_sizes") or [min(size, whole - start) for start in range(0, whole, size)]
+    return _parts_along(shape, sizes, dimension)
+
+
+def _explain_split(node: NodeView, equation: str) -> Explanation:
+    """Explain a split; the incoming gradient is the concatenation of those of its parts."""
+    a = node.operands[0]
+    places = [at for part in parts_of(node.attributes, a.shape) for at in part]
+    return explain_move(node, a, Move(equation, _("G of the parts, side by side"), places))
+
+
+@explains("SplitBackward0", "SplitWithSizesBackward0", "UnsafeSplitBackward0",
           general=N_("split into parts: grad(a) = their gradients joined, 0 for parts without"))  # fmt: skip
-def split(node: NodeView) -> Iterator[Explanation]:
+def split(node: NodeView) -> Explanation:
     """Explain split and chunk: the gradients of the parts joined, 0 where there is none."""
     a = node.operands[0]
-    for dimension in range(len(a.shape)):
-        places = _place_parts([part.shape for part in node.results], a.shape, dimension)
-        if places is not None and _parts_match(node, a, places):
-            candidate = [at for part in places for at in part]
-            yield from _explain_split(
-                node, a, _("{a} split along dimension {dimension}", a=a.name, dimension=dimension), candidate
-            )
+    dimension = dimension_of(node.attributes, a.shape)
+    return _explain_split(node, _("{a} split along dimension {dimension}", a=a.name, dimension=dimension))
 
 
 @explains(
     "UnbindBackward0", general=N_("taken apart: grad(a) = the gradients of the parts stacked, 0 for parts without")
 )
-def unbind(node: NodeView) -> Iterator[Explanation]:
+def unbind(node: NodeView) -> Explanation:
     """Explain unbind: the gradients of the parts stacked, 0 where there is none."""
     a = node.operands[0]
-    steps = strides(a.shape)
-    for dimension, size in enumerate(a.shape):
-        shape = a.shape[:dimension] + a.shape[dimension + 1 :]
-        if size != len(node.results) or any(part.shape != shape for part in node.results):
-            continue
-        rest = steps[:dimension] + steps[dimension + 1 :]
-        places = [strided_indices(shape, rest, i * steps[dimension]) for i in range(size)]
-        if _parts_match(node, a, places):
-            candidate = [at for part in places for at in part]
-            yield from _explain_split(
-                node, a, _("{a} taken apart along dimension {dimension}", a=a.name, dimension=dimension), candidate
-            )
-
-
-def _parts_match(node: NodeView, a: Operand, places: list[list[int]]) -> bool:
-    """Return whether the parts have the values at these flat indices."""
-    numbers = a.numbers.flat
-    return all(
-        numbers[place] == y or numbers[place] != numbers[place]
-        for part, at in zip(node.results, places, strict=True)
-        for place, y in zip(at, part.numbers.flat, strict=True)
-    )
-
-
-def _explain_split(node: NodeView, a: Operand, equation: str, candidate: list[int]) -> Iterator[Explanation]:
-    """Explain a split; the incoming gradient is the concatenation of those of its parts."""
-    single = NodeView(node.node, node.op, node.operands, Operand("", (), None), node.incoming, inner=True)
-    yield from explain_selection(single, a, [(equation, _("G of the parts, side by side"), candidate)])
+    dimension = dimension_of(node.attributes, a.shape)
+    return _explain_split(node, _("{a} taken apart along dimension {dimension}", a=a.name, dimension=dimension))
