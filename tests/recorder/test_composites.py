@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
 from tests.worker.recording import Forker, value_in
-from tutor.recorder.composites import COMPOSITES, PRODUCTS, _DispatchedCalls, is_composite
+from tutor.recorder.op_kinds import COMPOSITES, PRODUCTS, _DispatchedCalls, is_composite
 from tutor.trace import events as ev
 from tutor.trace import navigation
 

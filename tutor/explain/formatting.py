@@ -14,9 +14,8 @@ from tutor.i18n import _
 from tutor.text_width import cut
 from tutor.trace.names import name_of, tensor_name
 from tutor.trace.state import State
-from tutor.trace.values import elements, shape_of, short
+from tutor.trace.values import Value, elements, shape_of, short
 from tutor.trace.values import number as formatted
-from tutor.trace.wire_types import Value
 
 
 def label(state: State, tensor: int | None) -> str | None:

@@ -34,8 +34,7 @@ from tutor.trace.events import Node
 from tutor.trace.graph import gradient_parts, is_leaf
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
-from tutor.trace.values import to_json
-from tutor.trace.wire_types import Value
+from tutor.trace.values import Value, to_json
 
 __all__ = ["NodeSummary", "incoming_parts", "node_line", "node_plain", "rule_json", "summarize_node"]
 

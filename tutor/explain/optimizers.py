@@ -21,8 +21,7 @@ from tutor.trace import navigation
 from tutor.trace.events import OptimizerStep, Update
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
-from tutor.trace.values import elements, shape_of
-from tutor.trace.wire_types import Value
+from tutor.trace.values import Value, elements, shape_of
 
 
 @dataclass(frozen=True)

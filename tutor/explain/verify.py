@@ -25,8 +25,7 @@ from tutor.explain.rules.arrays import (
 from tutor.explain.rules.registry import Explanation, NodeView, Share, apply_rule
 from tutor.trace.events import Node
 from tutor.trace.state import NodeState, State
-from tutor.trace.values import elements, shape_of
-from tutor.trace.wire_types import Value
+from tutor.trace.values import Value, elements, shape_of
 
 _SUM_TOLERANCE = {"float64": 1e-10, "complex128": 1e-10, "float16": 4e-3, "bfloat16": 3e-2}
 

@@ -19,8 +19,8 @@ from tutor.recorder import op_kinds, saved
 from tutor.recorder.arguments import SELECTING, CallRecorder, selected_by, written_by
 from tutor.recorder.call_sites import CallSite, OpSite, SourceRecorder
 from tutor.recorder.callbacks import FrameRecorder
-from tutor.recorder.composites import COMPOSITES, PRODUCTS, CompositeRecorder, is_composite
 from tutor.recorder.event_writer import EventWriter
+from tutor.recorder.op_kinds import COMPOSITES, PRODUCTS, CompositeRecorder, is_composite
 from tutor.recorder.originals import original
 from tutor.recorder.signals import DeferredSignals
 from tutor.recorder.tensors import TensorRecorder, grad_fn_of, is_outside, looks_into

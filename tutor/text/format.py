@@ -22,7 +22,7 @@ from tutor.text_width import pad, width
 if TYPE_CHECKING:
     from tutor.trace.state import State
     from tutor.trace.timeline import Timeline
-    from tutor.trace.wire_types import Value
+    from tutor.trace.values import Value
 
 # ---------------------------------------------------------------- standard streams
 

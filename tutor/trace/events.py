@@ -21,7 +21,7 @@ A *value* on the wire is one of
                                             `stats` has min, max, mean, std, nan, inf, zero or is None, `note` says why;
                                             "corners": nested lists, "heat": [rows, columns, bytes, least, most] where
                                             0 is the least, 254 the most and 255 not finite
-`trace.values` turns each into JSON and text, `trace.wire_types` has their types.
+`trace.values` has their types, and turns each into JSON and text.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from typing import ClassVar, TypeAlias
 
 import msgspec
 
-from tutor.trace.wire_types import Data as Data
-from tutor.trace.wire_types import Gradients as Gradients
-from tutor.trace.wire_types import Places as Places
-from tutor.trace.wire_types import Scalar as Scalar
-from tutor.trace.wire_types import Value as Value
+from tutor.trace.values import Data as Data
+from tutor.trace.values import Gradients as Gradients
+from tutor.trace.values import Places as Places
+from tutor.trace.values import Scalar as Scalar
+from tutor.trace.values import Value as Value
 
 Span: TypeAlias = tuple[int, int, int, int]
 """First line, first column, last line, last column: lines from 1, columns in characters from 0, the end exclusive."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 
 from tutor.trace.state import NodeState, State
-from tutor.trace.wire_types import Value
+from tutor.trace.values import Value
 
 Edges = list[tuple[int, int]]
 

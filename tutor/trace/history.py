@@ -17,8 +17,7 @@ from tutor.trace.names import MODULE, names_of, placeholder_name
 from tutor.trace.navigation import forward
 from tutor.trace.state import FrameState, NodeState, State
 from tutor.trace.timeline import Timeline
-from tutor.trace.values import elements
-from tutor.trace.wire_types import Value
+from tutor.trace.values import Value, elements
 
 # ---------------------------------------------------------------- tensors that share a storage
 

@@ -38,8 +38,7 @@ from tutor.trace.graph import is_leaf
 from tutor.trace.names import is_indexed, lasting_name, name_of, names_by_tensor
 from tutor.trace.source import SourceText, parse
 from tutor.trace.state import SiteInfo, State
-from tutor.trace.values import elements
-from tutor.trace.wire_types import Data
+from tutor.trace.values import Data, elements
 
 # ---------------------------------------------------------------- definitions
 

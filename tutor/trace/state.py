@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from tutor.trace.events import Span
-from tutor.trace.wire_types import Data, Gradients, Scalar, Value
+from tutor.trace.values import Data, Gradients, Scalar, Value
 
 
 class Shared(msgspec.Struct, gc=False):

@@ -22,8 +22,7 @@ from tutor.trace.frame_store import DecodedFrame, Frames, Seeker, step_positions
 from tutor.trace.index import KIND_NAMES, Book, CellInfo, Columns, Contents, PassInfo, Point, SideEvent
 from tutor.trace.replay import Replay, copy_state
 from tutor.trace.state import NodeState, SiteInfo, State, TensorState
-from tutor.trace.values import places
-from tutor.trace.wire_types import Data
+from tutor.trace.values import Data, places
 
 # ------------------------------------------------------------ what is missing from a recording
 

@@ -56,9 +56,8 @@ from tutor.recorder.variables import Frame
 from tutor.trace.command import Nudge, RunCommand
 from tutor.trace.events import CellEnd, CellStart, Document, Failed, Gap, RunEnd
 from tutor.worker import import_hook
-from tutor.worker.exercises import Exercise
-from tutor.worker.questions import LineWatch, answer, watching
 from tutor.worker.stdio import OutputRecorder
+from tutor.worker.tasks import Exercise, LineWatch, answer, watching
 
 
 def nudge_when_due(recorder: Recorder, nudge: Nudge) -> None:

@@ -44,8 +44,7 @@ from tutor.trace.index import KIND_NUMBERS
 from tutor.trace.names import name_of, names_of
 from tutor.trace.state import NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
-from tutor.trace.values import elements
-from tutor.trace.wire_types import Value
+from tutor.trace.values import Value, elements
 
 # ---------------------------------------------------------------- the first nan or inf
 

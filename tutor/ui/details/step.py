@@ -11,8 +11,7 @@ from tutor.trace.names import name_of
 from tutor.trace.operands import op_inputs, op_output
 from tutor.trace.state import State, TensorState
 from tutor.trace.timeline import Timeline
-from tutor.trace.values import short
-from tutor.trace.wire_types import Value
+from tutor.trace.values import Value, short
 from tutor.ui.details import measure
 from tutor.ui.details.writer import Page, step_summary
 from tutor.ui.panes.output import ROLES, output_between, stream_prefix

@@ -10,7 +10,7 @@ from tutor.text_width import cut, pad, wrapped
 from tutor.trace import values
 from tutor.trace.operands import op_output
 from tutor.trace.timeline import Timeline
-from tutor.trace.wire_types import Value
+from tutor.trace.values import Value
 from tutor.ui.render import heatmap
 from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean
 

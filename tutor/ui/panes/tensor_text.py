@@ -10,7 +10,7 @@ from tutor.explain.formatting import is_rebound
 from tutor.trace import values
 from tutor.trace.names import lasting_name, names_by_tensor
 from tutor.trace.state import State, TensorState
-from tutor.trace.wire_types import Value
+from tutor.trace.values import Value
 
 
 class TensorNames:

@@ -12,7 +12,7 @@ from tutor.trace.names import aliases_of, names_of
 from tutor.trace.navigation import counterpart
 from tutor.trace.state import FrameState, NodeState, State, TensorState
 from tutor.trace.timeline import Changes, Timeline
-from tutor.trace.wire_types import Value
+from tutor.trace.values import Value
 from tutor.ui.panes.base import Pane
 from tutor.ui.panes.graph.model import nodes_with_new_grad
 from tutor.ui.panes.tensor_text import ValueTexts, grad_of, shortened_value

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tutor.i18n import N_, _
-from tutor.trace.values import elements, number, shape_of
-from tutor.trace.wire_types import Value
+from tutor.trace.values import Value, elements, number, shape_of
 from tutor.ui.render.segments import Glyphs, Piece, Row
 
 MIN_NUMBERS = 12

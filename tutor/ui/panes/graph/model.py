@@ -19,7 +19,7 @@ from tutor.trace.names import name_of, names_of
 from tutor.trace.operands import only_literal, op_texts
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
-from tutor.trace.wire_types import Value
+from tutor.trace.values import Value
 from tutor.ui.panes.graph import lanes as drawing
 from tutor.ui.panes.graph.lanes import Edge, Graph, NodeRow
 from tutor.ui.panes.graph.structure import GraphOptions, GraphStructure, IncrementalBuilder, Item, StructureBuilder
