@@ -7,7 +7,7 @@ makes the gradient wrong. Also why a second pass through a graph would fail.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from tutor.explain import formatting
 from tutor.explain.formatting import label
@@ -344,13 +344,6 @@ class WrongGradient:
     true: Grid
 
 
-class _ChangedNodeView(NodeView):
-    """A node whose values are no longer those that its operation gave: its rule cannot check the result."""
-
-    def gives(self, expected: Grid) -> bool:
-        return True
-
-
 # ---------------------------------------------------------------- changes that autograd cannot see
 
 
@@ -558,13 +551,12 @@ def _with_grid(operand: Operand, now: dict[int, Grid]) -> Operand:
 
 
 def _gradients_by_rule(view: NodeView) -> dict[int, tuple[str, Grid]]:
-    """Return, by input of the node, the name of its target and the gradient by the rule's first explanation."""
-    changed = _ChangedNodeView(**{field.name: getattr(view, field.name) for field in fields(view)})
+    """Return, by input of the node, the name of its target and the gradient by its rule."""
+    explanation = apply_rule(view)
     try:
         return {
             place: (share.target.name, share.vjp(view.incoming))
-            for explanation in apply_rule(changed)[:1]
-            for place, share in enumerate(explanation.shares)
+            for place, share in enumerate(() if explanation is None else explanation.shares)
             if share is not None
         }
     except (LookupError, ArithmeticError, ValueError):

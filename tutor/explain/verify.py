@@ -96,22 +96,15 @@ def has_single_gradient(event: Node, made: RecordedOp) -> bool:
 def verify_rule(
     state: State, node: NodeState, event: Node, made: RecordedOp, arrived: Grid
 ) -> tuple[str | None, list[VerifiedGrad]]:
-    """Return the rule's equation and verified shares.
-
-    Every explanation that the rule gives is tried. None and no shares: none agrees with what autograd sent, or two with
-    different formulas do.
-    """
-    readings: dict[tuple[str, ...], tuple[str, list[VerifiedGrad]]] = {}
-    for explanation in apply_rule(make_node_view(state, node, event, made, arrived)):
-        agreed = _verify_shares(state, node, event, made, arrived, explanation)
-        if agreed:
-            readings.setdefault(tuple(claim.share.formula for claim in agreed), (explanation.equation, agreed))
-    if len(readings) != 1:
+    """Return the rule's equation and verified shares; None and no shares where it does not agree with what autograd
+    sent."""
+    explanation = apply_rule(make_node_view(state, node, event, made, arrived))
+    agreed = [] if explanation is None else _verify_shares(state, node, event, made, arrived, explanation)
+    if explanation is None or not agreed:
         return None, []
-    equation, agreed = next(iter(readings.values()))
     inner_name = inner_tensor((made.code or "").partition("(")[0])
     shares = [replace(claim.share, formula=_name_unknown(claim.share.formula, inner_name)) for claim in agreed]
-    return _name_unknown(equation, inner_name), [
+    return _name_unknown(explanation.equation, inner_name), [
         replace(claim, share=share) for claim, share in zip(agreed, shares, strict=True)
     ]
 

@@ -18,7 +18,16 @@ from dataclasses import replace
 
 from tutor.explain.expressions import old_name
 from tutor.explain.rules.arrays import Grid, Shape, broadcast_indices, broadcast_shape, count, unravel_index
-from tutor.explain.rules.registry import RULES, Explanation, NodeView, Operand, Share, elementwise, explains, sparse
+from tutor.explain.rules.registry import (
+    Explanation,
+    NodeView,
+    Operand,
+    Share,
+    apply_rule,
+    elementwise,
+    explains,
+    sparse,
+)
 from tutor.explain.rules.shape import Move, dimension_of, explain_move, share_of_moved, strided_indices, strides
 from tutor.i18n import N_, _
 
@@ -155,7 +164,7 @@ def _write_shares(
     first = elementwise(a, formula, derivative)
     if source is None:
         return [first]
-    by = 1.0 if factor is None else factor
+    by = 1.0 if factor is None else float(factor)
     entries = [(place, element, by) for place, element in zip(places, elements, strict=True)]
     return [first, sparse(source, ("" if by == 1 else f"{by:g}·") + _(_AT_PLACES), entries)]
 
@@ -264,11 +273,8 @@ def _explain_inner_write(
             name, node.op, operands, changed, incoming, operands, (changed,), False, node.dtype,
             attributes={"alpha": 1, **node.arguments}, arguments=node.arguments,
         )  # fmt: skip
-        try:
-            explanation = RULES[name](write)
-        except (LookupError, ArithmeticError, ValueError, TypeError):
-            continue
-        if isinstance(explanation, Explanation):
+        explanation = apply_rule(write)
+        if explanation is not None:
             return explanation
     raise LookupError(node.op)
 

@@ -8,13 +8,13 @@ shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
 from typing import Any, TypeVar
 
 from tutor.explain.rules.arrays import MOST_WORK as MOST_WORK
-from tutor.explain.rules.arrays import Grid, Shape, allclose, combine, count
+from tutor.explain.rules.arrays import Grid, Shape, combine, count
 from tutor.i18n import _
 
 
@@ -79,11 +79,6 @@ class NodeView:
     saved: Mapping[str, int] = field(default_factory=dict)
     """The tensors that the node saves, by the names of its arguments, where they are known."""
 
-    def gives(self, expected: Grid) -> bool:
-        """Return whether the result has these values; True inside a composite, where they were not recorded."""
-        actual = self.result.grid
-        return self.inner if actual is None else allclose(expected, actual, self.dtype)
-
 
 @dataclass(frozen=True)
 class Share:
@@ -132,7 +127,7 @@ class Explanation:
     shares: Sequence[Share | None]
 
 
-Rule = Callable[[NodeView], "Explanation | Iterable[Explanation] | None"]
+Rule = Callable[[NodeView], "Explanation | None"]
 AnyRule = TypeVar("AnyRule", bound=Rule)
 
 RULES: dict[str, Rule] = {}
@@ -145,15 +140,14 @@ def general_rule(node: str) -> str | None:
     return rule if rule is None else _(rule) if isinstance(rule, str) else rule()
 
 
-def apply_rule(node: NodeView) -> list[Explanation]:
-    """Return the explanations that a node's rule gives; none where it has no rule, where values or attributes are
-    missing, or where Python will not divide."""
+def apply_rule(node: NodeView) -> Explanation | None:
+    """Return what a node's rule says; None where it has none, where values or attributes are missing, or where Python
+    will not divide."""
     rule = RULES.get(node.node)
     try:
-        result = None if rule is None else rule(node)
-        return [result] if isinstance(result, Explanation) else list(result or ())
+        return None if rule is None else rule(node)
     except (LookupError, ArithmeticError, ValueError, TypeError):
-        return []
+        return None
 
 
 def explains(*nodes: str, general: str | Callable[[], str] = "") -> Callable[[AnyRule], AnyRule]:
