@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from tutor.explain.rules.arrays import Grid
-from tutor.explain.rules.registry import RULES, Explanation, NodeView, Operand
+from tutor.explain.rules.registry import Explanation, NodeView, Operand, apply_rule
 
 
 def grid_of(tensor: torch.Tensor) -> Grid:
@@ -158,8 +158,8 @@ def explained(
     view = NodeView(
         type(node).__name__, "", operands, made[0], incoming, operands, made, attributes=attributes_of(node)
     )
-    explanation = RULES[view.node](view)
-    assert isinstance(explanation, Explanation)
+    explanation = apply_rule(view)
+    assert explanation is not None
     return view, explanation
 
 
@@ -212,8 +212,8 @@ def test_an_lstm(*, reverse: bool, states: bool) -> None:
         "MkldnnRnnLayerBackward0", "lstm", operands, operand("y", output), grid_of(grad), inner=True,
         attributes=attributes_of(node),
     )  # fmt: skip
-    explanation = RULES["MkldnnRnnLayerBackward0"](view)
-    assert isinstance(explanation, Explanation)
+    explanation = apply_rule(view)
+    assert explanation is not None
     compared = 0
     for share, gradient in zip(explanation.shares, sent, strict=True):
         if gradient is not None:

@@ -80,10 +80,10 @@ def two_paths(document: ev.Document = LESSON) -> list[ev.Event]:
         ev.CellStart(2),  # 7
         *_line(5, 6, 9), *_op(6, 6, (4, 9), "add", [1, 2], 3),  # 8, 9
         ev.GraphNode(1, "AccumulateGrad", [], 1, -1), ev.GraphNode(2, "AccumulateGrad", [], 2, -1),
-        ev.GraphNode(3, "AddBackward0", [(1, 0), (2, 0)], 3, 0),
+        ev.Attributes(1, {"alpha": 1}), ev.GraphNode(3, "AddBackward0", [(1, 0), (2, 0)], 3, 0, attributes=1),
         SUM, ev.Snapshot(3, 2, 0, 3, 3, None, [3.0]), ev.Bind(1, "a", "tensor", 3),
         *_line(7, 7, 9), *_op(8, 7, (4, 9), "add", [2, None], 4),  # 10, 11
-        ev.GraphNode(4, "AddBackward0", [(2, 0), None], 4, 1),
+        ev.GraphNode(4, "AddBackward0", [(2, 0), None], 4, 1, attributes=1),
         ev.Snapshot(4, 2, 0, 4, 4, None, [2.0]), ev.Bind(1, "b", "tensor", 4),
         *_line(9, 8, 9), *_op(10, 8, (4, 9), "mul", [3, 4], 5),  # 12, 13
         PRODUCT, ev.Snapshot(5, 3, 0, 5, 5, None, [6.0]),

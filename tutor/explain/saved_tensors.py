@@ -300,7 +300,7 @@ def _gradients_by_rule(view: NodeView) -> dict[int, tuple[str, Grid]]:
     try:
         return {
             place: (share.target.name, share.vjp(view.incoming))
-            for place, share in enumerate(explanation.shares if explanation is not None else ())
+            for place, share in enumerate(() if explanation is None else explanation.shares)
             if share is not None
         }
     except (LookupError, ArithmeticError, ValueError):

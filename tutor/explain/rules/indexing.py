@@ -164,7 +164,7 @@ def _write_shares(
     first = elementwise(a, formula, derivative)
     if source is None:
         return [first]
-    by = 1.0 if factor is None else factor
+    by = 1.0 if factor is None else float(factor)
     entries = [(place, element, by) for place, element in zip(places, elements, strict=True)]
     return [first, sparse(source, ("" if by == 1 else f"{by:g}·") + _(_AT_PLACES), entries)]
 
