@@ -36,12 +36,17 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["MKL_CBWR"] = "COMPATIBLE"
 
 
+LONG = {"test_no_english_is_left", "test_every_form_on_random_inputs", "test_random_graphs"}
+"""Tests of `tests/explain` that record all of its programs, or many that are generated."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what starts the real program, before `-m "not slow"` chooses."""
+    """Mark as slow what starts the real program or takes long, before `-m "not slow"` chooses."""
     for item in items:
         folder, module = item.path.parent.name, getattr(item, "module", None)
-        if folder in ("e2e", "wild") or (folder == "cli" and hasattr(module, "subprocess")):
+        starts = folder in ("e2e", "wild") or (folder == "cli" and hasattr(module, "subprocess"))
+        if starts or getattr(item, "originalname", None) in LONG:
             item.add_marker(pytest.mark.slow)
 
 
