@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from tests.ui.conftest import text
 from tests.ui.recordings import SCRIPT, two_paths, viewer
 from tests.worker.recording import Forker, Recording
+from tutor.explain.formatting import shortened_value, value_text
 from tutor.ui.app import GradtutorApp
 from tutor.ui.panes.graph import views
 from tutor.ui.panes.graph.lanes import NodeRow
@@ -17,7 +18,6 @@ from tutor.ui.panes.graph.model import NodeTexts
 from tutor.ui.panes.graph.pane import GraphPane
 from tutor.ui.panes.graph.structure import Item
 from tutor.ui.panes.graph.views import BoxesView
-from tutor.ui.panes.tensor_text import shortened_value, value_text
 from tutor.ui.screens.lesson import LessonScreen
 from tutor.ui.screens.sheet import Sheet
 

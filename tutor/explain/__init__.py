@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tutor.explain.mistakes import cause, explanation
-from tutor.explain.outcomes import describe_check_failure, describe_end, message
-from tutor.explain.step import line, plain
+from tutor.explain.step import describe_check_failure, describe_end, line, message, plain
 
 __all__ = ["cause", "describe_check_failure", "describe_end", "explanation", "line", "message", "plain"]

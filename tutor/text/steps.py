@@ -10,9 +10,9 @@ import msgspec
 
 from tutor.explain import explanation, message, plain
 from tutor.explain.node import rule_json
-from tutor.explain.outcomes import cut_location
 from tutor.explain.paths import paths_to
 from tutor.explain.provenance import source_of_unnamed
+from tutor.explain.step import cut_location
 from tutor.i18n import _
 from tutor.text.format import dtype_of, escape_controls, gradient_json, guard, write_json_line
 from tutor.text.show import optimizer_json_at

@@ -30,14 +30,10 @@ from typing import ClassVar, TypeAlias
 
 import msgspec
 
-from tutor.trace.values import Data as Data
-from tutor.trace.values import Gradients as Gradients
-from tutor.trace.values import Places as Places
-from tutor.trace.values import Scalar as Scalar
-from tutor.trace.values import Value as Value
+from tutor.trace.values import Data, Gradients, Places, Scalar, Value
 
 Span: TypeAlias = tuple[int, int, int, int]
-"""First line, first column, last line, last column: lines from 1, columns in characters from 0, the end exclusive."""
+"""First line, column, last line, column: lines from 1, columns in characters from 0, the end exclusive."""
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -242,18 +238,17 @@ class Op(Event, frozen=True, tag=23):
     grad_enabled: bool = True
     """Whether autograd recorded at that time, unlike under `no_grad`."""
     selected: Places | None = None
-    """The elements of its first input that an index selects, by flat index in the order of the result. Of an index
-    without tensors and lists only where it is written to: else the result is a view, and says it. None too where there
-    are more than 1,000."""
+    """Flat indices of what an index selects of its first input, in the order of the result; None above 1,000, and for
+    an index of numbers and slices that is read: the result, a view, tells."""
     selected_of_view: Places | None = None
-    """The same by flat index in the view that the numbers and slices of the index leave, if that is not all of it."""
+    """The same in the view that the numbers and slices of the index leave, if that is not all of it."""
 
 
 class Call(Event, frozen=True, tag=56):
     """Arguments of an operation that are no tensors, before the first `Op` that has them.
 
-    By name; by place, as a text, where the name is unknown. Dtypes and devices are texts, as slices are (`1:3`), and a
-    tensor in a list (`a[0, i]`). Left out is what is None, has no JSON value, or a long one.
+    By name, or by place (a text). Dtypes, devices, slices (`1:3`) and tensors in a list are texts. Left out is what is
+    None, long, or has no JSON value.
     """
 
     call: int
@@ -466,15 +461,13 @@ class Checked(Event, frozen=True, tag=54):
     exercise: str
     ok: bool
     message: str | dict[str, str] = ""
-    """Message to the learner on failure: by language if the check has several, or the text of the exception."""
+    """Message to the learner on failure, by language if the check has several."""
     line: int | None = None
     """Where it failed, in the file: in the check, or in the code that raised."""
     of: str = "attempt"
-    """attempt: the code in the exercise cell. solution: the lesson's solution, which ran unrecorded after a failed
-    attempt, so that later cells have their names."""
+    """attempt: the code in the exercise cell. solution: the lesson's, which ran unrecorded after a failed attempt."""
     how: str = ""
-    """What failed if there is no message from the check: stopped (the code raised), name (one is missing), check or
-    solution (it raised)."""
+    """What failed if the check has no message: stopped (the code raised), name (missing), check, solution (raised)."""
     error: str = ""
     """The exception's type, or the name that is missing."""
 
@@ -505,9 +498,8 @@ class Point(Event, frozen=True, tag=45):
     """Empty: it has none."""
     value: float
     site: int = 0
-    """Site of the call."""
     root: int = 0
-    """Index of the scalar among the roots of the call, from 0."""
+    """Index of the scalar among the roots of the call at `site`, from 0."""
     roots: int = 1
     """Number of roots."""
     parts: list[tuple[str, float]] = []

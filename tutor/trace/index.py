@@ -38,13 +38,13 @@ from tutor.trace.graph import is_leaf
 from tutor.trace.names import is_indexed, lasting_name, name_of, names_by_tensor
 from tutor.trace.source import SourceText, parse
 from tutor.trace.state import SiteInfo, State
-from tutor.trace.values import Data, elements
+from tutor.trace.values import Data, Value, elements
 
 # ---------------------------------------------------------------- definitions
 
 
 class Book:
-    """Definitions that events refer to by number: sources, sites, metas, saved tensors, arguments, the document."""
+    """Definitions that events refer to by number: sources, sites, metas, saved tensors, `Call`s, `Attributes`."""
 
     def __init__(self) -> None:
         self.document: ev.Document | None = None
@@ -54,9 +54,7 @@ class Book:
         self.saved: dict[tuple[int, str], list[ev.Saved]] = {}
         """By site of an operation and name of its node: one for each combination of inputs that need a gradient."""
         self.arguments: dict[int, dict[str, Data]] = {}
-        """By number of a `Call`."""
         self.attributes: dict[int, dict[str, Data]] = {}
-        """By number of an `Attributes`."""
         self.most_text: int | None = None
         """Maximum number of characters of source that are held parsed; None: no limit."""
         self._texts: dict[int, SourceText] = {}
@@ -291,8 +289,7 @@ def last_at_most(column: bytearray, most: int, end: int) -> int | None:
 # ---------------------------------------------------------------- loss curves
 
 Key = TypeVar("Key", bound=Hashable)
-Named = tuple[str, float]
-"""Name and value of a scalar."""
+Named = tuple[str, float]  # of a scalar
 _SUMS = {"AddBackward0", "SubBackward0", "RsubBackward0", "StackBackward0", "CatBackward0"}
 _RESHAPES = {
     "NegBackward0", "CloneBackward0", "AliasBackward0", "ToCopyBackward0", "ViewBackward0", "UnsafeViewBackward0",
@@ -568,7 +565,7 @@ class Contents:
         self.run_end = event
 
 
-def _scalar(shape: tuple[int, ...] | None, value: ev.Value) -> float | None:
+def _scalar(shape: tuple[int, ...] | None, value: Value) -> float | None:
     """Return the only element of a tensor; None if it has several or was not recorded."""
     items = elements(value) if shape is not None and prod(shape) == 1 else None
     return float(items[0]) if items is not None and len(items) == 1 and isinstance(items[0], (int, float)) else None

@@ -18,7 +18,7 @@ from tutor.trace import events as ev
 from tutor.trace.index import Book
 from tutor.trace.names import MODULE, is_alive, lasting_name
 from tutor.trace.state import Binding, FrameState, ModuleInfo, NodeState, PassState, State, TensorState
-from tutor.trace.values import size_of
+from tutor.trace.values import Value, size_of
 
 _BASE = re.compile(r"[^.\[]*")
 
@@ -101,7 +101,7 @@ class TensorReplay:
             self._drop(grad)
 
     def _write(
-        self, owner: int, number: int, value: ev.Value, version: int | None = None, storage: int | None = None
+        self, owner: int, number: int, value: Value, version: int | None = None, storage: int | None = None
     ) -> None:
         """Set the value of the gradient tensor `number`, which may be new, of tensor `owner`."""
         tensors = self.state.tensors
@@ -372,7 +372,7 @@ class GraphReplay(TensorReplay):
         outer.ran = outer.ran.copy()
         state.shown, state.showing_pass = set(last.outer_shown), True
 
-    def _run_node(self, number: int, grad_outputs: list[ev.Value], grad_inputs: list[ev.Value] | None) -> None:
+    def _run_node(self, number: int, grad_outputs: list[Value], grad_inputs: list[Value] | None) -> None:
         self._resume_outer()
         state = self.state
         node, last = state.nodes.get(number), state.last_pass
@@ -415,7 +415,7 @@ class GraphReplay(TensorReplay):
                 state.nodes[number] = node
 
 
-def _gradient(node: NodeState | None, which: int) -> ev.Value:
+def _gradient(node: NodeState | None, which: int) -> Value:
     """Return a gradient that a node sent on, by index, or (-1) the first that reached it."""
     gradients = None if node is None else node.grad_outputs if which < 0 else node.grad_inputs
     which = max(which, 0)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
+from tutor.explain.formatting import grad_of
 from tutor.i18n import N_, _, ngettext
 from tutor.trace.history import ValueSeries
 from tutor.trace.state import TensorState
 from tutor.trace.values import elements, number
 from tutor.ui.details.writer import Page
-from tutor.ui.panes.tensor_text import grad_of
 from tutor.ui.render import plot
 from tutor.ui.render.plot import MARKERS, Canvas
 from tutor.ui.render.segments import Piece, styled

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from tutor.explain.formatting import ValueTexts, grad_of, shortened_value
 from tutor.i18n import N_, _
 from tutor.text_width import width, wrapped
 from tutor.trace import values
@@ -15,7 +16,6 @@ from tutor.trace.timeline import Changes, Timeline
 from tutor.trace.values import Value
 from tutor.ui.panes.base import Pane
 from tutor.ui.panes.graph.model import nodes_with_new_grad
-from tutor.ui.panes.tensor_text import ValueTexts, grad_of, shortened_value
 from tutor.ui.render import table
 from tutor.ui.render.segments import Row, clean, shortened_path
 from tutor.ui.render.table import Cell, Column, Fit

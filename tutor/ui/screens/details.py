@@ -14,9 +14,7 @@ from tutor.trace.graph import is_leaf
 from tutor.trace.state import TensorState
 from tutor.ui.bindings import Key, bindings
 from tutor.ui.details.measure import ElementChoice, Measurement
-from tutor.ui.details.node import NodeDetails
-from tutor.ui.details.step import StepDetails
-from tutor.ui.details.tensor import TensorDetails
+from tutor.ui.details.pages import NodeDetails, StepDetails, TensorDetails
 from tutor.ui.details.writer import Page
 from tutor.ui.panes.base import DetailsAsked
 from tutor.ui.render.segments import Glyphs, Piece, Row

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tutor.explain.expressions import look_up
+from tutor.explain.formatting import TensorNames, ValueTexts, term_text, value_text
 from tutor.i18n import N_, _
 from tutor.text_width import width
 from tutor.trace import events as ev
@@ -23,7 +24,6 @@ from tutor.trace.values import Value
 from tutor.ui.panes.graph import lanes as drawing
 from tutor.ui.panes.graph.lanes import Edge, Graph, NodeRow
 from tutor.ui.panes.graph.structure import GraphOptions, GraphStructure, IncrementalBuilder, Item, StructureBuilder
-from tutor.ui.panes.tensor_text import TensorNames, ValueTexts, term_text, value_text
 from tutor.ui.render.segments import clean
 
 _VALUE_WIDTH = 24
