@@ -174,7 +174,10 @@ def test_what_changed_over_a_long_way_is_the_same(build: Build, two_paths: list[
 def test_output_belongs_to_the_step_before_it(build: Build, two_paths: list[ev.Event]) -> None:
     timeline = build([*two_paths, ev.Output("stderr", "late")])
     assert [timeline.output(step) for step in (18, 19, 20)] == ["", "done\n", "done\nlate"]
-    assert timeline.output_parts(20) == [("stdout", "done\n"), ("stderr", "late")]
+    assert [(part.stream, part.text) for part in timeline.contents.printed] == [
+        ("stdout", "done\n"),
+        ("stderr", "late"),
+    ]
     assert timeline.state(20).output_length == 9
 
 

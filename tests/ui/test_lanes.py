@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tutor.ui.panes.graph.lanes import draw_lanes, extend_lanes, layout_lanes
+from tutor.ui.panes.graph.lanes import Lanes, draw_lanes, extend_lanes
 from tutor.ui.render.segments import ASCII, UNICODE, Glyphs
 
 Edges = list[tuple[int, int]]
@@ -30,7 +30,7 @@ def graphs(draws: st.DrawFn) -> tuple[list[int], Edges]:
 
 
 def picture(nodes: list[int], edges: Edges, step: int, glyphs: Glyphs) -> list[str]:
-    lanes = layout_lanes(nodes, edges)
+    lanes = extend_lanes(Lanes(), nodes, edges)
     rows = [lanes.row(index) for index in range(len(nodes))]
     return [draw_lanes(row, MARK, 0, lanes.count, step, glyphs) for row in rows]
 
@@ -38,12 +38,12 @@ def picture(nodes: list[int], edges: Edges, step: int, glyphs: Glyphs) -> list[s
 @given(graphs(), st.lists(st.integers(1, 4), max_size=24))
 def test_a_graph_that_grows_has_the_lanes_of_the_whole(graph: tuple[list[int], Edges], sizes: list[int]) -> None:
     nodes, edges = graph
-    lanes, count = layout_lanes([], []), 0
+    lanes, count = extend_lanes(Lanes(), [], []), 0
     for size in [*sizes, len(nodes)]:
         added = nodes[count : count + size]
         lanes = extend_lanes(lanes, added, [edge for edge in edges if edge[1] in added])
         count += size
-    assert lanes == layout_lanes(nodes, edges)
+    assert lanes == extend_lanes(Lanes(), nodes, edges)
 
 
 def decode(lines: list[str], nodes: list[int], step: int, glyphs: Glyphs) -> Edges:
@@ -110,11 +110,11 @@ def test_a_node_that_nobody_uses_does_not_touch_the_next() -> None:
 
 def test_a_long_chain_stays_in_one_lane() -> None:
     nodes = list(range(3000))
-    assert layout_lanes(nodes, pairwise(nodes)).count == 1
+    assert extend_lanes(Lanes(), nodes, pairwise(nodes)).count == 1
 
 
 def test_a_window_shows_the_lanes_asked_for() -> None:
     nodes = list(range(10))
-    lanes = layout_lanes([*nodes, 99], [(node, 99) for node in nodes])
+    lanes = extend_lanes(Lanes(), [*nodes, 99], [(node, 99) for node in nodes])
     assert lanes.count == 10
     assert draw_lanes(lanes.row(9, 8, 2), MARK, 8, 2, 2, UNICODE) == "│ @ "

@@ -516,13 +516,6 @@ class Timeline:
             self._text = "".join(part.text for part in printed)
         return self._text[: printed[count - 1].length]
 
-    def output_parts(self, step: int) -> list[tuple[str, str]]:
-        """Return the same in pieces, as (stream, text)."""
-        self._require(step, 0)
-        printed = self.contents.printed
-        count = bisect_right(printed, step, key=lambda part: part.step)
-        return [(part.stream, part.text) for part in printed[:count]]
-
     def _require(self, step: int, first: int) -> None:
         if not first <= step <= self.steps:
             raise IndexError(f"There is no step {step}: this recording has {self.steps}.")

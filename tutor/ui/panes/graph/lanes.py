@@ -94,13 +94,11 @@ class Lanes:
         return starts[previous] if previous >= 0 and self.last[starts[previous]] >= index else None
 
 
-def layout_lanes(nodes: Sequence[int], edges: Iterable[tuple[int, int]]) -> Lanes:
-    """Assign lanes to a graph. `nodes` are ordered, inputs first; an edge (a, b) means that b was computed from a."""
-    return extend_lanes(Lanes(), nodes, edges)
-
-
 def extend_lanes(before: Lanes, nodes: Sequence[int], edges: Iterable[tuple[int, int]]) -> Lanes:
-    """Assign lanes to a graph extended by nodes at its end; each of `edges` leads to one of them."""
+    """Assign lanes to a graph extended by nodes at its end, inputs first.
+
+    Each of `edges` leads to one of the nodes: (a, b) means that b was computed from a.
+    """
     first = len(before.nodes)
     place = {**before.place, **{node: row for row, node in enumerate(nodes, first)}}
     inputs: list[list[int]] = [*before.inputs, *([] for _ in nodes)]
