@@ -272,13 +272,14 @@ def _match(schema: Any, args: Any, kwargs: dict[str, Any]) -> tuple[list[str], i
         return None
     parameters = [parameter for parameter in schema.arguments if not parameter.kwarg_only]
     names = [parameter.name for parameter in parameters]
-    known = {*(parameter.name for parameter in schema.arguments), "input", "out", "requires_grad"}
-    if not all(_ALIASES.get(name, name) in known for name in kwargs):
+    keywords = {*(parameter.name for parameter in schema.arguments), "input", "out", "requires_grad"}
+    if not all(_ALIASES.get(name, name) in keywords for name in kwargs):
         return None
     for place, argument in enumerate(args):
         if place >= len(parameters):
             return None
-        kind, optional = _inner(full := _kind_of(parameters[place]), "Optional"), full.startswith("Optional[")
+        full_kind = _kind_of(parameters[place])
+        kind, optional = _inner(full_kind, "Optional"), full_kind.startswith("Optional[")
         rest = args[place:]
         if (
             kind in ("List[int]", "List[SymInt]")

@@ -325,12 +325,12 @@ def _widen(pipe: int) -> None:
 def environment() -> dict[str, str]:
     """Return our environment, with the folder of `tutor` in PYTHONPATH where `-P` would hide it."""
     root = str(Path(__file__).resolve().parent.parent.parent)
-    known = {os.path.realpath(path) for path in sys.path if path}
+    folders = {os.path.realpath(path) for path in sys.path if path}
     try:
         here = os.path.realpath(os.curdir)
     except OSError:  # the current folder is gone
         here = ""
-    if here != root and root in known:
+    if here != root and root in folders:
         return dict(os.environ)
     before = os.environ.get("PYTHONPATH")
     return {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{before}" if before else root}

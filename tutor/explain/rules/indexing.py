@@ -308,8 +308,8 @@ def _explain_write(
         raise LookupError(value.name)
     overwritten = set() if added else set(places)
     formula = "G" if added else _("G, but 0 at {where}", where=where)
-    kept = [(i, i, 1.0) for i in range(count(whole.shape)) if i not in overwritten]
-    shares: list[Share | None] = [sparse(whole, formula, kept)]
+    unchanged = [(i, i, 1.0) for i in range(count(whole.shape)) if i not in overwritten]
+    shares: list[Share | None] = [sparse(whole, formula, unchanged)]
     if value.tensor is not None:
         entries = [(place, element, 1.0) for place, element in zip(places, elements, strict=True)]
         shares.append(sparse(value, _("G at {where}", where=where), entries))

@@ -198,13 +198,13 @@ def _norm_derivatives(x: Sequence[float], p: float) -> list[float]:
     sizes = [abs(element) for element in x]
     if p == math.inf:
         largest = max(sizes)
-        slopes = [(size == largest) / sizes.count(largest) for size in sizes]
+        derivatives = [(size == largest) / sizes.count(largest) for size in sizes]
     elif p == 1:
-        slopes = [float(size > 0) for size in sizes]
+        derivatives = [float(size > 0) for size in sizes]
     else:
         norm = float(sum(size**p for size in sizes)) ** (1 / p)
-        slopes = [(size / norm) ** (p - 1) if norm and size else 0.0 for size in sizes]
-    return [math.copysign(slope, element) for slope, element in zip(slopes, x, strict=True)]
+        derivatives = [(size / norm) ** (p - 1) if norm and size else 0.0 for size in sizes]
+    return [math.copysign(size, element) for size, element in zip(derivatives, x, strict=True)]
 
 
 def _norm_texts(a: Operand, y: str, p: float) -> tuple[str, str]:
