@@ -236,7 +236,7 @@ def test_what_values_do_not_show_is_recorded(record: Forker, code: str, formula:
 
 def test_what_an_old_recording_does_not_have_is_not_searched(record: Forker) -> None:
     recording = record(ONES.replace("CODE", "a.flip(0), a.diagonal(1), a.T, F.conv2d(image, image),"))
-    recording.timeline.book.attributes.clear()
+    recording.timeline.definitions.attributes.clear()
     told = {one.node: one.claims for _, one in stories(recording)}
     assert told["PermuteBackward0"] == told["FlipBackward0"] == told["ConvolutionBackward0"] == []
 
@@ -342,7 +342,7 @@ def test_recorded_arguments_decide_where_values_cannot(record: Forker) -> None:
 def test_nothing_is_guessed_without_recorded_attributes(record: Forker) -> None:
     recording = record("import torch\nx = torch.rand(2, 3, requires_grad=True)\n"
                        "x.exp().softmax(0).sum(1).std().backward()\n")  # fmt: skip
-    recording.timeline.book.attributes.clear()  # as in a recording of an older version
+    recording.timeline.definitions.attributes.clear()  # as in a recording of an older version
     told = stories(recording)
     assert len(told) == 4
     assert [one.node for _, one in told if one.claims] == ["ExpBackward0"]

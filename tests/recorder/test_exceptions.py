@@ -37,7 +37,7 @@ def test_the_span_that_raised(record: Forker, code: str, span: str, error: str, 
     assert (failed.error, failed.caught, failed.function) == (error, caught, "f")
     assert failed.file == 1
     assert failed.span is not None
-    assert recorded.timeline.book.code(failed.file, failed.span) in (span, code)
+    assert recorded.timeline.definitions.code(failed.file, failed.span) in (span, code)
     view = recorded.timeline.view(recorded.steps_of("failed")[0])
     assert view.line == 5
     assert recorded.status == (0 if caught else 1)

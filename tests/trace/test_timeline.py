@@ -16,7 +16,7 @@ from tests.sampling import count
 from tutor.trace import events as ev
 from tutor.trace import frame_store, tracefile, wire
 from tutor.trace import timeline as module
-from tutor.trace.index import Book
+from tutor.trace.index import Definitions
 from tutor.trace.replay import Replay
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
@@ -27,10 +27,10 @@ Build = Callable[..., Timeline]
 
 def replayed(events: list[ev.Event], step: int) -> State:
     """The state by its definition: all events from the start, and what came last marked as new."""
-    book = Book()
+    definitions = Definitions()
     for event in events:
-        book.add(event)
-    replay, seen, made = Replay(State(), book), 0, set[int]()
+        definitions.add(event)
+    replay, seen, made = Replay(State(), definitions), 0, set[int]()
     for event in events:
         if isinstance(event, ev.STEP_KINDS):
             seen += 1

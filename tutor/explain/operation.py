@@ -176,7 +176,7 @@ def _grad_text(state: State, tensor: int) -> str:
 def _statement_code(timeline: Timeline, site: SiteInfo) -> str:
     """Return the code of the whole statement."""
     statement = timeline.sites.get(site.statement)
-    return "" if statement is None else formatting.code(timeline.book.code(site.file, statement.span))
+    return "" if statement is None else formatting.code(timeline.definitions.code(site.file, statement.span))
 
 
 def _tensor_text(tensor: TensorState) -> str:

@@ -383,7 +383,7 @@ def readable_name(timeline: Timeline, step: int, tensor: int) -> str:
 def _composite(timeline: Timeline, event: Op) -> str:
     """Return a name for an unknown tensor inside a call."""
     site = timeline.sites.get(event.site)
-    code = None if site is None else timeline.book.code(site.file, site.span)
+    code = None if site is None else timeline.definitions.code(site.file, site.span)
     callee = (site.parent if site is not None else None) or (code or "").partition("(")[0]
     return inner_tensor(callee)
 

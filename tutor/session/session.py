@@ -255,7 +255,7 @@ class Session:
         if site is not None:
             path = self.timeline.sources[site.file].path
             place = f"{Path(path).name}:{site.span[0]}"
-            code = self.timeline.book.code(site.file, site.span)
+            code = self.timeline.definitions.code(site.file, site.span)
             if code:
                 place += f" `{code.splitlines()[0]}`"
         events: list[Event] = []

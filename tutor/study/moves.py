@@ -153,7 +153,7 @@ _CODE_KINDS = frozenset((navigation.LINE, navigation.OP))
 
 def _code(timeline: Timeline, file: int, span: tuple[int, int, int, int]) -> str:
     """Return the lower-case code of a site, without the body of a compound statement."""
-    return _without_body(" " * span[1] + (timeline.book.code(file, span) or "")).lower()
+    return _without_body(" " * span[1] + (timeline.definitions.code(file, span) or "")).lower()
 
 
 @lru_cache(maxsize=1024)

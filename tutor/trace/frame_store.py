@@ -22,7 +22,7 @@ from tutor.i18n import N_, _
 from tutor.trace import events as ev
 from tutor.trace import wire
 from tutor.trace.events import STEP_KINDS, Event, Failed
-from tutor.trace.index import Book
+from tutor.trace.index import Definitions
 from tutor.trace.replay import Replay, copy_state
 from tutor.trace.state import State
 from tutor.trace.wire import memory_of
@@ -117,7 +117,7 @@ BYTES_RATIO = 48
 MAX_FRAMES = 1_000_000
 """Maximum number of frames in a file."""
 
-Place = tuple[int, int]
+FramePosition = tuple[int, int]
 """A frame and an event in it, both from 0."""
 
 
@@ -186,16 +186,16 @@ class Frames:
             self._decoded.move_to_end(number)
         return decoded
 
-    def step(self, step: int) -> Place:
+    def step(self, step: int) -> FramePosition:
         """Return the position of the event of a step."""
         number = bisect_left(self.steps_before, step) - 1
         return number, self[number].steps[step - self.steps_before[number] - 1]
 
-    def after(self, step: int) -> Place:
+    def after(self, step: int) -> FramePosition:
         """Return the position of the next step's event, or the end of the recording."""
         return self.step(step + 1) if step < self.steps else (len(self.data), 0)
 
-    def between(self, start: Place, end: Place) -> Iterator[list[Event]]:
+    def between(self, start: FramePosition, end: FramePosition) -> Iterator[list[Event]]:
         """Yield the events from `start` up to, but without, `end`: a list for each frame."""
         for number in range(start[0], min(end[0] + 1, len(self.data))):
             first = start[1] if number == start[0] else 0
@@ -203,7 +203,7 @@ class Frames:
             if last != 0:
                 yield self[number].events[first:last]
 
-    def distance(self, place: Place) -> int:
+    def distance(self, place: FramePosition) -> int:
         """Return the number of events before a position."""
         return self.events_before[place[0]] + place[1] if place[0] < len(self.data) else self.events
 
@@ -293,22 +293,22 @@ MAX_MARKED = 120_000
 MAX_STATE = 32 << 20
 """Maximum size of the state in a key, in bytes of msgpack."""
 
-_START: Place = (0, 0)
+_START: FramePosition = (0, 0)
 _encode = msgspec.msgpack.Encoder().encode
 
 
 class Seeker:
     """Reaches the state at any position, by replaying events from the nearest state that it has."""
 
-    def __init__(self, book: Book, frames: Frames) -> None:
+    def __init__(self, definitions: Definitions, frames: Frames) -> None:
         self.keys: list[tuple[int, Key]] = []
         """The keys, as (number of the frame that follows, function that returns the key's frame)."""
-        self._book = book
+        self._definitions = definitions
         self._frames = frames
         self._due = KEY_EVERY
-        self._heads: list[tuple[Place, Replay]] = []
+        self._heads: list[tuple[FramePosition, Replay]] = []
         """States that are moved forward, with their positions; the one used last is at the end."""
-        self._marks: OrderedDict[Place, State] = OrderedDict()
+        self._marks: OrderedDict[FramePosition, State] = OrderedDict()
         self._marked = 0
         """Total size of the cached states, in tensors and nodes."""
 
@@ -329,7 +329,7 @@ class Seeker:
         self._marks.clear()
         self._marked = 0
 
-    def seek(self, target: Place) -> State:
+    def seek(self, target: FramePosition) -> State:
         """Return the state before the event at a position, as a copy that never changes later."""
         start, replay = self._approach(target)
         number = start[0]
@@ -342,7 +342,7 @@ class Seeker:
         del self._heads[:-HEADS]
         return copy_state(replay.state)
 
-    def _mark(self, place: Place, state: State) -> None:
+    def _mark(self, place: FramePosition, state: State) -> None:
         """Cache an intermediate state."""
         if place in self._marks:
             return
@@ -351,7 +351,7 @@ class Seeker:
         while len(self._marks) > MARKS or (self._marked > MAX_MARKED and len(self._marks) > 1):
             self._marked -= _size(self._marks.popitem(last=False)[1])
 
-    def _approach(self, target: Place) -> tuple[Place, Replay]:
+    def _approach(self, target: FramePosition) -> tuple[FramePosition, Replay]:
         """Return the nearest position at or before `target` whose state is available, and a replay from there."""
         head = max((place for place, _ in self._heads if place <= target), default=_START)
         mark = max((place for place in self._marks if place <= target), default=_START)
@@ -365,14 +365,14 @@ class Seeker:
             else:
                 place = (self.keys[key - 1][0], 0)
                 self._mark(place, state)
-                return place, Replay(state, self._book)
+                return place, Replay(state, self._definitions)
         if mark > head:
             self._marks.move_to_end(mark)
-            return mark, Replay(copy_state(self._marks[mark]), self._book)
+            return mark, Replay(copy_state(self._marks[mark]), self._definitions)
         for index, (place, _head) in enumerate(self._heads):
             if place == head:
                 return self._heads.pop(index)
-        return _START, Replay(State(), self._book)
+        return _START, Replay(State(), self._definitions)
 
 
 def _decode_key(frame: wire.Buffer) -> State:

@@ -314,7 +314,7 @@ def code_of(timeline: Timeline, node: NodeState) -> str:
     site = timeline.sites.get(node.site)
     if site is None or (site.depth and not _is_result(timeline, node)):
         return ""
-    return " ".join((timeline.book.code(site.file, site.span) or "").split())
+    return " ".join((timeline.definitions.code(site.file, site.span) or "").split())
 
 
 def _is_result(timeline: Timeline, node: NodeState) -> bool:

@@ -1,7 +1,7 @@
 """The index of a recording: what can be looked up without decoding a frame.
 
-`Book` has what is defined once and then referred to by number (sources, sites, metas), `Columns` a few numbers for each
-step, `Contents` the lists of passes, cells, iterations, printed text and loss curves. `Summary` is all of it in a file.
+`Definitions` has what is referred to by number (sources, sites, metas), `Columns` a few numbers for each step,
+`Contents` the lists of passes, cells, iterations, printed text and loss curves. `Summary` is all of it in a file.
 
 A loss curve is that of the loss as the learner calls it, not of what it was scaled to before `backward`:
 
@@ -43,7 +43,7 @@ from tutor.trace.values import Data, Value, elements
 # ---------------------------------------------------------------- definitions
 
 
-class Book:
+class Definitions:
     """Definitions that events refer to by number: sources, sites, metas, saved tensors, `Call`s, `Attributes`."""
 
     def __init__(self) -> None:
@@ -364,21 +364,21 @@ def curves(name: str | None, value: float, parts: Sequence[Named], text: str | N
     return [(whole, value), *(own if len(parts) > 1 else ())][:_MAX_CURVES]
 
 
-def root_source(book: Book, site: int, number: int, count: int) -> tuple[str | None, str]:
+def root_source(definitions: Definitions, site: int, number: int, count: int) -> tuple[str | None, str]:
     """Return the source text of a root of a backward call (None if unknown or too long), and its file and line.
 
     Args:
-        book: The definitions of the recording.
+        definitions: The definitions of the recording.
         site: The site of the call.
         number: The index of the root, from 0.
         count: The number of roots.
     """
-    info = book.sites.get(site)
+    info = definitions.sites.get(site)
     if info is None:
         return None, "loss"
-    source = book.sources.get(info.file)
+    source = definitions.sources.get(info.file)
     place = f"{'' if source is None else os.path.basename(source.path)}:{info.span[0]}"
-    code = None if info.depth else book.code(info.file, info.span)
+    code = None if info.depth else definitions.code(info.file, info.span)
     text = None if code is None else _root_text(code, number, count)
     return (text if text is not None and len(text) <= _MAX_TEXT else None), place
 
@@ -420,7 +420,7 @@ MAX_PRINTED = 4 << 20
 class Contents:
     """The index of a recording, built event by event while the recording is fed."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, definitions: Definitions) -> None:
         self.columns = Columns()
         self.series: dict[str, list[Point]] = {}
         self.passes: list[PassInfo] = []
@@ -432,7 +432,7 @@ class Contents:
         self.run_end: ev.RunEnd | None = None
         self.notices: list[str] = []
         self.gaps: list[ev.Gap] = []
-        self._book = book
+        self._definitions = definitions
         self._pass_sites: list[int] = []
         self.note: dict[type[ev.Event], Callable[[Any, State], None]] = {
             ev.Line: self._line, ev.Op: self._op, ev.CellStart: self._cell_start, ev.CellEnd: self._cell_end,
@@ -462,7 +462,7 @@ class Contents:
         self._step(LINE, 0, event.site, state)
 
     def _op(self, event: ev.Op, state: State) -> None:
-        info = self._book.sites.get(event.site)
+        info = self._definitions.sites.get(event.site)
         self._step(OP, 0 if info is None else info.depth, event.site, state)
 
     def _plain_step(self, event: ev.Event, state: State) -> None:
@@ -488,7 +488,7 @@ class Contents:
         self._pass_sites.append(event.site)
         self._in_pass(event, state)
         self.passes.append(PassInfo(event.number, len(self.columns)))
-        site = self._book.sites.get(event.site)
+        site = self._definitions.sites.get(event.site)
         if is_charted(event.call, event.create_graph, 0 if site is None else site.depth):
             for number in range(len(event.roots)):
                 self._chart(event, number, state)
@@ -502,7 +502,7 @@ class Contents:
         name, parts = name_of(state, root.tensor), list[Named]()
         if (name is None or is_indexed(name)) and root.node in state.nodes:
             parts = _scalars_behind(state, root.node)
-        text, place = root_source(self._book, event.site, number, len(event.roots))
+        text, place = root_source(self._definitions, event.site, number, len(event.roots))
         for curve in curves(name, value, parts, text, place):
             self._add_point(*curve)
 
@@ -519,7 +519,7 @@ class Contents:
         if not event.site:
             self._add_point(event.name, event.value)
             return
-        text, place = root_source(self._book, event.site, event.root, event.roots)
+        text, place = root_source(self._definitions, event.site, event.root, event.roots)
         for curve in curves(event.name or None, event.value, event.parts, text, place):
             self._add_point(*curve)
 
@@ -552,7 +552,7 @@ class Contents:
             self.printed.append(Printed(step, stream, text, before + len(text)))
 
     def _define(self, event: ev.Event, state: State) -> None:
-        self._book.add(event)
+        self._definitions.add(event)
 
     def _side_event(self, event: ev.Warned | ev.Figure | ev.Answer | ev.Checked, state: State) -> None:
         self.side_events.append(SideEvent(len(self.columns), event))

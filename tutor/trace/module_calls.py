@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tutor.trace.graph import Edges, is_leaf
-from tutor.trace.index import Book
+from tutor.trace.index import Definitions
 from tutor.trace.state import ModuleInfo, NodeState, State
 
 
@@ -43,7 +43,7 @@ def fold(
     nodes: Sequence[NodeState],
     edges: Edges,
     state: State,
-    book: Book,
+    definitions: Definitions,
     closed: Callable[[int], bool],
 ) -> Folded:
     """Return the graph with some modules closed.
@@ -52,7 +52,7 @@ def fold(
         nodes: The nodes in drawing order.
         edges: The edges between them.
         state: The state that they are from.
-        book: The definitions of the recording.
+        definitions: The definitions of the recording.
         closed: Returns whether a module is closed. A node inside several closed modules belongs to the outermost.
     """
     call_of: dict[int, Call] = {}
@@ -69,7 +69,7 @@ def fold(
         if module is None:
             call = None
             continue
-        if call is None or call.module != module or _starts_new_call(book, first, node, state.modules[module]):
+        if call is None or call.module != module or _starts_new_call(definitions, first, node, state.modules[module]):
             call, first = Call(module), None
         if first is None and node.site:
             first = node
@@ -81,7 +81,7 @@ def fold(
     return Folded([*_rows(nodes, call_of)], call_of)
 
 
-def _starts_new_call(book: Book, first: NodeState | None, node: NodeState, module: ModuleInfo) -> bool:
+def _starts_new_call(definitions: Definitions, first: NodeState | None, node: NodeState, module: ModuleInfo) -> bool:
     """Return whether a node is the first of another call of the module.
 
     Then the first operation of this call runs again. In a `forward` of the learner's that may also be an iteration of a
@@ -92,7 +92,7 @@ def _starts_new_call(book: Book, first: NodeState | None, node: NodeState, modul
     same_place = node.site == first.site and node.module == first.module
     if not module.of_torch:
         return same_place and node.frame != first.frame
-    here, there = book.sites.get(node.site), book.sites.get(first.site)
+    here, there = definitions.sites.get(node.site), definitions.sites.get(first.site)
     elsewhere = here is not None and there is not None and (here.file, here.span) != (there.file, there.span)
     return same_place or (node.frame == first.frame and elsewhere)
 

@@ -230,7 +230,7 @@ def _same_site(timeline: Timeline, site: int, other: Timeline) -> int | None:
 
 def _header(timeline: Timeline, info: SiteInfo) -> str | None:
     """Return the text of a statement without its body."""
-    return timeline.book.code(info.file, timeline.book.header(info.file, info.span))
+    return timeline.definitions.code(info.file, timeline.definitions.header(info.file, info.span))
 
 
 def _place_in_cell(timeline: Timeline, file: int, line: int) -> tuple[int | None, int]:
@@ -345,7 +345,7 @@ def _file_called(timeline: Timeline, name: str) -> int:
 
 def _line(timeline: Timeline, file: int, line: int, count: int | None) -> int:
     """Return the last step of the `count`-th completed execution of the statement on a line; by default of the last."""
-    text = timeline.book.text(file)
+    text = timeline.definitions.text(file)
     name = timeline.sources[file].path
     if text is None or not 1 <= line <= len(text.lines):
         count = len(text.lines) if text else 0
@@ -398,7 +398,7 @@ def _line(timeline: Timeline, file: int, line: int, count: int | None) -> int:
 
 def _executions(timeline: Timeline, file: int, block: Block) -> Iterator[int]:
     """Yield the steps at which a statement was about to run."""
-    text = timeline.book.text(file)
+    text = timeline.definitions.text(file)
     start = None if text is None else text.start(block[0])
     sites = [
         info.site

@@ -81,9 +81,9 @@ def _readings_at(timeline: Timeline, site: int) -> tuple[tuple[Operand, ...], ..
     info = timeline.sites.get(site)
     if info is None or info.depth:
         return ()
-    code = timeline.book.code(info.file, info.span)
+    code = timeline.definitions.code(info.file, info.span)
     statement = timeline.sites.get(info.statement)
-    statement_code = None if statement is None else timeline.book.code(statement.file, statement.span)
+    statement_code = None if statement is None else timeline.definitions.code(statement.file, statement.span)
     return _operands(code or "", statement_code or "", info.op or "")
 
 

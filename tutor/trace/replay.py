@@ -15,7 +15,7 @@ from copy import copy
 from typing import Any
 
 from tutor.trace import events as ev
-from tutor.trace.index import Book
+from tutor.trace.index import Definitions
 from tutor.trace.names import MODULE, is_alive, lasting_name
 from tutor.trace.state import Binding, FrameState, ModuleInfo, NodeState, PassState, State, TensorState
 from tutor.trace.values import Value, size_of
@@ -26,14 +26,14 @@ _BASE = re.compile(r"[^.\[]*")
 class TensorReplay:
     """Applies events to tensors: their values, their labels and their `.grad`."""
 
-    __slots__ = ("book", "state")
+    __slots__ = ("definitions", "state")
 
-    def __init__(self, state: State, book: Book) -> None:
+    def __init__(self, state: State, definitions: Definitions) -> None:
         self.state = state
-        self.book = book
+        self.definitions = definitions
 
     def _snapshot(self, event: ev.Snapshot) -> None:
-        meta = self.book.metas.get(event.meta)
+        meta = self.definitions.metas.get(event.meta)
         if meta is None:
             return
         state = self.state
@@ -206,7 +206,7 @@ class GraphReplay(TensorReplay):
             self._show_existing()
         node = NodeState(event.node, event.name, event.inputs, event.tensor, event.sequence, event.saved)
         node.state = "live"
-        node.attributes = self.book.attributes.get(event.attributes, {})
+        node.attributes = self.definitions.attributes.get(event.attributes, {})
         if not running:
             node.module, node.within = state.last_op[3], state.operations
         elif state.last_pass is not None and event.name != "AccumulateGrad":
@@ -220,7 +220,7 @@ class GraphReplay(TensorReplay):
             node.value, node.shape = tensor.value, tensor.shape
             site, _, outputs = state.last_op[:3]
             if event.tensor in outputs:
-                self._set_saved(node, self.book.saved.get((site, event.name), ()))
+                self._set_saved(node, self.definitions.saved.get((site, event.name), ()))
         state.nodes[event.node] = node
         second_order = node.of_pass is not None and state.last_pass is not None and state.last_pass.create_graph
         if (not state.showing_pass or second_order) and not state.full:
@@ -431,8 +431,8 @@ class Replay(GraphReplay):
 
     __slots__ = ("apply",)
 
-    def __init__(self, state: State, book: Book) -> None:
-        super().__init__(state, book)
+    def __init__(self, state: State, definitions: Definitions) -> None:
+        super().__init__(state, definitions)
         self.apply: dict[type[ev.Event], Callable[[Any], None]] = {
             ev.Line: self._line, ev.Op: self._op, ev.Bind: self._bind, ev.Snapshot: self._snapshot, ev.Gone: self._gone,
             ev.GraphNode: self._graph_node, ev.Node: self._node, ev.Accumulate: self._accumulate,
@@ -476,11 +476,11 @@ class Replay(GraphReplay):
         frame.begun = self.state.operations
         if frame.iterations:
             # A loop left by an exception has no LoopEnd; it ends with the next statement outside of it.
-            inside = self.book.inside
+            inside = self.definitions.inside
             for loop in list(frame.iterations):
                 if not inside(site, loop):
                     del frame.iterations[loop]
-        if event.frame == MODULE and (info := self.book.sites.get(site)) is not None:
+        if event.frame == MODULE and (info := self.definitions.sites.get(site)) is not None:
             frame.file = info.file  # in a notebook each cell is a file of its own
 
     def _frame(self, number: int) -> FrameState | None:

@@ -19,7 +19,7 @@ from tutor.trace import events as ev
 from tutor.trace import wire
 from tutor.trace.events import Gap
 from tutor.trace.frame_store import DecodedFrame, Frames, Seeker, step_positions
-from tutor.trace.index import KIND_NAMES, Book, CellInfo, Columns, Contents, PassInfo, Point, SideEvent
+from tutor.trace.index import KIND_NAMES, CellInfo, Columns, Contents, Definitions, PassInfo, Point, SideEvent
 from tutor.trace.replay import Replay, copy_state
 from tutor.trace.state import NodeState, SiteInfo, State, TensorState
 from tutor.trace.values import Data, places
@@ -211,11 +211,11 @@ class Timeline:
     """
 
     def __init__(self) -> None:
-        self.book = Book()
-        self.contents = Contents(self.book)
+        self.definitions = Definitions()
+        self.contents = Contents(self.definitions)
         self.frames = Frames()
-        self.seeker = Seeker(self.book, self.frames)
-        self._head: Replay | None = Replay(State(), self.book)
+        self.seeker = Seeker(self.definitions, self.frames)
+        self._head: Replay | None = Replay(State(), self.definitions)
         self._cached_states: OrderedDict[int, State] = OrderedDict()
         self._text = ""
         self.is_stored = False
@@ -248,17 +248,17 @@ class Timeline:
     @property
     def document(self) -> ev.Document | None:
         """The lesson or script that was run; None until its event arrives."""
-        return self.book.document
+        return self.definitions.document
 
     @property
     def sources(self) -> dict[int, ev.Source]:
         """The learner's files, by number; 1 is the file that was run (or its first code cell, in a notebook)."""
-        return self.book.sources
+        return self.definitions.sources
 
     @property
     def sites(self) -> dict[int, SiteInfo]:
         """Places in the code, by number."""
-        return self.book.sites
+        return self.definitions.sites
 
     @property
     def columns(self) -> Columns:
@@ -364,7 +364,7 @@ class Timeline:
     def arguments(self, step: int) -> dict[str, Data]:
         """Return the arguments of an operation that are no tensors, by name; see `events.Call`."""
         event = self.event(step)
-        return self.book.arguments.get(event.call, {}) if type(event) is ev.Op else {}
+        return self.definitions.arguments.get(event.call, {}) if type(event) is ev.Op else {}
 
     def selected(self, step: int) -> tuple[int, ...] | None:
         """Return the flat indices of what the index of an operation selects; see `events.Op.selected`."""
@@ -411,7 +411,7 @@ class Timeline:
         elif type(event) is ev.Line:
             depth = columns.frame_depths[place] - 1
         if isinstance(event, ev.Line | ev.Cut):
-            span = None if span is None or file is None else self.book.header(file, span)
+            span = None if span is None or file is None else self.definitions.header(file, span)
         info = self.pass_of(step)
         return StepView(
             step=step,
@@ -422,7 +422,7 @@ class Timeline:
             file=None if source is None else source.path,
             line=None if span is None else span[0],
             span=span,
-            code=None if file is None or span is None else _shorten(self.book.code(file, span)),
+            code=None if file is None or span is None else _shorten(self.definitions.code(file, span)),
             function=function,
             depth=depth,
             iteration=columns.iterations[place] or None,

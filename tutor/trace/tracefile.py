@@ -31,7 +31,7 @@ from tutor.i18n import N_, _
 from tutor.trace import wire
 from tutor.trace.events import STEP_KINDS, Attributes, Call, Gap
 from tutor.trace.frame_store import MAX_FRAMES, Key, RecordingFile, StoredFrames
-from tutor.trace.index import Book, Columns, Contents, Summary
+from tutor.trace.index import Columns, Contents, Definitions, Summary
 from tutor.trace.timeline import Timeline
 from tutor.trace.wire import memory_of
 
@@ -141,15 +141,17 @@ def save(timeline: Timeline, path: Path) -> None:
 
 
 def _summary(timeline: Timeline) -> Summary:
-    columns, contents, book = timeline.columns, timeline.contents, timeline.book
+    columns, contents, definitions = timeline.columns, timeline.contents, timeline.definitions
     return Summary(
         bytes(columns.kinds), bytes(columns.depths), bytes(columns.stops), columns.frame_depths.tobytes(),
-        columns.sites.tobytes(), columns.iterations.tobytes(), book.document, list(book.sources.values()),
-        list(book.sites.values()), list(book.metas.values()), contents.series, contents.passes, contents.cells,
+        columns.sites.tobytes(), columns.iterations.tobytes(), definitions.document, list(definitions.sources.values()),
+        list(definitions.sites.values()), list(definitions.metas.values()), contents.series, contents.passes,
+        contents.cells,
         {loop: starts.tobytes() for loop, starts in contents.iteration_starts.items()}, contents.printed,
         contents.side_events,
-        contents.run_end, contents.notices, [saved for several in book.saved.values() for saved in several],
-        [Call(*item) for item in book.arguments.items()], [Attributes(*item) for item in book.attributes.items()],
+        contents.run_end, contents.notices, [saved for several in definitions.saved.values() for saved in several],
+        [Call(*item) for item in definitions.arguments.items()],
+        [Attributes(*item) for item in definitions.attributes.items()],
     )  # fmt: skip
 
 
@@ -183,7 +185,7 @@ def load(path: Path) -> Timeline:
             timeline.contents.notice(about)
     timeline.is_stored = True
     timeline.frames.exceeds_memory = stored.exceeds_memory
-    timeline.book.most_text = MAX_TEXT
+    timeline.definitions.most_text = MAX_TEXT
     return timeline
 
 
@@ -269,7 +271,7 @@ def _restore(stored: RecordingFile, end: int) -> Timeline | None:
     if place != end or len(columns) != frames.steps:
         return None
     timeline.freeze()
-    _fill(timeline.book, timeline.contents, summary)
+    _fill(timeline.definitions, timeline.contents, summary)
     timeline.contents.columns = columns
     return timeline
 
@@ -318,16 +320,16 @@ def _columns(summary: Summary) -> Columns | None:
     return columns if whole else None
 
 
-def _fill(book: Book, contents: Contents, summary: Summary) -> None:
+def _fill(definitions: Definitions, contents: Contents, summary: Summary) -> None:
     if summary.document is not None:
-        book.add(summary.document)
+        definitions.add(summary.document)
     for source in summary.sources:
-        book.add(source)
+        definitions.add(source)
     for meta in summary.metas:
-        book.add(meta)
+        definitions.add(meta)
     for definition in (*summary.saved, *summary.calls, *summary.attributes):
-        book.add(definition)
-    book.sites.update((site.site, site) for site in summary.site_infos)
+        definitions.add(definition)
+    definitions.sites.update((site.site, site) for site in summary.site_infos)
     contents.series, contents.passes, contents.cells = summary.series, summary.passes, summary.cells
     contents.iteration_starts = {loop: _array("I", starts) for loop, starts in summary.iteration_starts.items()}
     contents.side_events = summary.side_events

@@ -90,8 +90,8 @@ class StepContext:
 
     def header_code(self, site: SiteInfo | None) -> str:
         """Return the code of a statement without its body; empty if unknown."""
-        book = self.timeline.book
-        return "" if site is None else book.code(site.file, book.header(site.file, site.span)) or ""
+        definitions = self.timeline.definitions
+        return "" if site is None else definitions.code(site.file, definitions.header(site.file, site.span)) or ""
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class FailureContext(StepContext):
     def statement(self) -> str:
         """The source of the whole statement that failed; empty if unknown."""
         line = self.view.line
-        text = None if self.event.file is None else self.timeline.book.text(self.event.file)
+        text = None if self.event.file is None else self.timeline.definitions.text(self.event.file)
         blocks = [] if line is None or text is None else text.covering(line)
         if not blocks or text is None:
             return ""
@@ -145,7 +145,7 @@ class FailureContext(StepContext):
     @cached_property
     def file_tree(self) -> ast.Module:
         """The file that failed, parsed; an empty module if it is unknown."""
-        text = None if self.event.file is None else self.timeline.book.text(self.event.file)
+        text = None if self.event.file is None else self.timeline.definitions.text(self.event.file)
         return parse_code(None if text is None else "\n".join(text.lines))
 
     @property
@@ -391,7 +391,7 @@ class FailureContext(StepContext):
         """Return the source of the whole statement that the operation of a step belongs to; None if unknown."""
         site = self.timeline.sites.get(self.timeline.columns.sites[step - 1])
         statement = None if site is None else self.timeline.sites.get(site.statement)
-        return None if statement is None else self.timeline.book.code(statement.file, statement.span)
+        return None if statement is None else self.timeline.definitions.code(statement.file, statement.span)
 
     def operations(self) -> Iterator[tuple[int, Op]]:
         """Yield the operations before the failure with their steps, latest first."""

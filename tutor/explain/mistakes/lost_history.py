@@ -560,7 +560,7 @@ def _function_method(timeline: Timeline, site: SiteInfo) -> str | None:
     """Return `forward` or `backward` if an operation's code is in that method of an `autograd.Function`, else None."""
     if site.function not in ("forward", "backward"):
         return None
-    text = timeline.book.text(site.file)
+    text = timeline.definitions.text(site.file)
     blocks = [] if text is None else text.covering(site.span[0])
     class_node = next((block for block, _, _ in blocks if isinstance(block, ast.ClassDef)), None)
     bases = [] if class_node is None else [ast.unparse(base) for base in class_node.bases]

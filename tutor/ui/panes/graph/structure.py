@@ -129,7 +129,7 @@ class StructureBuilder:
         nodes, edges = graph_of(state)
         operations = sum(not is_leaf(node) for node in nodes)
         closed: Callable[[int], bool] = lambda module: self.is_closed(state, module, operations)  # noqa: E731
-        folded = fold(nodes, edges, state, self.timeline.book, closed)
+        folded = fold(nodes, edges, state, self.timeline.definitions, closed)
         collector = _ItemCollector(self, state, self.options.shows_others(operations), subgraph_of(nodes))
         for row in folded.rows:
             if isinstance(row, Call):
