@@ -178,3 +178,33 @@ def test_numbers_that_the_code_works_out(record: Forker) -> None:
     assert ops[recording.op("w * (n + 1)")] == "mul: y = w * (n + 1) = 2.0 × 3.0 = 6.0"
     assert ops[recording.op("(n - 3) - w")] == "rsub: v = (n - 3) - w = (-1.0) - 2.0 = -3.0"
     assert ops[recording.op("w ** powers['cube']")] == "pow: z = w ** powers['cube'] = 2.0 ^ 3.0 = 8.0"
+
+
+@pytest.mark.parametrize(
+    ("code", "numbers"),
+    [
+        ("(n + 1) * w.sqrt()", "3.0 × 2.0 = 6.0"),
+        ("w.sqrt() * (n + 1)", "2.0 × 3.0 = 6.0"),
+        ("(n + 1) + w.sqrt()", "3.0 + 2.0 = 5.0"),
+        ("n * w.grad", "2.0 × 1.0 = 2.0"),
+        ("w.grad * n", "1.0 × 2.0 = 2.0"),
+        ("len(sizes) * w.sqrt()", "3.0 × 2.0 = 6.0"),
+        ("-n + w.grad", "-2.0 + 1.0 = -1.0"),
+    ],
+)
+def test_the_order_of_numbers_and_tensors_without_a_name(code: str, numbers: str, record: Forker) -> None:
+    recording = record(
+        "import torch\nw = torch.tensor(4.0, requires_grad=True)\nw.grad = torch.tensor(1.0)\n"
+        f"n, sizes = 2, [1, 2, 3]\ny = {code}\n"
+    )
+    said = plain(recording.timeline, recording.op(code))
+    assert said.partition(f"y = {code} = ")[2].replace("(-2.0)", "-2.0") == numbers
+
+
+def test_the_name_of_what_an_operation_in_the_statement_made(record: Forker) -> None:
+    recording = record(
+        "import torch\nn = 2\nw = torch.tensor(4.0, requires_grad=True)\ny = (n + 1) + w.sqrt()\ny.backward()\n"
+    )
+    sentence = plain(recording.timeline, recording.steps_of("node")[0])
+    assert "w.sqrt() gets 1.0 × 1.0 = 1.0" in sentence
+    assert "n + 1 gets" not in sentence

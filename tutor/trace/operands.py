@@ -29,18 +29,39 @@ _MAX_STATEMENT = 48
 
 
 class Operand:
-    """An operand in the code: its text, and whether it is a literal or a path."""
+    """An operand in the code: its text, and what the text tells of it."""
 
-    __slots__ = ("literal", "path", "text")
+    __slots__ = ("literal", "path", "text", "variables")
 
     def __init__(self, node: ast.expr, source: str) -> None:
-        text = " ".join((ast.get_source_segment(source, node) or "").split())
-        self.text = text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
+        self.text = _shortened(ast.get_source_segment(source, node) or "")
         self.path = _is_path(node)
         """Whether the text is a name or a path: `w`, `self.w`, `params[0]`."""
         self.literal = isinstance(node, ast.Constant | ast.List | ast.Tuple | ast.Set | ast.Dict | ast.JoinedStr) or (
             isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant)
         )
+        self.variables = _variables(node)
+        """The variables that it calculates with; None where it does anything else, as a call."""
+
+
+def _shortened(source: str) -> str:
+    text = " ".join(source.split())
+    return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
+
+
+def _variables(node: ast.expr) -> frozenset[str] | None:
+    """Return the variables of a calculation with numbers alone; None for any other expression."""
+    if isinstance(node, ast.Name):
+        return frozenset({node.id})
+    if isinstance(node, ast.Constant):
+        return frozenset()
+    parts = (
+        [node.left, node.right] if isinstance(node, ast.BinOp)
+        else [node.operand] if isinstance(node, ast.UnaryOp)
+        else None
+    )  # fmt: skip
+    variables = [None] if parts is None else [_variables(part) for part in parts]
+    return None if None in variables else frozenset[str]().union(*(names for names in variables if names is not None))
 
 
 def op_inputs(timeline: Timeline, step: int) -> list[str]:
@@ -49,7 +70,7 @@ def op_inputs(timeline: Timeline, step: int) -> list[str]:
     if not isinstance(event, ev.Op):
         return []
     state = timeline.state(step - 1)
-    operands = _operands_of_inputs(timeline, event, state)
+    operands = _operands_of_inputs(timeline, step, event, state)
     if operands is None:
         return [tensor_name(state, tensor) for tensor in event.inputs if tensor is not None]
     return [
@@ -90,7 +111,9 @@ def _readings_at(timeline: Timeline, site: int) -> tuple[tuple[Operand, ...], ..
 def op_texts(timeline: Timeline, step: int) -> list[str] | None:
     """Return the source text of each input of an operation; None if the code does not show them."""
     event = timeline.event(step)
-    operands = _operands_of_inputs(timeline, event, timeline.state(step - 1)) if isinstance(event, ev.Op) else None
+    if not isinstance(event, ev.Op):
+        return None
+    operands = _operands_of_inputs(timeline, step, event, timeline.state(step - 1))
     return None if operands is None else [operand.text for operand in operands]
 
 
@@ -178,36 +201,58 @@ def _group_of(state: State, name: str, tensors: list[int]) -> str:
     return name
 
 
-def _operands_of_inputs(timeline: Timeline, event: ev.Op, state: State) -> list[Operand] | None:
+def _operands_of_inputs(timeline: Timeline, step: int, event: ev.Op, state: State) -> list[Operand] | None:
     """Return the operands in the code, one for each input; None if the code does not match the operation."""
-    site = timeline.sites.get(event.site)
-    if site is None:
+    site, readings = timeline.sites.get(event.site), _readings_at(timeline, event.site)
+    if site is None or not readings:
         return None
-    names = names_of(state)
+    names, sources = names_of(state), _sources(timeline, step, event)
+    numbers = {name for frame in state.frames for name, binding in frame.names.items() if binding.what == "value"}
     best: tuple[int, list[Operand]] | None = None
-    for operands in _readings_at(timeline, event.site):
+    for operands in readings:
         orders = [list(operands)]
         if len(operands) == 2:
             orders.insert(0 if site.op in _REVERSED else 1, orders[0][::-1])
         for order in orders if len(operands) == len(event.inputs) else ():
-            score = _score(order, event, names)
+            score = sum(
+                _score(tensor, operand, names, numbers, sources.get(tensor or 0))
+                for tensor, operand in zip(event.inputs, order, strict=True)
+            )
             if best is None or score > best[0]:
                 best = score, order
     return best[1] if best is not None and best[0] >= 0 else None
 
 
-def _score(operands: list[Operand], event: ev.Op, names: dict[str, int]) -> int:
-    """Return how well operands match inputs; negative if one of them cannot be right."""
-    score = 0
-    for tensor, operand in zip(event.inputs, operands, strict=True):
-        named_tensor = names.get(operand.text)
-        if tensor is None:
-            score -= 100 if named_tensor is not None else 0
-        elif operand.literal or (named_tensor is not None and named_tensor != tensor):
-            score -= 100
-        elif named_tensor == tensor:
-            score += 1
-    return score
+def _score(tensor: int | None, operand: Operand, names: dict[str, int], numbers: set[str], source: str | None) -> int:
+    """Return how well an operand matches an input; negative if it cannot be right.
+
+    Args:
+        tensor: The input; None for a number.
+        operand: The operand in the code.
+        names: The tensor of each name.
+        numbers: The names of numbers.
+        source: The code of the operation of the same statement that made the tensor, if one did.
+    """
+    named_tensor = names.get(operand.text)
+    is_number = operand.literal or (operand.variables is not None and operand.variables <= numbers)
+    if tensor is None:
+        return -100 if named_tensor is not None else int(is_number)
+    if named_tensor is not None:
+        return 1 if named_tensor == tensor else -100
+    return -100 if is_number else int(operand.text == source)
+
+
+def _sources(timeline: Timeline, step: int, event: ev.Op) -> dict[int, str]:
+    """Return the code of the operations that made the inputs in the same statement, by tensor."""
+    sources: dict[int, str] = {}
+    for earlier in range(step - 1, max(step - _MAX_STATEMENT, 0), -1):
+        made = timeline.event(earlier)
+        if not isinstance(made, ev.Op):
+            break
+        for tensor in made.outputs:
+            if tensor in event.inputs:
+                sources.setdefault(tensor, _shortened(timeline.view(earlier).code or ""))
+    return sources
 
 
 @lru_cache(maxsize=4096)
