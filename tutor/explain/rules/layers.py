@@ -93,6 +93,11 @@ def _weight_and_bias(operands: Sequence[Operand]) -> tuple[Operand | None, Opera
     return weight, bias
 
 
+def _eps(node: NodeView) -> float:
+    """Return what is added to the variance: of a node that does not keep it, the argument of the operation."""
+    return float(node.attributes.get("eps", node.arguments.get("eps", 1e-5)))
+
+
 @explains("NativeLayerNormBackward0", general=_GENERAL)
 def layer_norm(node: NodeView) -> Explanation:
     """Explain layer_norm, over the last dimensions."""
@@ -100,9 +105,7 @@ def layer_norm(node: NodeView) -> Explanation:
     weight_and_bias = _weight_and_bias(rest)
     size = count(node.attributes["normalized_shape"])
     groups = [list(range(start, start + size)) for start in range(0, count(a.shape), size)]
-    layer = _Normalization(
-        groups, list(range(size)) * len(groups), *weight_and_bias, float(node.arguments.get("eps", 1e-5))
-    )
+    layer = _Normalization(groups, list(range(size)) * len(groups), *weight_and_bias, _eps(node))
     return _explain_normalization(node, layer, "layer norm")
 
 
@@ -133,7 +136,7 @@ def group_norm(node: NodeView) -> Explanation:
     weight_and_bias = _weight_and_bias(rest)
     size = count(a.shape[1:]) // node.attributes["group"]
     groups = [list(range(start, start + size)) for start in range(0, count(a.shape), size)]
-    layer = _Normalization(groups, _channels(a.shape), *weight_and_bias, node.attributes["eps"])
+    layer = _Normalization(groups, _channels(a.shape), *weight_and_bias, _eps(node))
     return _explain_normalization(node, layer, "group norm")
 
 
@@ -338,6 +341,8 @@ def attention_weights(q: Grid, k: Grid, mask: Operand | None, attributes: Mappin
 def attention(node: NodeView) -> Explanation:
     """Explain attention: softmax between two matrix products."""
     q, k, v, *rest = node.operands
+    if node.op == "scaled_dot_product_attention":  # where torch adds a dimension, the node has no place for the mask
+        rest = [*node.whole[3:4]]
     mask = rest[0] if rest and rest[0].shape else None
     keys, values = k.numbers, v.numbers.transpose()
     p, scale = attention_weights(q.numbers, keys, mask, node.attributes), _scale(q.shape, node.attributes)
