@@ -33,6 +33,13 @@ def test_the_command_line_is_parsed_without_textual() -> None:
     assert done.stdout.strip() == "False", done.stderr
 
 
+def test_the_list_of_lessons_opens_without_explanations() -> None:
+    code = "import sys, tutor.ui.app, tutor.ui.screens.lesson_list; print(*filter(None, map(sys.modules.get, {})))"
+    code = code.format(["tutor.explain", "tutor.study.model", "tutor.session.session"])
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
+
+
 def test_no_class_is_given_its_screen_or_its_app() -> None:
     """Widgets post messages, and screens return a result: a class that is handed its owner calls back into it."""
     given = []

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 
 from tutor import paths
-from tutor.explain import describe_check_failure
 from tutor.i18n import _
 from tutor.lesson import answers
 from tutor.study.flow import Exercise, Gate
@@ -318,6 +317,8 @@ class Study:
 
     def exercise_status(self, exercise: Exercise, timeline: Timeline) -> ExerciseStatus:
         """Return how far the learner is with an exercise."""
+        from tutor.explain import describe_check_failure  # the list of lessons opens without explanations
+
         progress, document = self.progress, self.gate.document
         cell = {} if document is None else document.cells[exercise.index]
         result = self.gate.attempt_result(timeline, exercise)

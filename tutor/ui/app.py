@@ -16,7 +16,6 @@ from textual.app import App
 from textual.binding import Binding
 
 from tutor.i18n import next_language, use
-from tutor.study.model import Model
 from tutor.ui import terminal, theme
 from tutor.ui.panes.base import KeyPicked, LessonChosen, LessonLeft, RunRefused
 from tutor.ui.terminal import TerminalDriver
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from tutor.lesson.catalog import Target
     from tutor.session.session import Session
     from tutor.session.worker_process import Workers
+    from tutor.study.model import Model
     from tutor.trace.timeline import Timeline
 
     Factory: TypeAlias = Callable[[Target], Session]
@@ -104,6 +104,7 @@ class GradtutorApp(App[int]):
 
     def open(self, target: Target, timeline: Timeline | None = None) -> None:
         """Open a run of the target, or the recording `timeline` of one."""
+        from tutor.study.model import Model
         from tutor.ui.screens.lesson import LessonScreen
 
         session = self._factory(target) if timeline is None and self._factory is not None else None
