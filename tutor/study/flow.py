@@ -6,13 +6,15 @@ Questions hide the code cell they ask about, and what follows it, until they are
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tutor.lesson.model import Knob
 from tutor.trace import events as ev
-from tutor.trace.timeline import Timeline
+
+if TYPE_CHECKING:
+    from tutor.trace.timeline import Timeline
 
 PROSE_KINDS = ("prose", "question")
 """The kinds of cells that the lesson pane shows as prose."""

@@ -8,12 +8,14 @@ from bisect import bisect_right
 from collections.abc import Callable
 from functools import lru_cache
 from textwrap import dedent
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tutor.i18n import N_, _, ngettext, pgettext
 from tutor.trace import navigation
 from tutor.trace.navigation import PlaceError, resolve
-from tutor.trace.timeline import Timeline
+
+if TYPE_CHECKING:
+    from tutor.trace.timeline import Timeline
 
 
 class Move(NamedTuple):

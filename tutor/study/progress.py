@@ -25,10 +25,10 @@ from tutor.i18n import _
 from tutor.lesson import answers
 from tutor.study.flow import Exercise, Gate
 from tutor.trace import events as ev
-from tutor.trace.timeline import Timeline
 
 if TYPE_CHECKING:
     from tutor.lesson.catalog import Target
+    from tutor.trace.timeline import Timeline
 
 
 class GivenAnswer(msgspec.Struct, frozen=True):

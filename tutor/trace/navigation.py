@@ -11,13 +11,16 @@ import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from tutor.i18n import N_, _, ngettext
 from tutor.trace import events as ev
 from tutor.trace.index import KIND_NUMBERS, NO_STOP, first_at_most, last_at_most
 from tutor.trace.source import Block
 from tutor.trace.state import SiteInfo
-from tutor.trace.timeline import Timeline
+
+if TYPE_CHECKING:
+    from tutor.trace.timeline import Timeline
 
 # ---------------------------------------------------------------- stepping
 
