@@ -20,9 +20,9 @@ ROOT = Path(__file__).parents[1]
 @pytest.mark.parametrize(
     ("row", "tries"),
     [
-        ("damaged by accident", count(20, 2300)), ("hostile traces:", count(60, 7700)),
-        ("traces that inflate", count(4, len(bombs()))), ("lesson files", count(30, 2000)),
-        ("hostile programs", count(3, 220)), ("odd scripts", count(4, 300)),
+        ("damaged by accident", count(20, 2300)), ("hostile traces:", count(40, 7700)),
+        ("traces that inflate", count(2, len(bombs()))), ("lesson files", count(30, 2000)),
+        ("hostile programs", count(2, 220)), ("odd scripts", count(4, 300)),
         ("on the screen: opened", count(1, 200)), ("a storm", count(1, 30_000)), ("kills", count(1, 300)),
     ],
 )  # fmt: skip
