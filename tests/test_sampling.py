@@ -33,7 +33,7 @@ def test_by_default(number):
 @settings(max_examples=count(5, 30), database=None)
 @given(st.integers(0, 1_000_000))
 def test_so_many(number):
-    write("so many", number)
+    write("count", number)
 """
 
 
@@ -103,7 +103,7 @@ def test_a_run_takes_the_sample_of_its_seed(generated: pytest.Pytester) -> None:
     assert {name: sorted(numbers) for name, numbers in first.items()} == {
         name: sorted(numbers) for name, numbers in again.items()
     }
-    assert {name: len(numbers) for name, numbers in first.items()} == {"number": 4, "default": 25, "so many": 5}
+    assert {name: len(numbers) for name, numbers in first.items()} == {"number": 4, "default": 25, "count": 5}
     assert first.keys() == other.keys()
     assert first != other  # hypothesis may draw the same few numbers twice
 
@@ -112,4 +112,4 @@ def test_a_run_takes_the_sample_of_its_seed(generated: pytest.Pytester) -> None:
 def test_a_run_of_all_takes_the_whole(generated: pytest.Pytester) -> None:
     found = seen(generated, "--all", "--seed=3")
     assert sorted(found["number"]) == list(range(40))
-    assert (len(found["default"]), len(found["so many"])) == (100, 30)
+    assert (len(found["default"]), len(found["count"])) == (100, 30)

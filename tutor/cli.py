@@ -62,7 +62,7 @@ def _run_guarded(words: list[str] | None) -> int:
         if sys.stdout.isatty():
             print()  # the terminal's `^C` stands in this line
         return INTERRUPTED
-    except EOFError:  # a question of ours, and nobody there to answer
+    except EOFError:  # the end of input at a question
         return FINE
     except BrokenPipeError:
         format.close_quietly(sys.stdout)

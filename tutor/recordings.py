@@ -46,7 +46,7 @@ def print_message(text: str, status: int) -> int:
     sys.stdout.flush()
     try:
         print("gradtutor: " + " ".join(escape_controls(text).split()), file=sys.stderr, flush=True)
-    except OSError:  # nobody can be told
+    except OSError:  # standard error is closed
         close_quietly(sys.stderr)
     return status
 
@@ -230,7 +230,7 @@ class Echo:
         try:
             to.write(text)
             to.flush()
-        except BrokenPipeError:  # nobody listens any more, as with `| head`
+        except BrokenPipeError:  # the reader has closed the pipe, as `| head` does
             close_quietly(to)
         except (OutputError, OSError) as error:
             close_quietly(to)

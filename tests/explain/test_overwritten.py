@@ -112,7 +112,7 @@ CASES = [
         loss_maker.backward()
         opt_maker.step()
         """, ("`opt_judge.step()` on line", "changed judge[2].weight in place,", "AddmmBackward0 of `judge(fake)`",
-              "Compute loss_maker anew after `opt_judge.step()`",
+              "Compute loss_maker again after `opt_judge.step()`",
               "let `opt_judge.step()` come after `loss_maker.backward()`"), "opt_judge.step()", None, (
             (("opt_judge.step()\n", "opt_judge.step()\n        loss_maker = torch.log(1 - judge(fake)).mean()\n"),),
             (("opt_judge.step()\n        loss_maker.backward()", "loss_maker.backward()\n        opt_judge.step()"),),
@@ -125,7 +125,7 @@ CASES = [
         a.backward(retain_graph=True)
         opt.step()
         b.backward()
-        """, ("changed net[2].weight in place,", "Compute b anew after `opt.step()`"), "opt.step()", None, (
+        """, ("changed net[2].weight in place,", "Compute b again after `opt.step()`"), "opt.step()", None, (
             (("opt.step()\n        b.backward()", "b.backward()\n        opt.step()"),),
             (("b.backward()", "net(torch.ones(4, 2))[:, 1].pow(2).mean().backward()"),),
         )),
@@ -159,7 +159,7 @@ CASES = [
         loss_value.backward(retain_graph=True)
         opt.step()
         loss_policy.backward()
-        """, ("changed value.weight in place,", "Compute loss_policy anew after `opt.step()`"), "opt.step()", None,
+        """, ("changed value.weight in place,", "Compute loss_policy again after `opt.step()`"), "opt.step()", None,
         ((("opt.step()\n        loss_policy.backward()", "loss_policy.backward()\n        opt.step()"),),)),
     Mistake("a step by hand between two passes", """
         w = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -169,7 +169,7 @@ CASES = [
         with torch.no_grad():
             w -= 0.1 * w.grad
         b.backward()
-        """, ("changed w in place, which MulBackward0 of y has kept", "Compute b anew after `w -= 0.1 * w.grad`"),
+        """, ("changed w in place, which MulBackward0 of y has kept", "Compute b again after `w -= 0.1 * w.grad`"),
         "w -= 0.1 * w.grad", None, ((("b.backward()", "((w * w) ** 2).sum().backward()"),),)),
     Mistake("weights clipped between", """
         critic, x = nn.Linear(2, 1), torch.ones(3, 2, requires_grad=True)
@@ -178,7 +178,7 @@ CASES = [
             for p in critic.parameters():
                 p.clamp_(-0.01, 0.01)
         a.backward()
-        """, ("changed critic.weight in place,", "Compute a anew after `p.clamp_(-0.01, 0.01)`",
+        """, ("changed critic.weight in place,", "Compute a again after `p.clamp_(-0.01, 0.01)`",
               "come after `a.backward()`"), "p.clamp_(-0.01, 0.01)", 1,
         ((("        a.backward()", "        a = critic(x).mean()\n        a.backward()"),),)),
     Mistake("a weight normalised between", """
@@ -187,7 +187,7 @@ CASES = [
         with torch.no_grad():
             layer.weight.div_(layer.weight.norm())
         loss.backward()
-        """, ("changed layer.weight in place, which MmBackward0", "Compute loss anew after `layer.weight.div_("),
+        """, ("changed layer.weight in place, which MmBackward0", "Compute loss again after `layer.weight.div_("),
         "layer.weight.div_(layer.weight.norm())", None,
         ((("loss.backward()", "layer(x).pow(2).sum().backward()"),),)),
     Mistake("a state dict loaded between", """
@@ -213,7 +213,7 @@ CASES = [
             b.copy_(b.clone())
         y.pow(2).sum().backward()
         """, ("changed bn.running_mean in place,", "NativeBatchNormBackward0 of y",
-              "Compute y anew after `b.copy_(b.clone())`"),
+              "Compute y again after `b.copy_(b.clone())`"),
         "b.copy_(b.clone())", 1, ((("        y.pow(2)", "        y = bn(x)\n        y.pow(2)"),),)),
     Mistake("a recurrent layer's weights", """
         lstm = nn.LSTM(2, 3, batch_first=True)
@@ -223,7 +223,7 @@ CASES = [
         a.backward(retain_graph=True)
         opt.step()
         b.backward()
-        """, ("changed lstm.weight_ih_l0 in place,", "Compute b anew"), "opt.step()", None,
+        """, ("changed lstm.weight_ih_l0 in place,", "Compute b again"), "opt.step()", None,
         ((("opt.step()\n        b.backward()", "b.backward()\n        opt.step()"),),)),
     Mistake("a hidden state with its graph kept, and a step", """
         cell, h = nn.RNNCell(2, 3), torch.zeros(1, 3)
@@ -269,7 +269,7 @@ CASES = [
         update(a, retain_graph=True)
         update(b)
         """, ("`opt.step()` on line", "changed net.weight in place,",
-              "Compute b anew after `update(a, retain_graph=True)`"),
+              "Compute b again after `update(a, retain_graph=True)`"),
         "opt.step()", None, ((("update(b)", "b = net(torch.ones(3, 2))[:, 1].pow(2).mean()\n        update(b)"),),)),
     Mistake("a step of the learner's own", """
         class Plain:
@@ -297,7 +297,7 @@ CASES = [
         opt_critic.step()
         actor_loss.backward()
         opt_actor.step()
-        """, ("changed critic[2].weight in place,", "Compute actor_loss anew after `opt_critic.step()`"),
+        """, ("changed critic[2].weight in place,", "Compute actor_loss again after `opt_critic.step()`"),
         "opt_critic.step()", None, (
             (("actor_loss.backward()", "(-critic(torch.cat([s, actor(s)], 1)).mean()).backward()"),),
         )),

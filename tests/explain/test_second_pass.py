@@ -79,7 +79,7 @@ SHARED = [
         first.backward()
         opt.step()
         second.backward()
-        """, ("through z,", "retain_graph=True would not do: compute second anew"), "first.backward()", None,
+        """, ("through z,", "retain_graph=True would not do: compute second again"), "first.backward()", None,
         ((("second.backward()", "two(torch.tanh(trunk(x))).pow(2).mean().backward()"),),)),
     Mistake("a judge of what a maker made", """
         maker, judge = nn.Linear(2, 4), nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 1))
@@ -157,7 +157,7 @@ SHARED = [
         loss = w ** 2
         loss.backward()
         loss.backward()
-        """, ("The graph behind loss was used up", "Compute loss anew", "retain_graph=True in the first"),
+        """, ("The graph behind loss was used up", "Compute loss again", "retain_graph=True in the first"),
         "loss.backward()", None, (
             (("loss.backward()\n        l", "loss.backward(retain_graph=True)\n        l"),),
             (("loss.backward()\n        loss.backward()", "loss.backward()\n        (w ** 2).backward()"),),
@@ -169,7 +169,7 @@ SHARED = [
         for i in range(3):
             loss.backward()
             opt.step()
-        """, ("loss is computed once, before the loop: compute it anew in each iteration.",), "loss.backward()", 1,
+        """, ("loss is computed once, before the loop: compute it again in each iteration.",), "loss.backward()", 1,
         ((("            loss.backward()", "            loss = w ** 2\n            loss.backward()"),),)),
     Mistake("grad twice", """
         w = torch.tensor(2.0, requires_grad=True)
@@ -201,7 +201,7 @@ SHARED = [
         loss.backward()
         opt.step()
         loss.backward()
-        """, ("Compute loss anew before each backward.",), "loss.backward()", None,
+        """, ("Compute loss again before each backward.",), "loss.backward()", None,
         ((("opt.step()\n        loss.backward()", "opt.step()\n        (w ** 2).backward()"),),)),
 ]  # fmt: skip
 

@@ -125,7 +125,7 @@ CASES = [
         critic_loss, actor_loss = (q - 1).pow(2).mean(), -q.mean()
         update(by[1], critic_loss)
         update(by[0], actor_loss)
-        """, ("changed critic.weight in place", "Compute actor_loss anew after `update(by[1], critic_loss)`, the "
+        """, ("changed critic.weight in place", "Compute actor_loss again after `update(by[1], critic_loss)`, the "
               "forward pass included."), "opt.step()",
         fixes=((("update(by[0], actor_loss)", "update(by[0], -critic(torch.cat([s, actor(s)], 1)).mean())"),),)),
     Mistake("gradients cleared before the second pass", """
@@ -137,7 +137,7 @@ CASES = [
         opt.step()
         opt.zero_grad()
         second.backward()
-        """, ("Compute second anew after `opt.step()`, the forward pass included.",), "opt.step()",
+        """, ("Compute second again after `opt.step()`, the forward pass included.",), "opt.step()",
         fixes=((("second.backward()", "head(net(torch.ones(2, 2))).pow(2).mean().backward()"),),)),
     Mistake("item in an if, in vmap", """
         net = nn.Linear(3, 1)

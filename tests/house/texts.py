@@ -12,7 +12,7 @@ from typing import IO, Any
 MARKS = {"styled": "_"}
 """Functions of ours that translate a text as another function does that Babel knows."""
 KEY_LABELS = ("K_", "key_label")
-"""Functions that mark the label of a key, which has a context of its own."""
+"""Functions that mark the label of a key: its context in the catalog is "key"."""
 
 
 def extract(

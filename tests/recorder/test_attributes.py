@@ -170,7 +170,7 @@ def graph_of(state: State, name: str) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def table(record: Forker) -> Recording:
-    """All expressions recorded in one run, each result under a name of its own."""
+    """All expressions recorded in one run, each result under its own name."""
     lines = [f"y{at} = {expression}" for at, expression in enumerate(EXPRESSIONS)]
     return record(GIVEN + "\n".join(lines) + "\n")
 

@@ -218,9 +218,9 @@ def test_skipping_reveals_and_is_kept(store: Store) -> None:
 
 def test_at_a_second_try_the_first_right_answer_counts(store: Store) -> None:
     def answer(typed: str) -> bool | None:
-        model = Model(TAUGHT, timeline=timeline_of(two_paths()), store=store, anew=True)
+        model = Model(TAUGHT, timeline=timeline_of(two_paths()), store=store, ask_all=True)
         model.last()
-        assert model.asking  # anew: whatever was answered before
+        assert model.asking  # whatever was answered before
         model.answer(typed)
         return store.load(TAUGHT.name).answers[2].right
 
@@ -358,7 +358,7 @@ def test_edited_code_is_kept_until_it_runs() -> None:
     assert model.check_run() == Result("still running")
 
 
-def test_the_same_again_begins_anew_and_keeps_the_answers(store: Store) -> None:
+def test_the_same_again_begins_again_and_keeps_the_answers(store: Store) -> None:
     model = run_of(FakeSession(two_paths()), store, TAUGHT)
     feed(model, frames_of(two_paths()))
     end(model)

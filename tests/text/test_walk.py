@@ -145,7 +145,7 @@ def test_a_question_at_the_very_end_is_asked_once_and_completes_the_lesson(tmp_p
     assert text.count("After `y.backward()`, what will `w.grad` hold?") == 3
     assert text.count("Now see.") == 2
     assert store.load(LESSON_DOCUMENT.name).mark == "done"
-    assert walk(timeline, "end", "5", store=store).count("Now see.") == 1  # asked anew
+    assert walk(timeline, "end", "5", store=store).count("Now see.") == 1  # every question is asked each time
 
 
 def test_input_that_ends_early(two_paths: Timeline) -> None:

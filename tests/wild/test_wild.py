@@ -19,7 +19,7 @@ ALONE = {"thread_trainer", "vae_argparse", "warned"}
 LONG = {"prep_loop"}
 """Programs that take a while: only what is asked of each is recorded."""
 EXPLAINED = {
-    "gan_step_between": ("judge[2].weight", "`opt_judge.step()`", "Compute loss_maker anew"),
+    "gan_step_between": ("judge[2].weight", "`opt_judge.step()`", "Compute loss_maker again"),
     "lstm_state_carried": ("through state,", "state = tuple(s.detach() for s in state)"),
     "class_targets_float": ("wanted is float32", "targets, made by `torch.Tensor([0, 1, 2] * 4)`", "wanted.long()"),
     "relu_inplace_full_hook": ("register_full_backward_hook on line", "nn.ReLU(inplace=True)", "nn.ReLU()"),

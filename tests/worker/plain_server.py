@@ -31,7 +31,7 @@ def main() -> None:
     os.chdir(request["folder"])
     signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background ignore it
     fork_server.print_to(descriptors)
-    fork_server.draw_anew()
+    fork_server.reseed()
     customize()
     run(request["program"])
 

@@ -33,7 +33,7 @@ def work(request: dict[str, Any], descriptors: list[int]) -> None:
     os.setsid()
     os.environ.clear()
     os.environ.update(request["environment"])
-    fork_server.draw_anew()
+    fork_server.reseed()
     *numbers, stdout, stderr, told = descriptors
     fork_server.print_to([stdout, stderr])
     os.write(told, str(os.getpid()).encode())

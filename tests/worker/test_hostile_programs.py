@@ -96,7 +96,7 @@ for _ in range(10):
         count += 1
 print(count, torch.isfinite(x.grad).item(), signal.getsignal(signal.SIGINT) is signal.default_int_handler)
 """,
-    "an interrupt of its own": """\
+    "an interrupt by itself": """\
 import os, signal, torch
 x = torch.ones(2)
 try:
@@ -221,7 +221,7 @@ WRITES = {
     "the descriptor's object": "sys.stdout.buffer.raw.write(b'word\\n')",
     "another text on the buffer": "t = io.TextIOWrapper(sys.stdout.detach()); print('word', file=t); t.flush()",
     "another buffer": "b = io.BufferedWriter(sys.stdout.detach().detach()); b.write(b'word'); b.flush()",
-    "all anew": (
+    "new layers on the descriptor's object": (
         "t = io.TextIOWrapper(sys.stdout.detach().detach(), write_through=True, line_buffering=True); "
         "print('word', file=t)"
     ),

@@ -32,7 +32,7 @@ ALONE = {
 }  # fmt: skip
 """Scripts that depend on what stands around them: they have all that a session has."""
 DEEP = {"recursion", "stacks"}
-"""Scripts that count the calls they are in: run plainly, each has a process of its own."""
+"""Scripts that count the calls they are in: run plainly, each has its own process."""
 
 
 def with_marks(path: Path) -> Any:

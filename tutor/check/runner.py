@@ -125,7 +125,7 @@ class RunResult(msgspec.Struct):
 
 
 class Runner:
-    """Runs lessons in forks of a server, one at a time; by default of a server of its own. `close` ends the server."""
+    """Runs lessons in forks of a server, one at a time; by default it starts the server. `close` ends the server."""
 
     def __init__(self, server: ForkServer | None = None) -> None:
         self._server = server or ForkServer()

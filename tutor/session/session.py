@@ -38,7 +38,7 @@ class Session:
 
     Args:
         target: The lesson or script.
-        workers: Where its worker process comes from; by default workers of its own.
+        workers: Where its worker process comes from; by default the session makes them.
         knobs: Values for knobs of the lesson, by name.
         device: The value for its `device` knob; None for the lesson's own.
         args: The program's command-line arguments.

@@ -84,7 +84,7 @@ Launch: TypeAlias = Callable[[Sequence[int], int, int], Awaitable[Process]]
 
 
 async def launch(descriptors: Sequence[int], stdout: int, stderr: int) -> Process:
-    """Start a worker in a Python of its own."""
+    """Start a worker in a new Python process."""
     return await asyncio.create_subprocess_exec(
         sys.executable or "", "-P", "-m", "tutor.worker", *map(str, descriptors), str(os.getpid()),
         stdin=asyncio.subprocess.DEVNULL, stdout=stdout, stderr=stderr,

@@ -67,7 +67,7 @@ class Model:
         session: Session | None = None,
         timeline: Timeline | None = None,
         store: Store | None = None,
-        anew: bool = False,
+        ask_all: bool = False,
     ) -> None:
         """Begin before the first step.
 
@@ -76,7 +76,7 @@ class Model:
             session: The first run; the front end starts it after `begin`.
             timeline: A recording instead of a run.
             store: Where progress in a lesson is kept; None for the learner's own folder.
-            anew: Whether to ask every question, whatever was answered at an earlier time.
+            ask_all: Whether to ask every question, whatever was answered at an earlier time.
         """
         self.target = target
         self.session = session
@@ -85,7 +85,7 @@ class Model:
         self.timeline = timeline if timeline is not None else session.timeline if session is not None else Timeline()
         self.runs = Runs()
         self._gate = Gate(None)
-        self.study = Study(target, self._gate, store, anew)
+        self.study = Study(target, self._gate, store, ask_all)
         self.follow = False
         """Whether the cursor follows a program that runs."""
         self.drafts: dict[int, str] = {}

@@ -242,7 +242,7 @@ class ExerciseStatus:
 class Study:
     """The answers and progress of one lesson. Nothing is saved for a script or a recording."""
 
-    def __init__(self, target: Target, gate: Gate, store: Store | None = None, anew: bool = False) -> None:
+    def __init__(self, target: Target, gate: Gate, store: Store | None = None, ask_all: bool = False) -> None:
         self.gate = gate
         self.answers: dict[int, tuple[str, bool | None]] = {}
         """The answer's text (empty: skipped) and whether it is right (None: not known yet), by question index."""
@@ -257,7 +257,7 @@ class Study:
         self._store: Store | None = None
         if target.kind == "lesson":
             self._store = store or Store()
-            if not anew:
+            if not ask_all:
                 self.progress = self._store.load(target.name)
             self.resume = self.progress.resume
 

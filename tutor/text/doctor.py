@@ -60,7 +60,7 @@ def _check_python() -> Row:
 def _check_torch() -> tuple[list[Row], bool]:
     """Return the rows of torch and CUDA, and whether lessons can be run.
 
-    torch is imported in a process of its own: this one stays light, and survives whatever the import does.
+    torch is imported in another process: this one stays light, and survives whatever the import does.
     """
     try:
         process = subprocess.run(

@@ -193,7 +193,7 @@ _MOVES = {
 
 
 class Walker:
-    """A walk through a recording by lines of input. Its questions are asked anew each time."""
+    """A walk through a recording by lines of input. It asks every question each time."""
 
     def __init__(
         self, target: Target, timeline: Timeline, store: Store | None, language: str, source: TextIO, out: TextIO
@@ -213,7 +213,7 @@ class Walker:
         self._out = out
         self._paint = Paint(out)
         self._is_interactive = source.isatty()
-        self._model = Model(target, timeline=timeline, store=store, anew=True)
+        self._model = Model(target, timeline=timeline, store=store, ask_all=True)
         self._lesson = Lesson(self._model, language)
         self._told_cells = 0
 

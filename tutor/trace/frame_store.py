@@ -157,7 +157,7 @@ class Frames:
         return len(self.data)
 
     def append(self, frame: wire.Buffer, events: int, steps: int, decoded: DecodedFrame | None = None) -> None:
-        """Append a frame with so many events and steps, and its decoded form if there is one."""
+        """Append a frame with its numbers of events and steps, and its decoded form if there is one."""
         assert isinstance(self.data, list)
         if decoded is not None:
             self._remember(len(self.data), decoded)

@@ -481,7 +481,7 @@ class Replay(GraphReplay):
                 if not inside(site, loop):
                     del frame.iterations[loop]
         if event.frame == MODULE and (info := self.definitions.sites.get(site)) is not None:
-            frame.file = info.file  # in a notebook each cell is a file of its own
+            frame.file = info.file  # in a notebook each cell is a file
 
     def _frame(self, number: int) -> FrameState | None:
         """Return a frame from the stack or resume it, suspending the generators above it; None if unknown."""

@@ -120,7 +120,7 @@ class Hint(NamedTuple):
 
 
 def binding(key: Key, action: str = "") -> Binding:
-    """Return the Textual binding of a key; a pane gives it an action of its own."""
+    """Return the Textual binding of a key; a pane names the action."""
     return Binding(
         key.keys, action or key.command, key.label, key_display=key.shown, tooltip=key.about, id=key.id, show=False
     )

@@ -96,7 +96,7 @@ def record(text: bytes, descriptors: list[int]) -> None:
 
     request = decode(text, ForkRequest)
     events, *printed = descriptors
-    draw_anew()
+    reseed()
     print_to(printed)
     signal.alarm(request.seconds)
     command = request.command
@@ -104,7 +104,7 @@ def record(text: bytes, descriptors: list[int]) -> None:
     os._exit(Run(command, recorder).run())
 
 
-def draw_anew() -> None:
+def reseed() -> None:
     """Seed the random generators differently in each fork, as in each process."""
     import torch
 

@@ -419,7 +419,7 @@ def explain_meta_tensor(context: FailureContext, _match: re.Match[str]) -> Diagn
     return Diagnosis(_(
         "A tensor on the device meta has a shape and a dtype, but no numbers, so `{code}` finds none. Make it on a "
         "real device; a module gets memory there by .to_empty(device=…), and its numbers by load_state_dict or by "
-        "being initialised anew.", code=context.code,
+        "initialising it.", code=context.code,
     ))  # fmt: skip
 
 

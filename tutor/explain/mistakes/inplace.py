@@ -433,26 +433,26 @@ def _recompute_fix(context: FailureContext, overwritten: _Overwritten, owner: Te
             return fix
         names = list(dict.fromkeys(crossing.name for crossing in links if crossing.name is not None))
         if names and all(crossing.origin == BEFORE_LOOP for crossing in links):
-            return _("{name} is computed once, before the loop: compute it anew in each iteration.",
+            return _("{name} is computed once, before the loop: compute it again in each iteration.",
                       name=joined(names))  # fmt: skip
-        return _("Compute {name} anew after {change}, the forward pass included.",
+        return _("Compute {name} again after {change}, the forward pass included.",
                   name=joined(names) if names else root, change=changes)  # fmt: skip
     if context.is_before_loop(roots, start_step):
-        return _("{name} is computed once, before the loop: compute it anew in each iteration.", name=root)
+        return _("{name} is computed once, before the loop: compute it again in each iteration.", name=root)
     code, line = _statement_in_frame(context, start_step, frame)
     before, leaf = timeline.state(overwritten.step - 1), owner.tensor
     had_grad, has_grad = has_gradient(before, leaf), has_gradient(graph, leaf)
     if (had_grad and not has_grad) or any(_contains_pass(context, step, frame) for step in writes):
-        return _("Compute {name} anew after {change}, the forward pass included.", name=root, change=changes)
+        return _("Compute {name} again after {change}, the forward pass included.", name=root, change=changes)
     backward = _("`{code}` on line {number}", code=code, number=line)
     updates = [side_event.step for side_event in timeline.side_events if isinstance(side_event.event, OptimizerStep)]
     if has_grad and overwritten.step in updates:
         return _(
-            "Compute {root} anew after {change}, the forward pass included, or let {change} come after {backward} (it "
+            "Compute {root} again after {change}, the forward pass included, or let {change} come after {backward} (it "
             "then goes by the gradients of both passes).", root=root, change=changes, backward=backward,
         )  # fmt: skip
     return _(
-        "Compute {root} anew after {change}, the forward pass included, or let {change} come after {backward}.",
+        "Compute {root} again after {change}, the forward pass included, or let {change} come after {backward}.",
         root=root, change=changes, backward=backward,
     )  # fmt: skip
 

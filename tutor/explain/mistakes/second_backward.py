@@ -433,15 +433,15 @@ def _recompute_fix(
 ) -> str:
     """Say what to do about two backward passes from one result."""
     if context.is_before_loop(nodes, graph.step):
-        fix = _("{name} is computed once, before the loop: compute it anew in each iteration.", name=root)
+        fix = _("{name} is computed once, before the loop: compute it again in each iteration.", name=root)
         if _is_stale(graph, freed) or _optimized_since(context, first_step):
             return fix
         retain = _("Or, if you do want several passes through one graph, write retain_graph=True in all but the last.")
         return sentences([fix, retain])
     if _is_stale(graph, freed):
-        return _("Compute {root} anew before each backward.", root=root)
+        return _("Compute {root} again before each backward.", root=root)
     return _(
-        "Compute {root} anew before each backward, or, if you do want two passes through one graph, "
+        "Compute {root} again before each backward, or, if you do want two passes through one graph, "
         "write retain_graph=True in the first.", root=root,
     )  # fmt: skip
 
@@ -499,12 +499,12 @@ def _describe_shared(
     is_stale = _is_stale(graph, freed)
     if is_stale:
         if names and all(crossing.origin == BEFORE_LOOP for crossing in crossings):
-            fix = _("{name} is computed once, before the loop: compute it anew in each iteration.",
+            fix = _("{name} is computed once, before the loop: compute it again in each iteration.",
                        name=joined(names))  # fmt: skip
         else:
             fix = _(
                 "What that part had saved has been changed in place since then, so that retain_graph=True would not "
-                "do: compute {root} anew, all that it is computed from included.", root=root,
+                "do: compute {root} again, all that it is computed from included.", root=root,
             )  # fmt: skip
         return sentences([problem, fix])
     losses = None if _optimized_since(context, first_step) else _sum_of_losses(context, first_step)

@@ -262,7 +262,7 @@ def _within(share: Share, formula: str, incoming: Callable[[Grid], Grid]) -> Sha
 def _explain_inner_write(
     node: NodeView, view: Operand, others: Sequence[Operand], changed: Operand, incoming: Grid
 ) -> Explanation:
-    """Explain the write as if the view were a tensor of its own, by the rule of its operation."""
+    """Explain the write as if the view were a separate tensor, by the rule of its operation."""
     camel_case = "".join(word.capitalize() for word in node.op.strip("_").split("_"))
     names = (
         [_NODE_OF_OP[node.op]] if node.op in _NODE_OF_OP else [f"{camel_case}Backward{number}" for number in range(3)]
@@ -325,7 +325,7 @@ def _holds(node: NodeView, value: Operand, places: Sequence[int], elements: Sequ
 
 @explains(
     "AsStridedBackward0",
-    general=N_("a part, seen anew after a write to it: grad(a) = G put back in its place, else 0"),
+    general=N_("a part, seen again after a write to it: grad(a) = G put back in its place, else 0"),
 )
 def as_strided(node: NodeView) -> Explanation:
     """Explain a view that autograd made again from its base, after a write to either."""

@@ -502,7 +502,7 @@ class LessonScreen(PaneScreen):
             return
         knobs, document = self.model.gate.knobs, self.model.timeline.document
         if not knobs or document is None:
-            self.say(*styled("nothing here is made to be turned: {e} edits the cell", e=("e", "key")))
+            self.say(*styled("there are no knobs here: {e} edits the cell", e=("e", "key")))
             return
         from tutor.ui.screens.knobs import Knobs
 
