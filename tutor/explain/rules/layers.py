@@ -209,8 +209,9 @@ def _windows(node: NodeView) -> Windows:
     ]
 
 
-def _adaptive_windows(node: NodeView, dimensions: int) -> Windows:
-    """Return the windows of adaptive pooling."""
+def _adaptive_windows(node: NodeView) -> Windows:
+    """Return the windows of adaptive pooling, in two or three dimensions by the node's name."""
+    dimensions = 3 if "3D" in node.node else 2
     sizes, windows = node.operands[0].shape[-dimensions:], node.incoming.shape[-dimensions:]
     return [
         [range(m * n // size, -(-(m + 1) * n // size)) for m in range(size)]
@@ -275,16 +276,10 @@ def avg_pool(node: NodeView) -> Explanation:
     return _explain_average(node, windows, divisors)
 
 
-@explains("AdaptiveAvgPool2DBackward0", general=_MEAN)
+@explains("AdaptiveAvgPool2DBackward0", "AdaptiveAvgPool3DBackward0", general=_MEAN)
 def adaptive_avg_pool(node: NodeView) -> Explanation:
     """Explain adaptive_avg_pool."""
-    return _explain_average(node, _adaptive_windows(node, 2))
-
-
-@explains("AdaptiveAvgPool3DBackward0", general=_MEAN)
-def adaptive_avg_pool3d(node: NodeView) -> Explanation:
-    """Explain adaptive_avg_pool3d."""
-    return _explain_average(node, _adaptive_windows(node, 3))
+    return _explain_average(node, _adaptive_windows(node))
 
 
 @explains("MaxPool2DWithIndicesBackward0", "MaxPool3DWithIndicesBackward0", general=_LARGEST)
@@ -293,16 +288,10 @@ def max_pool(node: NodeView) -> Explanation:
     return _explain_max(node, _windows(node))
 
 
-@explains("AdaptiveMaxPool2DBackward0", general=_LARGEST)
+@explains("AdaptiveMaxPool2DBackward0", "AdaptiveMaxPool3DBackward0", general=_LARGEST)
 def adaptive_max_pool(node: NodeView) -> Explanation:
     """Explain adaptive_max_pool."""
-    return _explain_max(node, _adaptive_windows(node, 2))
-
-
-@explains("AdaptiveMaxPool3DBackward0", general=_LARGEST)
-def adaptive_max_pool3d(node: NodeView) -> Explanation:
-    """Explain adaptive_max_pool3d."""
-    return _explain_max(node, _adaptive_windows(node, 3))
+    return _explain_max(node, _adaptive_windows(node))
 
 
 # ---------------------------------------------------------------- attention
