@@ -1,0 +1,188 @@
+"""One spelling of numbers and shapes wherever they are shown: five significant digits, `32×16` for a shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from tutor.trace.values import Value, elements, shape_of
+
+DIGITS = 5
+"""Significant digits of a number."""
+ROUND_DIGITS = 3
+"""A number that was rounded to at most so few digits looks exact; it is marked with `ROUGHLY`."""
+ROUGHLY = "≈"
+GRID = 8
+"""Most rows and columns of a matrix that is shown as numbers."""
+_MANTISSAS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53, "complex64": 24, "complex128": 53}
+"""Bits of the significand, by dtype."""
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def number(value: Any, dtype: str = "") -> str:
+    """Format a number: `2`, `2.5`, `1.5e-7`, `≈2` for 1.9999996, `nan`, `True`, `1+2j`.
+
+    Args:
+        value: The number; a pair is a complex number.
+        dtype: Where it is stored, which says what rounding it had already: 0.1 in `float32` is `0.1`. Without it, the
+            narrowest floating point format that can hold the number is taken.
+    """
+    if isinstance(value, (list, tuple)) and len(value) == 2:
+        real, imaginary = number(value[0], dtype), number(value[1], dtype)
+        return f"{real}{'' if imaginary.startswith('-') else '+'}{imaginary}j"
+    return _float_text(value, dtype) if isinstance(value, float) else str(value)
+
+
+@lru_cache(maxsize=16_384)
+def _float_text(value: float, dtype: str) -> str:
+    if not math.isfinite(value):
+        return str(value)
+    bits = _MANTISSAS.get(dtype) or _narrowest(value)
+    value = _rounded(value, bits)
+    text = _without_padding(f"{value:z.{DIGITS}g}")
+    looks_exact = len(text.partition("e")[0].replace(".", "").lstrip("-0")) <= ROUND_DIGITS
+    return f"{ROUGHLY}{text}" if looks_exact and _rounded(float(text), bits) != value else text
+
+
+def _without_padding(text: str) -> str:
+    """Remove what `%g` pads an exponent with: `1e-07` becomes `1e-7`, `1e+06` becomes `1e6`."""
+    digits, e, exponent = text.partition("e")
+    return f"{digits}e{int(exponent)}" if e else text
+
+
+def _rounded(value: float, bits: int) -> float:
+    """Round to a significand of so many bits."""
+    if bits >= 53 or not value:
+        return value
+    fraction, exponent = math.frexp(value)
+    return math.ldexp(round(math.ldexp(fraction, bits)), exponent - bits)
+
+
+def _narrowest(value: float) -> int:
+    """Return the bits of the narrowest significand that can hold a number."""
+    return next((bits for bits in sorted(set(_MANTISSAS.values())) if _rounded(value, bits) == value), 53)
+
+
+# ---------------------------------------------------------------- shapes
+
+
+def shape(sizes: Sequence[int]) -> str:
+    """Format a shape: `32×16`, `3`, and `scalar` without dimensions."""
+    return "×".join(map(str, sizes)) or "scalar"
+
+
+# ---------------------------------------------------------------- statistics
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Statistics of a tensor's elements; those of the finite ones, but for the counts.
+
+    Attributes:
+        count: Number of elements.
+        low: Least element.
+        high: Greatest element.
+        mean: Their mean.
+        std: Their standard deviation, of the sample (divided by n - 1); nan for one element.
+        norm: Their Euclidean norm.
+        nans: Number of nan.
+        infinities: Number of infinities.
+    """
+
+    count: int
+    low: float
+    high: float
+    mean: float
+    std: float
+    norm: float
+    nans: int = 0
+    infinities: int = 0
+
+    @property
+    def largest(self) -> float:
+        """The largest magnitude."""
+        return max(abs(self.low), abs(self.high))
+
+
+def statistics(value: Value) -> Statistics | None:
+    """Return the statistics of a value of real numbers; None without numbers, and where they were not recorded."""
+    if isinstance(value, dict) and "data" not in value:
+        return _recorded_statistics(value)
+    flat = elements(value)
+    if not flat or not all(isinstance(item, (int, float)) for item in flat):
+        return None
+    finite = [float(item) for item in flat if math.isfinite(item)]
+    nans = sum(isinstance(item, float) and math.isnan(item) for item in flat)
+    infinities = len(flat) - len(finite) - nans
+    if not finite:
+        return Statistics(len(flat), math.nan, math.nan, math.nan, math.nan, math.nan, nans, infinities)
+    mean = math.fsum(finite) / len(finite)
+    spread = math.fsum((item - mean) ** 2 for item in finite)
+    std = math.sqrt(spread / (len(finite) - 1)) if len(finite) > 1 else math.nan
+    return Statistics(len(flat), min(finite), max(finite), mean, std, math.hypot(*finite), nans, infinities)
+
+
+def _recorded_statistics(value: dict[str, Any]) -> Statistics | None:
+    """Return what the recorder worked out of a large tensor. It may come from a malformed file."""
+    stats = value.get("stats")
+    if not isinstance(stats, dict):
+        return None
+    low, high, mean, std = (_float_or_nan(stats.get(name)) for name in ("min", "max", "mean", "std"))
+    count, nans, infinities = math.prod(shape_of(value)), stats.get("nan") or 0, stats.get("inf") or 0
+    finite = count - nans - infinities
+    squares = finite * mean**2 + (0.0 if math.isnan(std) else (finite - 1) * std**2)
+    return Statistics(count, low, high, mean, std, math.sqrt(squares), nans, infinities)
+
+
+def _float_or_nan(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) else math.nan
+
+
+# ---------------------------------------------------------------- matrices
+
+
+def grid(value: Value, dtype: str, sizes: Sequence[int]) -> list[list[str]] | None:
+    """Return the numbers of a matrix or vector as text, padded so that the points of each column are below each other.
+
+    Args:
+        value: Its value.
+        dtype: Its dtype.
+        sizes: Its shape. A vector is a row. Of more dimensions, all but the last two must be 1.
+
+    Returns:
+        The texts by row and column, all of a column of the same width; None where it has more than `GRID` rows or
+        columns, no elements, or its numbers were not recorded.
+    """
+    rows, columns = (1, *sizes)[-2:] if len(sizes) == 1 else tuple(sizes[-2:]) or (1, 1)
+    flat = elements(value)
+    is_matrix = math.prod(sizes[:-2]) == 1 and 0 < rows <= GRID and 0 < columns <= GRID
+    if flat is None or not is_matrix:
+        return None
+    if dtype.startswith("complex") and len(flat) == 2 * rows * columns:
+        flat = [list(pair) for pair in zip(flat[::2], flat[1::2], strict=True)]
+    if len(flat) != rows * columns:
+        return None
+    texts = [number(item, dtype) for item in flat]
+    aligned = [align(texts[column::columns]) for column in range(columns)]
+    return [list(row) for row in zip(*aligned, strict=True)]
+
+
+def align(texts: Sequence[str]) -> list[str]:
+    """Pad numbers to one width, so that their points are below each other."""
+    left = max((_before_point(text) for text in texts), default=0)
+    padded = [" " * (left - _before_point(text)) + text for text in texts]
+    width = max(map(len, padded), default=0)
+    return [text.ljust(width) for text in padded]
+
+
+def _before_point(text: str) -> int:
+    """Return the number of characters before the point, or before the exponent without a point."""
+    for mark in ".e":
+        if mark in text and not text.startswith(("nan", "inf", "-inf", "True", "False", "None")):
+            return text.index(mark)
+    return len(text)

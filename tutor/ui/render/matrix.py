@@ -1,0 +1,76 @@
+"""Matrices as text: up to 8x8 as numbers in brackets, larger ones as a strip of shades with their largest magnitude."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from tutor.trace import number_format
+from tutor.trace.values import Value, elements
+from tutor.ui.render.heatmap import grid_of
+from tutor.ui.render.segments import Glyphs, Piece, Row
+
+SHADES = " ░▒▓█"
+"""From zero to the largest magnitude."""
+_ASCII_SHADES = " .+*#"
+_BRACKETS = ("[]", "⎡⎤", "⎢⎥", "⎣⎦")
+"""Of a single row, and of the first, the middle and the last of several."""
+
+
+def number_rows(
+    value: Value, dtype: str, shape: Sequence[int], role: str, glyphs: Glyphs, chosen: int | None = None
+) -> list[Row] | None:
+    """Return a matrix as rows of numbers in brackets, which are all equally wide.
+
+    Args:
+        value: Its value.
+        dtype: Its dtype.
+        shape: Its shape.
+        role: Style role of its numbers; nan and infinities have that of an error.
+        glyphs: The characters of this terminal.
+        chosen: The element to mark, by its flat index.
+
+    Returns:
+        None where `number_format.grid` has none.
+    """
+    texts = number_format.grid(value, dtype, shape)
+    if texts is None:
+        return None
+    rows: list[Row] = []
+    for y, line in enumerate(texts):
+        is_last = y == len(texts) - 1
+        brackets = _BRACKETS[0 if glyphs.ascii or len(texts) == 1 else 1 if not y else 3 if is_last else 2]
+        pieces: list[Piece] = [(brackets[0], "quiet")]
+        for x, text in enumerate(line):
+            is_chosen = chosen == y * len(line) + x
+            style = "error" if "nan" in text or "inf" in text else role
+            pieces += [("  " if x else " ", "quiet"), (text, f"{style} chosen" if is_chosen else style)]
+        rows.append((*pieces, (f" {brackets[1]}", "quiet")))
+    return rows
+
+
+def strip(value: Value, shape: Sequence[int], cells: int, glyphs: Glyphs) -> str | None:
+    """Return a value as a strip of shades: the mean magnitude of each stretch of its elements, in their order.
+
+    Returns:
+        None where it has too few numbers, or they were not recorded.
+    """
+    sampled = grid_of(value, shape)
+    if sampled is None or cells < 1:
+        return None
+    magnitudes = [abs(item) for item in sampled.numbers if math.isfinite(item)]
+    count = min(cells, len(magnitudes))
+    parts = [magnitudes[i * len(magnitudes) // count : (i + 1) * len(magnitudes) // count] for i in range(count)]
+    means = [sum(part) / len(part) for part in parts]
+    largest = max(means, default=0.0)
+    shades = _ASCII_SHADES if glyphs.ascii else SHADES
+    steps = len(shades) - 1
+    return "".join(shades[math.ceil(mean / largest * steps)] if largest else shades[0] for mean in means)
+
+
+def element_text(value: Value, dtype: str, index: int) -> str | None:
+    """Return an element by its flat index as text; None where it was not recorded."""
+    flat = elements(value)
+    if flat is None or not 0 <= index < len(flat):
+        return None
+    return number_format.number(flat[index], dtype)
