@@ -13,12 +13,13 @@ from math import isfinite, sqrt
 from typing import Any
 
 from tutor.explain import formatting
-from tutor.explain.formatting import number, term
+from tutor.explain.formatting import term
 from tutor.explain.provenance import readable_name
 from tutor.explain.rules.arrays import unravel_index
 from tutor.i18n import N_, _, ngettext
 from tutor.trace import navigation
 from tutor.trace.events import OptimizerStep, Update
+from tutor.trace.number_format import equation, inline, number
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import Value, elements, shape_of
@@ -35,6 +36,15 @@ class Element:
     options: Mapping[str, Any]
     steps: float
     """The number of steps so far, with this one; 0 where the optimizer does not count them."""
+    dtype: str = "float32"
+
+    def number(self, value: float) -> str:
+        """Format a number as one of the parameter's dtype."""
+        return number(value, self.dtype)
+
+    def term(self, value: float) -> str:
+        """Format a number to follow a sign."""
+        return term(self.number(value))
 
     def option(self, name: str, default: float = 0.0) -> float:
         """Return an option as a number. Raises ValueError where it is none."""
@@ -79,24 +89,22 @@ def sgd(x: Element) -> Worked:
         previous = x.state.get("momentum_buffer")
         buffer = grad if previous is None else momentum * previous + (1 - damping) * grad
         state["momentum_buffer"] = buffer
-        grad_share = grad_text if not damping else f"{number(1 - damping)} × {term(grad_text)}"
+        grad_share = grad_text if not damping else f"{x.number(1 - damping)} × {term(grad_text)}"
         lines.append(
             (
                 "momentum_buffer",
-                grad_text
-                if previous is None
-                else f"{number(momentum)} × {_number_term(previous)} + {term(grad_share)}",
+                grad_text if previous is None else f"{x.number(momentum)} × {x.term(previous)} + {term(grad_share)}",
             )
         )
-        direction, direction_text = buffer, _number_term(buffer)
+        direction, direction_text = buffer, x.term(buffer)
         if x.options.get("nesterov"):
             direction, direction_text = (
                 grad + momentum * buffer,
-                f"({grad_text} + {number(momentum)} × {_number_term(buffer)})",
+                f"({grad_text} + {x.number(momentum)} × {x.term(buffer)})",
             )
     new = x.value - lr * direction
     return Worked(
-        new, state, lambda: [*lines, ("", f"{number(x.value)} - {number(lr)} × {_parenthesized(direction_text)}")]
+        new, state, lambda: [*lines, ("", f"{x.number(x.value)} - {x.number(lr)} × {_parenthesized(direction_text)}")]
     )
 
 
@@ -115,9 +123,12 @@ def _adam(x: Element, decoupled: bool) -> Worked:
     lr, eps, decay = x.option("lr"), x.option("eps"), x.option("weight_decay")
     beta1, beta2 = x.pair("betas")
     grad, grad_text = _gradient(x, 0.0 if decoupled else decay)
-    decayed, decayed_text = x.value, number(x.value)
+    decayed, decayed_text = x.value, x.number(x.value)
     if decoupled and decay:
-        decayed, decayed_text = x.value * (1 - lr * decay), f"{number(x.value)} × (1 - {number(lr)} × {number(decay)})"
+        decayed, decayed_text = (
+            x.value * (1 - lr * decay),
+            f"{x.number(x.value)} × (1 - {x.number(lr)} × {x.number(decay)})",
+        )
     m0, v0 = x.state.get("exp_avg", 0.0), x.state.get("exp_avg_sq", 0.0)
     m, v = beta1 * m0 + (1 - beta1) * grad, beta2 * v0 + (1 - beta2) * grad * grad
     state = {"exp_avg": m, "exp_avg_sq": v}
@@ -128,18 +139,20 @@ def _adam(x: Element, decoupled: bool) -> Worked:
 
     def working() -> list[tuple[str, str]]:
         lines = [
-            ("exp_avg", f"{number(beta1)} × {_number_term(m0)} + {number(1 - beta1)} × {_parenthesized(grad_text)}"),
+            ("exp_avg", f"{x.number(beta1)} × {x.term(m0)} + {x.number(1 - beta1)} × {_parenthesized(grad_text)}"),
             (
                 "exp_avg_sq",
-                f"{number(beta2)} × {_number_term(v0)} + {number(1 - beta2)} × {_parenthesized(grad_text)}²",
+                f"{x.number(beta2)} × {x.term(v0)} + {x.number(1 - beta2)} × {_parenthesized(grad_text)}²",
             ),
         ]
         if largest is not v or x.options.get("amsgrad"):
-            previous = number(x.state.get("max_exp_avg_sq", 0.0))
-            lines.append(("max_exp_avg_sq", _("the larger of {old} and {new}", old=previous, new=number(v))))
-        first, second = f"1 - {number(beta1)}^{x.steps:g}", f"1 - {number(beta2)}^{x.steps:g}"
-        lines.append(("update", f"{number(m)} / ({first}) / (sqrt({number(largest)} / ({second})) + {number(eps)})"))
-        return [*lines, ("", f"{decayed_text} - {number(lr)} × {_number_term(mean / (root + eps))}")]
+            previous = x.number(x.state.get("max_exp_avg_sq", 0.0))
+            lines.append(("max_exp_avg_sq", _("the larger of {old} and {new}", old=previous, new=x.number(v))))
+        first, second = f"1 - {x.number(beta1)}^{x.steps:g}", f"1 - {x.number(beta2)}^{x.steps:g}"
+        lines.append(
+            ("update", f"{x.number(m)} / ({first}) / (sqrt({x.number(largest)} / ({second})) + {x.number(eps)})")
+        )
+        return [*lines, ("", f"{decayed_text} - {x.number(lr)} × {x.term(mean / (root + eps))}")]
 
     return Worked(decayed - lr * mean / (root + eps), state, working, {"update": mean / (root + eps)})
 
@@ -154,29 +167,31 @@ def rmsprop(x: Element) -> Worked:
     lines = [
         (
             "square_avg",
-            f"{number(alpha)} × {_number_term(previous)} + {number(1 - alpha)} × {_parenthesized(grad_text)}²",
+            f"{x.number(alpha)} × {x.term(previous)} + {x.number(1 - alpha)} × {_parenthesized(grad_text)}²",
         )
     ]
-    variance, root = mean, f"sqrt({number(mean)})"
+    variance, root = mean, f"sqrt({x.number(mean)})"
     if x.options.get("centered"):
         previous_mean = x.state.get("grad_avg", 0.0)
         grad_mean = state["grad_avg"] = alpha * previous_mean + (1 - alpha) * grad
         lines.append(
             (
                 "grad_avg",
-                f"{number(alpha)} × {_number_term(previous_mean)} + {number(1 - alpha)} × {_parenthesized(grad_text)}",
+                f"{x.number(alpha)} × {x.term(previous_mean)} + {x.number(1 - alpha)} × {_parenthesized(grad_text)}",
             )
         )
-        variance, root = mean - grad_mean * grad_mean, f"sqrt({number(mean)} - {_number_term(grad_mean)}²)"
+        variance, root = mean - grad_mean * grad_mean, f"sqrt({x.number(mean)} - {x.term(grad_mean)}²)"
     direction = grad / (sqrt(variance) + eps)
-    direction_text = f"{_parenthesized(grad_text)} / ({root} + {number(eps)})"
+    direction_text = f"{_parenthesized(grad_text)} / ({root} + {x.number(eps)})"
     if momentum:
         buffer = x.state.get("momentum_buffer", 0.0)
-        lines.append(("momentum_buffer", f"{number(momentum)} × {_number_term(buffer)} + {direction_text}"))
+        lines.append(("momentum_buffer", f"{x.number(momentum)} × {x.term(buffer)} + {direction_text}"))
         direction = state["momentum_buffer"] = momentum * buffer + direction
-        direction_text = _number_term(direction)
+        direction_text = x.term(direction)
     return Worked(
-        x.value - lr * direction, state, lambda: [*lines, ("", f"{number(x.value)} - {number(lr)} × {direction_text}")]
+        x.value - lr * direction,
+        state,
+        lambda: [*lines, ("", f"{x.number(x.value)} - {x.number(lr)} × {direction_text}")],
     )
 
 
@@ -187,9 +202,10 @@ def adagrad(x: Element) -> Worked:
     grad, grad_text = _gradient(x)
     previous = x.state.get("sum", 0.0)
     total = previous + grad * grad
-    lines = [("sum", f"{number(previous)} + {_parenthesized(grad_text)}²")]
+    lines = [("sum", f"{x.number(previous)} + {_parenthesized(grad_text)}²")]
     new = x.value - lr * grad / (sqrt(total) + eps)
-    text = f"{number(x.value)} - {number(lr)} × {_parenthesized(grad_text)} / (sqrt({number(total)}) + {number(eps)})"
+    divisor = f"(sqrt({x.number(total)}) + {x.number(eps)})"
+    text = f"{x.number(x.value)} - {x.number(lr)} × {_parenthesized(grad_text)} / {divisor}"
     return Worked(new, {"sum": total}, lambda: [*lines, ("", text)])
 
 
@@ -207,12 +223,8 @@ def _gradient(x: Element, decay: float | None = None) -> tuple[float, str]:
     """Return the gradient as the formula uses it, with weight decay and negated for `maximize`; and its text."""
     decay = x.option("weight_decay") if decay is None else decay
     grad = -x.grad if x.options.get("maximize") else x.grad
-    text = number(grad)
-    return (grad + decay * x.value, f"({text} + {number(decay)} × {_number_term(x.value)})") if decay else (grad, text)
-
-
-def _number_term(x: float) -> str:
-    return term(number(x))
+    text = x.number(grad)
+    return (grad + decay * x.value, f"({text} + {x.number(decay)} × {x.term(x.value)})") if decay else (grad, text)
 
 
 def _parenthesized(text: str) -> str:
@@ -246,12 +258,13 @@ class Working:
     index: tuple[int, ...]
     lines: list[tuple[str, str, float]]
     """Name (the parameter's own line is the last, named ""), working and result of each computation."""
+    dtype: str = "float32"
 
     @property
     def update(self) -> str:
-        """The parameter's own line: `1.0 - 0.1 × 2.0 = 0.8`."""
+        """The parameter's own line: `1 - 0.1 × 2 = 0.8`."""
         _, text, result = self.lines[-1]
-        return f"{text} = {formatting.number(result)}"
+        return equation(text, number(result, self.dtype))
 
 
 def finished_steps(timeline: Timeline, step: int) -> list[OptimizerReport]:
@@ -318,7 +331,7 @@ def work_out_update(
     chosen = worked[element]
     results: Mapping[str, float] = {**chosen.state, **chosen.more, "": chosen.value}
     lines = [(name, text, results[name]) for name, text in chosen.working() if name in results]
-    return Working(unravel_index(element, shape_of(update.after)), lines)
+    return Working(unravel_index(element, shape_of(update.after)), lines, dtype)
 
 
 def formula(event: OptimizerStep) -> str | None:
@@ -346,7 +359,7 @@ def _evaluate(event: OptimizerStep, update: Update, dtype: str) -> list[Worked]:
     try:
         for index, (old_value, gradient, new_value) in enumerate(zip(before, grad, after, strict=True)):
             state = {name: column[index] for name, column in old.items()}
-            element = Element(old_value, gradient, state, event.options[update.group], float(counted[0]))
+            element = Element(old_value, gradient, state, event.options[update.group], float(counted[0]), dtype)
             worked = entry[0](element)
             if not _element_agrees(
                 worked, element, new_value, {name: column[index] for name, column in new.items()}, rounding
@@ -402,7 +415,7 @@ def _describe_update(timeline: Timeline, report: OptimizerReport, update: Update
     name, dtype = readable_name(timeline, report.step, update.tensor), state_dtype(timeline.state(report.step), update)
     working = work_out_update(report.event, update, dtype)
     if working is None:
-        return f"{name} {formatting.value(update.before, dtype)} → {formatting.value(update.after, dtype)}"
+        return f"{name} {inline(update.before, dtype)} → {inline(update.after, dtype)}"
     return f"{name}{place_text(working.index, update)} {working.update}"
 
 
@@ -420,17 +433,17 @@ def state_dtype(state: State, update: Update) -> str:
 def report_lines(timeline: Timeline, report: OptimizerReport, update: Update) -> list[str]:
     """Return all of one update: gradient, state and value, old and new; the working where the formula agrees."""
     name, dtype = readable_name(timeline, report.step, update.tensor), state_dtype(timeline.state(report.step), update)
-    change = f"{formatting.value(update.before, dtype)} → {formatting.value(update.after, dtype)}"
+    change = f"{inline(update.before, dtype)} → {inline(update.after, dtype)}"
     lines = [_("{name}: {change}, gradient {gradient}", name=name, change=change,
-               gradient=formatting.value(update.grad, dtype))]  # fmt: skip
+               gradient=inline(update.grad, dtype, gradient=True))]  # fmt: skip
     for key, value in update.state_after.items():
         previous = update.state_before.get(key)
-        lines.append(f"{key}: {formatting.value(previous, dtype)} → {formatting.value(value, dtype)}")
+        lines.append(f"{key}: {inline(previous, dtype)} → {inline(value, dtype)}")
     working = work_out_update(report.event, update, dtype)
     if working is not None:
         place = place_text(working.index, update)
         for key, text, result in working.lines:
-            lines.append(f"{key or name}{place} = {text} = {formatting.number(result)}")
+            lines.append(equation(f"{key or name}{place} = {text}", number(result, dtype)))
     return lines
 
 
@@ -458,7 +471,7 @@ def describe_zero_grad(timeline: Timeline, step: int) -> str | None:
         new_grad = None if tensor_after.grad is None else after.tensors.get(tensor_after.grad)
         if new_grad is None or (new_grad is not old_grad and new_grad.value != old_grad.value):
             old_text, name = (
-                formatting.value(old_grad.value, old_grad.dtype),
+                inline(old_grad.value, old_grad.dtype, gradient=True),
                 readable_name(timeline, previous_step, serial),
             )
             zeros = new_grad is not None and not any(elements(new_grad.value) or [1])
@@ -467,7 +480,7 @@ def describe_zero_grad(timeline: Timeline, step: int) -> str | None:
                 if new_grad is None
                 else _("filled with zeros")
                 if zeros
-                else formatting.value(new_grad.value, new_grad.dtype)
+                else inline(new_grad.value, new_grad.dtype, gradient=True)
             )
             changes.append(f"{name}.grad {old_text} → {new_text}")
     more = len(changes) - _NAMED
