@@ -100,9 +100,8 @@ def test_every_formula_gives_what_torch_gave(run: Recording) -> None:
         for update, dtype in zip(event.updates, ("float32", "float32", "float64"), strict=True):
             found = work_out_update(event, update, dtype)
             assert found is not None, (event.optimizer, event.options, update)
-            assert eval(found.lines[-1][1].translate({215: "*", 178: "**2"}), {"sqrt": math.sqrt}) == pytest.approx(
-                found.lines[-1][2], rel=1e-4, abs=2e-3
-            )
+            working = found.lines[-1][1].translate({ord("×"): "*", ord("²"): "**2", ord("≈"): None})
+            assert eval(working, {"sqrt": math.sqrt}) == pytest.approx(found.lines[-1][2], rel=1e-4, abs=2e-3)
 
 
 def test_foreach_gives_the_same_as_one_by_one(run: Recording) -> None:
@@ -147,7 +146,7 @@ def test_the_line_that_one_walks_over_a_step_to(others: Recording) -> None:
     timeline = others.timeline
     step = others.line(24)
     assert timeline.kind(step - 1) == "op"
-    said = "SGD.step: w 1.0 - 0.1 × 2.0 = 0.8"
+    said = "SGD.step: w 1 - 0.1 × 2 = 0.8"
     assert plain(timeline, step).endswith(f"({said})")
     assert plain(timeline, step - 1).endswith(f"; {said}")
     assert navigation.forward(timeline, others.line(23), inside=0) is not None
@@ -162,7 +161,7 @@ def test_what_has_no_formula_or_does_other_things_claims_nothing(others: Recordi
     def at_end(event: OptimizerStep) -> OptimizerReport:
         return OptimizerReport(timeline.steps, event)
 
-    assert describe_report(timeline, at_end(first)).endswith("1.0 - 0.1 × 2.0 = 0.8; 2 more parameters")
+    assert describe_report(timeline, at_end(first)).endswith("1 - 0.1 × 2 = 0.8; 2 more parameters")
     assert work_out_update(first, first.updates[0]) is not None
     assert all(
         work_out_update(first, update) is None for update in first.updates[1:]
@@ -185,7 +184,7 @@ def test_each_step_is_told_once_outside(others: Recording) -> None:
 def test_zero_grad(others: Recording) -> None:
     timeline = others.timeline
     said = [text for step in range(1, timeline.steps + 1) if (text := describe_zero_grad(timeline, step)) is not None]
-    assert said[0].startswith("NAdam.zero_grad: w.grad 2.0 → None")
+    assert said[0].startswith("NAdam.zero_grad: w.grad 2 → None")
     assert said[1].startswith("SGD.zero_grad: w.grad ")
     assert said[1].endswith(" → filled with zeros")
 
