@@ -72,7 +72,7 @@ WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 ALLOWED = set(
     WORD.findall(
         # in formulas, and in what stands for numbers
-        "mean std sqrt softmax sigmoid tanh exp log ln sin cos erf elu celu lr eps weight_decay update nan inf "
+        "mean std max sqrt softmax sigmoid tanh exp log ln sin cos erf elu celu lr eps weight_decay update nan inf "
         "None True False "
         # state of optimizers
         "step exp_avg exp_avg_sq max_exp_avg_sq square_avg grad_avg momentum_buffer mu_product "
