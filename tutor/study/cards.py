@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from tutor.explain import describe_end, explanation, formatting
+from tutor.explain import explanation, formatting, message
 from tutor.explain.formatting import TensorNames
 from tutor.i18n import N_, _, ngettext
 from tutor.trace.events import Failed
@@ -53,7 +53,6 @@ def _failure_card(model: Model, problem: Problem) -> Card:
     timeline, step = model.timeline, problem.step
     event = timeline.event(step)
     assert isinstance(event, Failed)
-    message = describe_end(event) or event.error
     texts = []
     why = explanation(timeline, step)
     if why is not None:
@@ -65,7 +64,12 @@ def _failure_card(model: Model, problem: Problem) -> Card:
         texts.append((_("It happened at {place}.", place=_place(timeline, step)), "plain"))
     if event.caught:
         texts.append((_("The program caught this error and went on."), "quiet"))
-    return Card("failed", formatting.code(message, _LONGEST), tuple(texts), made_inevitable is not None)
+    return Card(
+        "failed",
+        formatting.code(f"{event.error}: {message(event)}", _LONGEST),
+        tuple(texts),
+        made_inevitable is not None,
+    )
 
 
 def _place(timeline: Timeline, step: int) -> str:

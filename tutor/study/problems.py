@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
@@ -106,9 +107,10 @@ class Problems:
         event = timeline.event(step)
         if place in self._silent_places or (isinstance(event, Node) and any(map(count_nonfinite, event.grad_inputs))):
             return  # a nan or inf is a problem of its own, at the step that made it
-        if any(diagnosis.role == "error" for diagnosis in diagnose_step(timeline, step)):
-            self._silent_places.add(place)
-            self._silent.append(Problem(step, "silent"))
+        with suppress(Exception):  # a recording may be malformed
+            if any(diagnosis.role == "error" for diagnosis in diagnose_step(timeline, step)):
+                self._silent_places.add(place)
+                self._silent.append(Problem(step, "silent"))
 
     # ------------------------------------------------------------ what was found
 

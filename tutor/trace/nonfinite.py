@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -180,7 +181,8 @@ class NonFinite:
                     self._operation = None
                 method = self._methods.get(type(event))
                 if method is not None:
-                    method(event)
+                    with suppress(Exception):  # a recording may be malformed
+                        method(event)
         return self._frames == len(frames)
 
     # ------------------------------------------------------------ operations and tensors
