@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -112,14 +113,14 @@ def _end_card(model: Model) -> Card:
         )
         texts.append((hint, "plain"))
     elif timeline.passes:
-        texts.append((_("B goes to the last backward pass, Home to the beginning."), "quiet"))
+        texts.append((_("B goes to the last backward pass."), "quiet"))
     return Card("end", _("the end of the run"), tuple(texts))
 
 
 def _loss(timeline: Timeline) -> str:
     """Return ` · loss 15.8 → 13.5` of the first curve; empty without one."""
     for name, points in timeline.series.items():
-        if len(points) > 1:
+        if len(points) > 1 and math.isfinite(points[0].value) and math.isfinite(points[-1].value):
             first, last = number(points[0].value), number(points[-1].value)
             return _(" · {name} {first} → {last}", name=name, first=first, last=last)
     return ""

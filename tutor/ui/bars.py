@@ -57,6 +57,7 @@ class Explain(Surface):
     """The line that explains the current step."""
 
     BASE = "bar"
+    VALUES = True
 
     def __init__(self) -> None:
         super().__init__(id="explain")

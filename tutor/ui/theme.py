@@ -72,6 +72,7 @@ _ROLES = {
     "grad": "{grad}",
     "now": "bold {now}",
     "error": "{error}",
+    "nonfinite": "{error}",
     "key": "bold {now}",
     "tab": "bold {ink} on {raised}",
     "code": "{ink}",
@@ -89,7 +90,7 @@ _ROLES = {
 }
 # Without colours, weight, underline and inversion carry the meaning.
 _MONO = {"statement": "bold", "here": "bold reverse", "back": "bold reverse underline",
-         "fault": "bold reverse underline", "chosen": "reverse",
+         "fault": "bold reverse underline", "nonfinite": "bold reverse", "chosen": "reverse",
          "tab": "bold reverse", "bar": "", "focus": "bold", "now": "bold", "node": "bold", "key": "bold",
          "linked": "underline"}  # fmt: skip
 
