@@ -579,7 +579,7 @@ class Model:
             return Result("ended")
         if end.outcome == "stopped":
             return Result("stopped")
-        if self.target.kind == "script":
+        if self.target.kind == "file":
             self._show_failure()
         if len(self.runs.all) < 2 or self._cursor >= timeline.steps - 1:
             return Result("failed")
