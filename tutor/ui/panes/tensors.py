@@ -41,6 +41,7 @@ class TensorsPane(Pane):
     """A row for each named tensor: those of the innermost frame first, then those of its callers."""
 
     NAME = N_("tensors")
+    VALUES = True
     CHOOSES = True
 
     def __init__(self) -> None:
