@@ -65,10 +65,26 @@ class CutText:
 
 
 def cut_texts(app: App[int]) -> list[CutText]:
-    """Return the rows in which a text ends in `…`, or has one in its middle, beside empty cells."""
+    """Return the rows in which a text ends in `…`, or has one in its middle, beside empty cells.
+
+    Those are the cells after it in its row, and the columns on the right of a pane that are empty in all of its rows.
+    """
     return [
-        CutText(pane, row.rstrip()) for pane, rows in shown(app).items() for row in rows if is_cut_beside_room(row)
-    ]  # fmt: skip
+        CutText(pane, row.rstrip())
+        for pane, rows in shown(app).items()
+        for row in rows
+        if is_cut(row) and (empty_columns(rows) > GAP or is_cut_beside_room(row))
+    ]
+
+
+def empty_columns(rows: Sequence[str]) -> int:
+    """Return the number of columns on the right that are empty in all rows."""
+    return min((len(row) - len(row.rstrip()) for row in rows if row.strip()), default=0)
+
+
+def is_cut(row: str) -> bool:
+    """Return whether a row has a text that is cut."""
+    return any(not _ELISION.search(word[0]) for word in _WORD.finditer(row))
 
 
 def is_cut_beside_room(row: str) -> bool:
