@@ -8,7 +8,7 @@ from tests.worker.recording import Forker
 from tutor.trace.graph import is_leaf
 from tutor.trace.state import State
 from tutor.ui.panes.graph.structure import GraphOptions, GraphStructure, IncrementalBuilder, StructureBuilder
-from tutor.ui.panes.tensors import GradientFlow
+from tutor.trace.gradient_flow import GradientFlow
 
 LOOP = """\
 import torch
