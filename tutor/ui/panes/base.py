@@ -154,9 +154,10 @@ class Surface(Widget):
         width, height = self.size
         if not width or not height:
             return
-        rows = [fit(harmless(row), width, self.BASE, self.glyphs.more) for row in self.rows(width, height)[:height]]
+        base, more = self.BASE, self.glyphs.more
+        rows = [fit(harmless(row), width, base, more) for row in self.rows(width, height)[:height]]
         rows = list(map(with_nonfinite, rows)) if self.VALUES else rows
-        rows += [fit(EMPTY, width, self.BASE)] * (height - len(rows))
+        rows += [fit(EMPTY, width, base)] * (height - len(rows))
         shown, self._shown = self._shown, rows
         self._drawn_with = self.palette
         if len(shown) != height:
@@ -375,11 +376,11 @@ class Pane(Surface, can_focus=True):
             body, thumb = self._body(), self._thumb(height - 2, self.page, self.count())
         rows = [self._frame_top(width)]
         inner, edge = self.inner, "focus" if self.has_focus else "frame"
-        down, bar = self.glyphs.down, self.glyphs.thumb
+        glyphs = self.glyphs
+        down, bar, more = glyphs.down, glyphs.thumb, glyphs.more
         for y, row in enumerate(body):
             side = (bar, "title") if y in thumb else (down, edge)
-            rows.append(((down + " ", edge), *fit(row, inner, "plain", self.glyphs.more), (" ", "plain"), side))
-        glyphs = self.glyphs
+            rows.append(((down + " ", edge), *fit(row, inner, "plain", more), (" ", "plain"), side))
         rows.append(((glyphs.bottom_left + glyphs.across * (width - 2) + glyphs.bottom_right, edge),))
         return rows
 

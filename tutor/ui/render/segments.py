@@ -96,7 +96,7 @@ class Glyphs:
         """Return the text with what this terminal cannot show replaced."""
         if not self.ascii or text.isascii():
             return text
-        return text.translate(_SPELLING).encode("ascii", "replace").decode()
+        return _TIMES.sub("*", text).translate(_SPELLING).encode("ascii", "replace").decode()
 
 
 _STROKES = " ??│?╯╮┤?╰╭├─┴┬┼"
@@ -119,11 +119,14 @@ ASCII = Glyphs(
     past_back="<", future="-", hidden=".", tick="|", cursor="@", ascii=True,
 )  # fmt: skip
 
+_TIMES = re.compile(r"(?<=\S)·(?=\S)")
+"""A product, unlike the dot between two phrases."""
 _SPELLING = str.maketrans(
     {
         **{getattr(UNICODE, name): getattr(ASCII, name) for name in UNICODE.__dataclass_fields__ if name != "ascii"},
         "∂": "d", "×": "x", "−": "-", "—": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "≈": "~", "≤": "<", "≥": ">",
         "←": "<", "↑": "^", "↓": "v", "²": "2", "³": "3", "Σ": "S", "σ": "s", "√": "v", "�": "?", "␛": "^",
+        "ε": "e", "λ": "L", "\u0302": "'",
     }
 )  # fmt: skip
 

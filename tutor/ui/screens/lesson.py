@@ -258,7 +258,7 @@ class LessonScreen(PaneScreen):
         move = BY_ID[name].move
         assert move is not None
         self.pause()
-        self.show_result(self.model.move(move))
+        self.show_result(self.model.move(move.load()))
 
     def go_to(self, step: int) -> None:
         """Move the cursor to a step that was picked."""
