@@ -86,7 +86,7 @@ def _nonfinite_card(model: Model, problem: Problem) -> Card:
     report = model.problems.report(problem.origin)
     is_first = all(other.origin is None or other.step >= problem.step for other in model.problems.all(problem.step))
     title = N_("the first {kind}") if is_first else N_("another {kind}")
-    texts = [(f"{report.sentence}.", "strong")]
+    texts = [(_("{sentence}.", sentence=report.sentence), "strong")]
     if report.chain:
         texts.append((_("From here: {chain}", chain=report.chain), "plain"))
     if report.fix:
