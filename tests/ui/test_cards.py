@@ -157,13 +157,13 @@ async def test_failures_in_the_cells_of_a_lesson(tmp_path: Path, size: tuple[int
         await pilot.pause()
         assert screen.model.problem is not None
         assert screen.model.problem.caught
-        assert "The program caught this error and went on." in flat(screen.app)  # type: ignore[arg-type]
+        assert "The program caught this error and went on." in flat(screen.app)
         await pilot.press("end")
         await pilot.pause()
         assert screen.model.problem is not None
         assert not screen.model.problem.caught
-        assert "`" not in flat(screen.app)  # type: ignore[arg-type]
-        assert "multiplies a (shape" in flat(screen.app)  # type: ignore[arg-type]
+        assert "`" not in flat(screen.app)
+        assert "multiplies a (shape" in flat(screen.app)
 
 
 async def test_the_frames_of_torch_are_folded(record: Forker) -> None:
