@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from textual.app import App
 from textual.geometry import Region
 
 from tests.study.test_problems import IN_PLACE, MODULE, SQUARE_ROOT
@@ -30,7 +31,7 @@ def app_of(recording: Recording) -> GradtutorApp:
     return GradtutorApp(target, lessons=Path("lessons"), timeline=recording.timeline)
 
 
-def flat(app: GradtutorApp) -> str:
+def flat(app: App[int]) -> str:
     """The text of the card in one line."""
     region = screen_of(app).card.region
     rows = lines(app)[region.y + 1 : region.bottom - 1]
@@ -153,17 +154,18 @@ c = a @ a
 @pytest.mark.parametrize("size", SIZES[:2])
 async def test_failures_in_the_cells_of_a_lesson(tmp_path: Path, size: tuple[int, int]) -> None:
     async with opened(tmp_path, LESSON, size) as (pilot, screen):
+        app = pilot.app
         await pilot.press("!")
         await pilot.pause()
         assert screen.model.problem is not None
         assert screen.model.problem.caught
-        assert "The program caught this error and went on." in flat(screen.app)
+        assert "The program caught this error and went on." in flat(app)
         await pilot.press("end")
         await pilot.pause()
         assert screen.model.problem is not None
         assert not screen.model.problem.caught
-        assert "`" not in flat(screen.app)
-        assert "multiplies a (shape" in flat(screen.app)
+        assert "`" not in flat(app)
+        assert "multiplies a (shape" in flat(app)
 
 
 async def test_the_frames_of_torch_are_folded(record: Forker) -> None:
