@@ -84,6 +84,9 @@ KEYS: tuple[Key, ...] = (
         move=Destination("next_pass", N_("no further backward pass"), ahead=True)),
     Key("previous_pass", "B", "B", N_("the pass before"), joins=True,
         move=Destination("previous_pass", N_("no backward pass before this step"))),
+    Key("problem", "exclamation_mark", "!",
+        N_("the next problem: an error, the first nan, a mistake; from an error to the step that made it inevitable"),
+        K_("problem"), 3),
     Key("first", "home", "Home", N_("the beginning")),
     Key("last", "end", "End", N_("the last one, along with a program that runs"), joins=True),
     Key("play", "space", N_("space"), N_("play and pause"), K_("play"), 9),
@@ -121,8 +124,9 @@ PANE_KEYS = ("up", "down")
 """Keys that only panes bind."""
 
 KEY_LINE = (
-    "answer", "skip", "stop", "forward", "next_line", "into", "out", "next_cell", "next_iteration", "next_pass", "play",
-    "knobs", "hint", "edit", "runs", "rerun", "go", "find", "next_pane", "view", "zoom", "others", "help", "quit",
+    "answer", "skip", "stop", "problem", "forward", "next_line", "into", "out", "next_cell", "next_iteration",
+    "next_pass", "play", "knobs", "hint", "edit", "runs", "rerun", "go", "find", "next_pane", "view", "zoom", "others",
+    "help", "quit",
 )  # fmt: skip
 """The order of the key line."""
 

@@ -21,7 +21,17 @@ from tutor.i18n import _
 from tutor.text_width import width
 from tutor.trace.events import Span
 from tutor.ui.bindings import pane_bindings
-from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, changed_columns, fit, harmless, row_width
+from tutor.ui.render.segments import (
+    EMPTY,
+    Glyphs,
+    Piece,
+    Row,
+    changed_columns,
+    fit,
+    harmless,
+    row_width,
+    with_nonfinite,
+)
 from tutor.ui.theme import Palette, palette_of
 
 if TYPE_CHECKING:
@@ -117,6 +127,8 @@ class Surface(Widget):
 
     BASE = "plain"
     """Style role of cells that no text covers."""
+    VALUES: ClassVar[bool] = False
+    """Whether it shows values of tensors, in which nan and inf stand out."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -144,6 +156,7 @@ class Surface(Widget):
             return
         base, more = self.BASE, self.glyphs.more
         rows = [fit(harmless(row), width, base, more) for row in self.rows(width, height)[:height]]
+        rows = list(map(with_nonfinite, rows)) if self.VALUES else rows
         rows += [fit(EMPTY, width, base)] * (height - len(rows))
         shown, self._shown = self._shown, rows
         self._drawn_with = self.palette

@@ -96,7 +96,7 @@ class Glyphs:
         """Return the text with what this terminal cannot show replaced."""
         if not self.ascii or text.isascii():
             return text
-        return text.translate(_SPELLING).encode("ascii", "replace").decode()
+        return _TIMES.sub("*", text).translate(_SPELLING).encode("ascii", "replace").decode()
 
 
 _STROKES = " ??│?╯╮┤?╰╭├─┴┬┼"
@@ -119,11 +119,14 @@ ASCII = Glyphs(
     past_back="<", future="-", hidden=".", tick="|", cursor="@", ascii=True,
 )  # fmt: skip
 
+_TIMES = re.compile(r"(?<=\S)·(?=\S)")
+"""A product, unlike the dot between two phrases."""
 _SPELLING = str.maketrans(
     {
         **{getattr(UNICODE, name): getattr(ASCII, name) for name in UNICODE.__dataclass_fields__ if name != "ascii"},
         "∂": "d", "×": "x", "−": "-", "—": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "≈": "~", "≤": "<", "≥": ">",
         "←": "<", "↑": "^", "↓": "v", "²": "2", "³": "3", "Σ": "S", "σ": "s", "√": "v", "�": "?", "␛": "^",
+        "ε": "e", "λ": "L", "\u0302": "'",
     }
 )  # fmt: skip
 
@@ -206,6 +209,20 @@ def fit(row: Row, cells: int, role: str = "plain", more: str = "…") -> Row:
 def with_role(row: Row, role: str) -> Row:
     """Return the row with `role` added to each piece."""
     return tuple((text, f"{roles} {role}") for text, roles in row)
+
+
+_NONFINITE = re.compile(r"(?<![\w.])([-+]?(?:nan|inf)(?![\w(.]))")
+
+
+def with_nonfinite(row: Row) -> Row:
+    """Return the row with the role `nonfinite` added to each nan and inf, but for those in code."""
+    if not any("nan" in text or "inf" in text for text, _ in row):
+        return row
+    pieces: list[Piece] = []
+    for text, roles in row:
+        parts = [text] if "code" in roles.split() else _NONFINITE.split(text)
+        pieces += [(part, f"{roles} nonfinite" if at % 2 else roles) for at, part in enumerate(parts) if part]
+    return tuple(pieces)
 
 
 def changed_columns(old: Row, new: Row) -> tuple[int, int] | None:

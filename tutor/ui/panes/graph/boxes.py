@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from tutor.i18n import ngettext
 from tutor.text_width import cut, width
+from tutor.trace.number_format import equals
 from tutor.ui.panes.graph.lanes import Edge, Graph, NodeRow
 from tutor.ui.panes.graph.layered_layout import (
     DOWN,
@@ -231,8 +232,9 @@ class BoxDrawing:
         elif line == shape.height - 1:
             pieces = self._bottom(row, border, frame)
         else:
-            text = cut(clean(row.value), shape.width - 6)
-            inner: Row = ((" ", "plain"), ("= ", "quiet"), (text, "quiet" if quiet else "plain")) if text else ()
+            sign, text = equals(clean(row.value)) if row.value else ("", "")
+            text = cut(text, shape.width - 6)
+            inner: Row = ((" ", "plain"), (f"{sign.strip():2}", "quiet"), (text, "quiet" if quiet else "plain"))
             if not text:
                 inner = ((" ", "plain"), (cut(row.shape, shape.width - 4), "quiet"))
             fill = " " * (shape.width - 2 - row_width(inner))
@@ -256,7 +258,8 @@ class BoxDrawing:
         label = clean(row.label) if row.kind in ("op", "module") or not name else ""
         if value and (value == name or (row.kind == "constant" and not name)):
             name, label, value = value, "", ""
-        value_part = f" = {value}" if value else ""
+        sign, value = equals(value) if value else ("", "")
+        value_part = sign + value
         if row.kind in ("leaf", "module") and width(name) > room:
             name = short_names(self._names(row.kind), max(room, 3)).get(name, name)
         separator = f" {border[1]} " if shape.height > 2 and border[1].strip() else " "
@@ -287,7 +290,7 @@ class BoxDrawing:
             pieces += [(separator, frame)] if label else []
             pieces.append((name, role if row.now and not label else name_role))
         if value_part:
-            pieces += [(" = ", "quiet"), (value, "quiet" if quiet else "plain")]
+            pieces += [(sign, "quiet"), (value, "quiet" if quiet else "plain")]
         pieces = _clipped(pieces, shape.width - 2, glyphs.more)
         pieces.append((" ", "plain"))
         return (*pieces, (border[1] * (shape.width - 1 - row_width(pieces)) + border[2], frame))

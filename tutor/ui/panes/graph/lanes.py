@@ -17,11 +17,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from tutor.i18n import _
 from tutor.text_width import cut, pad, width
+from tutor.trace.number_format import equals
 from tutor.ui.panes.graph.names import short_names
 from tutor.ui.render.segments import Glyphs, Piece, Row
 
@@ -388,9 +389,10 @@ def node_line(row: NodeRow, lanes: Lanes, index: int, widths: ColumnWidths, glyp
     gap = "  " if widths.roomy else " "
     pieces += [(gap, "plain"), *_name_pieces(row, widths.name), (gap, "plain")]
     if widths.value:
+        sign, text = equals(row.value) if row.value else ("", "")
         if widths.roomy:
-            pieces.append(("= " if row.value else "  ", "quiet"))
-        pieces += [_value_piece(row, widths.value), (gap, "plain")]
+            pieces.append((f"{sign.strip():2}", "quiet"))
+        pieces += [_value_piece(replace(row, value=text if widths.roomy else row.value), widths.value), (gap, "plain")]
     if not is_operand:
         pieces += _grad_pieces(row, widths.grad, glyphs)
     return tuple((text, "quiet") for text, _ in pieces) if row.dim else tuple(pieces)

@@ -9,19 +9,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tutor.explain.expressions import look_up
-from tutor.explain.formatting import TensorNames, ValueTexts, term_text, value_text
+from tutor.explain.formatting import TensorNames, ValueTexts
 from tutor.i18n import N_, _
 from tutor.text_width import width
 from tutor.trace import events as ev
-from tutor.trace import number_format
 from tutor.trace.graph import gradients_sent, is_leaf
 from tutor.trace.history import code_of
 from tutor.trace.module_calls import with_ancestors
 from tutor.trace.names import name_of, names_of
+from tutor.trace.number_format import shape, summary
 from tutor.trace.operands import only_literal, op_texts
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
-from tutor.trace.values import Value
+from tutor.trace.values import Value, shape_of
 from tutor.ui.panes.graph import lanes as drawing
 from tutor.ui.panes.graph.folding import root_views
 from tutor.ui.panes.graph.lanes import Edge, Graph, NodeRow
@@ -38,6 +38,8 @@ from tutor.ui.render.segments import clean
 
 _VALUE_WIDTH = 24
 """Maximum width of a value, in cells."""
+_TERM_WIDTH = 12
+"""Maximum width of a term of a sum, in cells."""
 _MAX_TERMS = 12
 """Maximum number of shares of a gradient that are listed."""
 _OUTER_FRAMES = 4
@@ -52,12 +54,28 @@ _OPERAND_LABELS = {"constant": N_("constant"), "input": N_("input")}
 # ------------------------------------------------------------ texts of nodes
 
 
+def value_text(value: Value, dtype: str, cells: int) -> str:
+    """Return a value in at most `cells` cells: its numbers, or its range."""
+    return summary(value, dtype, _sizes(value, dtype), cells)
+
+
+def gradient_text(value: Value, dtype: str, cells: int) -> str:
+    """Return a gradient in at most `cells` cells: its numbers, or its norm."""
+    return summary(value, dtype, _sizes(value, dtype), cells, gradient=True)
+
+
+def _sizes(value: Value, dtype: str) -> tuple[int, ...]:
+    sizes = shape_of(value)
+    return sizes[:-1] if dtype.startswith("complex") and isinstance(value, list) else sizes
+
+
 class NodeTexts:
     """Makes the rows of nodes, step after step of a recording."""
 
     def __init__(self, timeline: Timeline) -> None:
         self.timeline = timeline
         self._text = ValueTexts(value_text, _VALUE_WIDTH)
+        self._grad_text = ValueTexts(gradient_text, _VALUE_WIDTH)
         self._operands: dict[int, OperandText] = {}
         """By item: the text of an input or a constant when the operation ran."""
         self._expressions: dict[int, str] = {}
@@ -94,17 +112,19 @@ class NodeTexts:
         """Return the row of a node, without its name."""
         value, dtype = value_of(self._state, node)
         text = "" if value is None else self._text(value, dtype)
-        shape = "" if value is not None or node.shape is None else number_format.shape(node.shape)
+        sizes = "" if value is not None or node.shape is None else shape(node.shape)
         grad, parts = self._grad_and_shares(node)
-        shares = " + ".join(term_text(part, dtype) for part in parts[:_MAX_TERMS]) if len(parts) > 1 else ""
+        shares = (
+            " + ".join(gradient_text(part, dtype, _TERM_WIDTH) for part in parts[:_MAX_TERMS]) if len(parts) > 1 else ""
+        )
         if len(parts) > _MAX_TERMS:
             shares += _(" + {count:,} more", count=len(parts) - _MAX_TERMS)
         return NodeRow(
             item.number, drawing.label_of(node.name), "", text,
-            grad=self._text(grad, dtype) if grad is not None else shares,
+            grad=self._grad_text(grad, dtype) if grad is not None else shares,
             parts=shares if grad is not None else "",
             kind=item.kind, freed=node.state == "freed", now=now, new=not self._sent.isdisjoint(item.nodes),
-            shape=shape, progress=self._view_progress(item),
+            shape=sizes, progress=self._view_progress(item),
         )  # fmt: skip
 
     def _view_progress(self, item: Item) -> str:
@@ -143,7 +163,7 @@ class NodeTexts:
         """Return the shapes of what a folded module or chain takes and gives: `4×8×16 → 4×8×48`."""
         state = self._state
         output = state.nodes[item.node].shape
-        result = "" if output is None else number_format.shape(output)
+        result = "" if output is None else shape(output)
         if item.kind == "repeat":
             return result
         sources = [state.nodes.get((node.inputs[index] or (0, 0))[0]) for node, index in self._inputs(item)]
@@ -158,7 +178,7 @@ class NodeTexts:
             )
             tensors = (state.tensors[number] for number in others if number in state.tensors)
             shapes = [tensor.shape for tensor in tensors]
-        taken = "" if not shapes else number_format.shape(shapes[0])
+        taken = "" if not shapes else shape(shapes[0])
         return f"{taken} → {result}" if taken and result else result
 
     def _sent_on(self, item: Item) -> str:
@@ -170,7 +190,7 @@ class NodeTexts:
             for node, index in inputs
             if node.grad_inputs is not None and index < len(node.grad_inputs) and node.grad_inputs[index] is not None
         ]
-        return self._text(gradients[0], "float32") if len(sources) == len(gradients) == 1 else ""
+        return self._grad_text(gradients[0], "float32") if len(sources) == len(gradients) == 1 else ""
 
     def fitted(self, row: NodeRow, cells: int, grad_cells: int) -> NodeRow:
         """Return the row with its value and its gradient shortened to these numbers of cells, as far as possible."""
@@ -186,7 +206,7 @@ class NodeTexts:
             row = replace(row, value=value_text(value, dtype, cells))
         grad = None if node is None or item.kind in ("constant", "input") else self._grad_and_shares(node)[0]
         if grad is not None and width(row.grad) > grad_cells:
-            row = replace(row, grad=value_text(grad, dtype, grad_cells))
+            row = replace(row, grad=gradient_text(grad, dtype, grad_cells))
         return row
 
     def _grad_and_shares(self, node: NodeState) -> tuple[Value, list[Value]]:
@@ -408,7 +428,9 @@ class GraphModel:
             self._edges = self._edges.copy()
             for index in changed:
                 shares = [
-                    term_text(part, "float32") for pair in node_edges[index] for part in gradients_sent(state, *pair)
+                    gradient_text(part, "float32", _TERM_WIDTH)
+                    for pair in node_edges[index]
+                    for part in gradients_sent(state, *pair)
                 ]
                 self._edges[index] = replace(self._edges[index], share=" + ".join(shares))
 
