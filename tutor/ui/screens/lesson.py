@@ -359,8 +359,8 @@ class LessonScreen(PaneScreen):
         self.graph.action_next_view()
 
     def action_others(self) -> None:
-        """Show or hide in the graph what needs no gradient."""
-        self.graph.action_toggle_others()
+        """Show more of the graph, or the least again."""
+        self.graph.action_next_level()
 
     def action_answer(self) -> None:
         """Answer "which line?" with the marked line; else focus the answer field."""
