@@ -45,6 +45,12 @@ def title_facts(model: Model, glyphs: Glyphs, speed: int | None) -> list[Piece]:
         pieces.append((_("stopped"), "grad"))
     elif end is not None and end.outcome in _ENDS and end.status:
         pieces.append((f"{glyphs.no} {_(_ENDS[end.outcome])}", "error"))
+    first = next((found for found in model.problems.all(model.limit) if found.kind == "nonfinite"), None)
+    if first is not None and first.origin is not None:
+        text = _(
+            "{kind} from step {step:,} of {count:,}", kind=first.origin.name, step=first.step, count=timeline.steps
+        )
+        pieces.append((f"{glyphs.no} {text}", "error"))
     if speed is not None:
         pieces.append((f"{glyphs.now} {speed}/s", "now"))
     if document is not None:
@@ -275,6 +281,9 @@ def describe_result(model: Model, result: Result, glyphs: Glyphs) -> list[Piece]
         case "back":
             step = styled("back where you left, at step {step}", step=(f"{model.cursor}", "value"))
             return [*step, dot, *styled("{home} to the beginning", home=("Home", "key"))]
+        case "cause":
+            text = N_("this made the error at step {step} inevitable; {key} goes back to it")
+            return styled(text, step=(result.text, "error"), key=("!", "key"))
         case "stopped":
             return styled("stopped", "grad")
         case "failed" if text:

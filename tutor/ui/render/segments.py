@@ -211,6 +211,20 @@ def with_role(row: Row, role: str) -> Row:
     return tuple((text, f"{roles} {role}") for text, roles in row)
 
 
+_NONFINITE = re.compile(r"(?<![\w.])([-+]?(?:nan|inf)(?![\w(.]))")
+
+
+def with_nonfinite(row: Row) -> Row:
+    """Return the row with the role `nonfinite` added to each nan and inf, but for those in code."""
+    if not any("nan" in text or "inf" in text for text, _ in row):
+        return row
+    pieces: list[Piece] = []
+    for text, roles in row:
+        parts = [text] if "code" in roles.split() else _NONFINITE.split(text)
+        pieces += [(part, f"{roles} nonfinite" if at % 2 else roles) for at, part in enumerate(parts) if part]
+    return tuple(pieces)
+
+
 def changed_columns(old: Row, new: Row) -> tuple[int, int] | None:
     """Return the columns in which two rows differ, first and last (exclusive); None where they are the same.
 

@@ -24,6 +24,7 @@ class GraphPane(Pane):
 
     BINDINGS = pane_bindings(into="fold(True)", out="fold(False)", view="next_view", others="toggle_others")
     NAME = N_("graph")
+    VALUES = True
     CHOOSES = True
 
     def __init__(self) -> None:
