@@ -21,6 +21,7 @@ from tutor.explain.rules.registry import Operand
 from tutor.explain.rules.scans import softmax
 from tutor.explain.rules.shape import MOVES, dimension_of, order_of, parts_of, strided_indices, strides, without
 from tutor.i18n import _
+from tutor.trace.number_format import number
 from tutor.trace.state import NodeState, State
 
 _DEEPEST = 80
@@ -212,7 +213,7 @@ class Composite:
             return Operand(UNKNOWN, shape, causal_mask(shape))
         if use == ("multi_head_attention_forward", "MulBackward0", 1):
             n = math.sqrt(arguments["num_heads"] / arguments["embed_dim_to_check"])
-            return Operand(f"{n:g}", (), Grid((), (n,)))
+            return Operand(number(n), (), Grid((), (n,)))
         if use in _USES:
             operand = self._made.operands[_USES[use]]
         else:

@@ -14,9 +14,9 @@ from tutor.i18n import _
 from tutor.trace.events import Answer
 from tutor.trace.names import names_of
 from tutor.trace.navigation import PlaceError, resolve
+from tutor.trace.number_format import inline, number, shape
 from tutor.trace.state import State, TensorState
 from tutor.trace.timeline import Timeline
-from tutor.trace.values import number, short
 
 _ATOMS = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Call, ast.List, ast.Tuple)
 
@@ -70,7 +70,6 @@ _EXPRESSION = re.compile(
     r"(?P<name>.+?)(?P<grad>\.grad)?"
     r"(?P<last>\.(?:item\(\)|tolist\(\)|shape|dtype|device|requires_grad|is_leaf|data))?"
 )
-_WIDTH = 60
 
 
 def evaluate(state: State, expression: str) -> str | None:
@@ -82,7 +81,7 @@ def evaluate(state: State, expression: str) -> str | None:
     if tensor is None:
         if plain is None or match["grad"] or match["last"]:
             return None
-        return number(plain, whole="")
+        return number(plain)
     if match["grad"]:
         tensor = None if tensor.grad is None else state.tensors.get(tensor.grad)
         if tensor is None:
@@ -93,7 +92,7 @@ def evaluate(state: State, expression: str) -> str | None:
 def _evaluate_attribute(tensor: TensorState, attribute: str) -> str:
     """Return an attribute of a tensor as text; without one, its value."""
     text = {
-        "shape": str(list(tensor.shape)),
+        "shape": shape(tensor.shape),
         "dtype": f"torch.{tensor.dtype}",
         "device": tensor.device,
         "requires_grad": str(tensor.requires_grad),
@@ -101,7 +100,7 @@ def _evaluate_attribute(tensor: TensorState, attribute: str) -> str:
     }.get(attribute)
     if text is not None:
         return text
-    return short(tensor.value, tensor.dtype, _WIDTH).removesuffix(".")
+    return inline(tensor.value, tensor.dtype)
 
 
 def look_up(state: State, name: str) -> tuple[TensorState | None, Any]:

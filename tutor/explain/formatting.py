@@ -5,19 +5,17 @@ A line is a list of `Part`s, pairs of text and role, so that the screen can styl
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from tutor.explain.expressions import old_name
 from tutor.explain.rules.arrays import Grid
 from tutor.i18n import _
 from tutor.text_width import cut
-from tutor.trace import values
 from tutor.trace.names import lasting_name, name_of, names_by_tensor, tensor_name
+from tutor.trace.number_format import inline, number
 from tutor.trace.state import State, TensorState
-from tutor.trace.values import Value, elements, shape_of, short
-from tutor.trace.values import number as formatted
+from tutor.trace.values import Value
 
 
 def label(state: State, tensor: int | None) -> str | None:
@@ -51,40 +49,16 @@ LISTED = 6
 _LONGEST = 60
 
 
-def number(x: object) -> str:
-    """Format a number: `2.0`, `0.05`, `1.5e-07`, `nan`, `3`, `True`."""
-    return formatted(x, ".6g", ".0", ".0") if isinstance(x, float) else str(x)
-
-
-def numbers(items: Iterable[object]) -> str:
-    """Format numbers: `[1.0 2.0]`, a single one without brackets."""
-    texts = [number(item) for item in items]
-    return texts[0] if len(texts) == 1 else "[" + " ".join(texts) + "]"
-
-
 def term(text: str) -> str:
     """Put a negative number in parentheses, to follow a sign: `(-0.5)`."""
     return f"({text})" if text.startswith("-") else text
 
 
-def grid(values: Grid) -> str | None:
+def grid(values: Grid, dtype: str) -> str | None:
     """Format values; one number where all are equal; None where they are too many to write out."""
     if values.single is not None:
-        return number(values.single)
-    return numbers(values.flat) if len(values.flat) <= LISTED and len(values.shape) <= 1 else None
-
-
-def value(content: Value, dtype: str = "float32") -> str:
-    """Format what a tensor holds, in short."""
-    if content is None:
-        return "None"
-    items = elements(content)
-    if items is not None and not dtype.startswith("complex"):
-        if len(items) == 1:
-            return number(items[0])
-        if len(items) <= LISTED and len(shape_of(content)) == 1:
-            return numbers(items)
-    return short(content, dtype, _LONGEST)
+        return number(values.single, dtype)
+    return inline(list(values.flat), dtype) if len(values.flat) <= LISTED and len(values.shape) <= 1 else None
 
 
 def code(text: str | None, width: int = _LONGEST) -> str:
@@ -99,7 +73,7 @@ def first_line(text: str | None) -> str:
 
 
 def added(terms: Sequence[str]) -> str:
-    """Join terms to a sum: `2.0 + 3.0 + (-1.0)`."""
+    """Join terms to a sum: `2 + 3 + (-1)`."""
     return " + ".join([*terms[:1], *map(term, terms[1:])])
 
 
@@ -186,16 +160,6 @@ class TensorNames:
         return name or ""
 
 
-def value_text(value: Value, dtype: str, width: int) -> str:
-    """Return a value for the graph: single numbers with four decimals, so that columns line up."""
-    flat = values.elements(value)
-    if flat is not None and len(flat) == 1 and isinstance(flat[0], float):
-        number = flat[0]
-        if number == 0 or (math.isfinite(number) and 1e-3 <= abs(number) < 1e5):
-            return values.number(number, ".4f")
-    return shortened_value(value, dtype, width)
-
-
 class ValueTexts:
     """Cache of values as text: most values stay the same from step to step."""
 
@@ -216,44 +180,6 @@ class ValueTexts:
 
 
 _CACHE_SIZE = 5_000
-
-
-def shortened_value(value: Value, dtype: str, width: int) -> str:
-    """Return a value in about `width` cells: the mean of a large tensor, the first number of a list."""
-    text = values.short(value, dtype, 60)
-    if len(text) <= width:
-        return text
-    _, mean, number = text.partition("mean ")
-    flat = [] if dtype.startswith("complex") else list(values.elements(value) or ())
-    if flat and not mean and math.prod(values.shape_of(value)[:-1]) > 1:  # several rows
-        text = values.short(value, dtype, width)
-        if not text.endswith("…"):
-            return text
-        mean, number = "mean ", values.number(sum(flat) / len(flat))
-    if mean:
-        choices = [mean + number, f"{mean}{_rounded(number)}", "x".join(map(str, values.shape_of(value)))]
-    else:
-        first = next(iter(flat), None)
-        choices = [values.short(value, dtype, width)]
-        if len(flat) == 1 and isinstance(first, float):
-            choices = [_rounded(str(first)), f"{first:.0e}"]  # never cut off the exponent
-        if choices[0].lstrip("[").startswith("…") and isinstance(first, float):
-            choices = [f"[{_rounded(str(first))} …]"]
-    return next((choice for choice in choices if len(choice) <= width), choices[-1])
-
-
-def _rounded(number: str) -> str:
-    """Return a number with two or three significant digits."""
-    try:
-        return values.number(float(f"{float(number):.2g}"))
-    except ValueError:
-        return number
-
-
-def term_text(value: Value, dtype: str, width: int = 12) -> str:
-    """Return a value as a term of a sum: `2`, `0.125`."""
-    text = values.short(value, dtype, width)
-    return text[:-1] if text.endswith(".") else text
 
 
 def grad_of(state: State, tensor: TensorState) -> TensorState | None:

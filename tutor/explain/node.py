@@ -17,7 +17,7 @@ from tutor.explain.provenance import (
     source_of_unnamed,
 )
 from tutor.explain.rules.arrays import Grid
-from tutor.explain.rules.registry import general_rule, shape_text
+from tutor.explain.rules.registry import general_rule
 from tutor.explain.verify import (
     Element,
     VerifiedGrad,
@@ -32,6 +32,7 @@ from tutor.explain.verify import (
 from tutor.i18n import _
 from tutor.trace.events import Node
 from tutor.trace.graph import gradient_parts, is_leaf
+from tutor.trace.number_format import equation, inline, number
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import Value, to_json
@@ -40,8 +41,8 @@ __all__ = ["NodeSummary", "incoming_parts", "node_line", "node_plain", "rule_jso
 
 _SHORT = 24
 """Most characters of a part of a gradient that is written out."""
-_TERMS = 4
-"""Most terms of a sum that are written out."""
+_SUM = 60
+"""Most characters of a sum that is written out in full."""
 _LONG = 36
 """A longer equation comes after what follows from it."""
 _G = re.compile(r"(?<![A-Za-z0-9_.])[Gg](?![A-Za-z0-9_.(])|side by side")
@@ -117,7 +118,7 @@ def incoming_parts(state: State, node: int, arrived: Sequence[Value], dtype: str
     """Return what the consumers of a node's result sent, formatted; empty where there is no sum to write out. They do
     not add up where a hook changed the sum, or where the pass began at the node."""
     parts = [part for _, part in gradient_parts(state, node)]
-    shares = [formatting.value(part, dtype) for part in parts]
+    shares = [inline(part, dtype, gradient=True) for part in parts]
     is_short = len(shares) > 1 and all(len(share) <= _SHORT for share in shares)
     total = arrived[0] if len(arrived) == 1 else None
     return shares if is_short and total is not None and adds_up(parts, total, dtype) is not False else []
@@ -152,12 +153,12 @@ def rule_json(timeline: Timeline, step: int) -> dict[str, Any] | None:
                 "of": _strip_parentheses(claim.share.target.name),
                 "text": _derivative("∂", summary, claim),
                 "grad": to_json(_nested(claim.sent.flat, claim.sent.shape), summary.dtype),
-                "working": _gradient_working(claim, summary.arrived),
+                "working": _gradient_working(claim, summary),
                 "element": None
                 if element is None
                 else {
                     "index": list(element.index),
-                    "text": _element_working(element),
+                    "text": _element_working(element, summary.dtype),
                     "grad": to_json(element.sent, summary.dtype),
                 },
             }
@@ -177,7 +178,7 @@ def _nested(flat: Sequence[float], shape: Sequence[int]) -> Any:
 
 
 def node_line(summary: NodeSummary) -> list[Part]:
-    """Return the line of a node: `MulBackward0 · y = a·b · ∂y/∂a = b → grad(a) = 1.0 × 2.0 = 2.0`."""
+    """Return the line of a node: `MulBackward0 · y = a·b · ∂y/∂a = b → grad(a) = 1 × 2 = 2`."""
     parts: list[Part] = [(summary.node, "node")]
     if not summary.claims or summary.equation is None or summary.arrived is None:
         return parts + _unexplained_line(summary)
@@ -189,12 +190,14 @@ def node_line(summary: NodeSummary) -> list[Part]:
         target = claim.share.target.name
         parts.append((" · ", "quiet"))
         parts += [] if common_formula else [(_derivative("∂", summary, claim), "value"), (" → ", "quiet")]
-        parts.append((f"grad({_strip_parentheses(target)}) = {_gradient_working(claim, summary.arrived)}", "grad"))
-        element = _element_to_show(claim, summary.arrived)
+        parts.append((equation(f"grad({_strip_parentheses(target)})", _gradient_working(claim, summary)), "grad"))
+        element = _element_to_show(claim, summary)
         if element is not None:
             left = f"{_index_text(element)} = " if element.index else ""
             template = _(", of which {element}") if left else _(", which is {element}")
-            parts += formatting.styled(template, "quiet", element=(f"{left}{_element_working(element)}", "grad"))
+            parts += formatting.styled(
+                template, "quiet", element=(f"{left}{_element_working(element, summary.dtype)}", "grad")
+            )
     parts += [(" · ", "quiet"), (_("each gets {formula}", formula=common_formula), "plain")] if common_formula else []
     return parts + _incoming_text(summary) + (equation if equation_last else [])
 
@@ -207,18 +210,25 @@ def _common_formula(summary: NodeSummary) -> str | None:
 
 def _incoming_text(summary: NodeSummary) -> list[Part]:
     """Return what arrived, where it is a sum, or a formula calls it G."""
-    if any(_G.search(claim.share.formula) for claim in summary.claims if _formula_has_g(claim)):
-        return [(" · ", "quiet"), (_("G = {gradient} arrived", gradient=_incoming_sum(summary)), "grad")]
-    arrived = _("{gradient} arrived", gradient=_incoming_sum(summary))
-    return [(" · ", "quiet"), (arrived, "grad")] if summary.parts else []
+    gradient = _incoming_sum(summary)
+    if _mentions_g(summary):
+        return [(" · ", "quiet"), (_("{gradient} arrived", gradient=equation("G", gradient)), "grad")]
+    return [(" · ", "quiet"), (_("{gradient} arrived", gradient=gradient), "grad")] if summary.parts else []
+
+
+def _mentions_g(summary: NodeSummary) -> bool:
+    """Return whether the line of a node calls what arrived G."""
+    return any(_formula_has_g(claim) or _by_names(claim, summary) is not None for claim in summary.claims)
 
 
 def _incoming_sum(summary: NodeSummary) -> str:
-    """Return the incoming gradient, and the sum that it is: `2.0 + 3.0 = 5.0`, or `5.0`."""
-    gradient = formatting.joined(
-        [formatting.value(value, summary.dtype) for value in summary.incoming if value is not None]
-    )
-    return f"{formatting.added(summary.parts)} = {gradient}" if summary.parts else gradient
+    """Return the incoming gradient, and the sum that it is: `2 + 3 = 5`, or `5`."""
+    gradient = formatting.joined(_gradients(summary))
+    return equation(formatting.added(summary.parts), gradient) if summary.parts else gradient
+
+
+def _gradients(summary: NodeSummary) -> list[str]:
+    return [inline(value, summary.dtype, gradient=True) for value in summary.incoming if value is not None]
 
 
 def node_plain(summary: NodeSummary) -> str:
@@ -226,7 +236,7 @@ def node_plain(summary: NodeSummary) -> str:
     gradient = _incoming_sum(summary)
     if not summary.claims or summary.equation is None or summary.arrived is None:
         return _unexplained_plain(summary, gradient)
-    has_g = any(_formula_has_g(claim) for claim in summary.claims)
+    has_g = _mentions_g(summary)
     template = (
         _("{node}, of {equation}: the gradient G, {gradient}, arrives.")
         if has_g
@@ -236,20 +246,26 @@ def node_plain(summary: NodeSummary) -> str:
     for claim in summary.claims:
         values = {
             "target": _strip_parentheses(claim.share.target.name),
-            "gradient": _gradient_plain(claim, summary.arrived),
+            "gradient": _gradient_plain(claim, summary),
         }
-        if _formula_has_g(claim):
+        if _by_names(claim, summary) is not None and claim.share.derivative is None:
+            sentences.append(_("{target} gets {gradient}.", **values))
+        elif _formula_has_g(claim):
             sentences.append(_("{target} gets {gradient}, which is {formula}.", formula=claim.share.formula, **values))
         else:
             derivative = _derivative("d", summary, claim)
             sentences.append(_("{target} gets {gradient}, as {derivative}.", derivative=derivative, **values))
-        element = _element_to_show(claim, summary.arrived)
+        element = _element_to_show(claim, summary)
         if element is not None and element.index:
             sentences.append(
-                _("Its element {index} is {sum}.", index=_index_text(element), sum=_element_working(element))
+                _(
+                    "Its element {index} is {sum}.",
+                    index=_index_text(element),
+                    sum=_element_working(element, summary.dtype),
+                )
             )
         elif element is not None:
-            sentences.append(_("It is {sum}.", sum=_element_working(element)))
+            sentences.append(_("It is {sum}.", sum=_element_working(element, summary.dtype)))
     return formatting.close_wide(formatting.sentences(sentences))
 
 
@@ -264,7 +280,7 @@ def _unexplained_plain(summary: NodeSummary, gradient: str) -> str:
     if summary.general:
         text = _("{said}; in general, {rule}", said=text, rule=summary.general)
     sends = [
-        _("{gradient} to {target}", gradient=formatting.value(value, summary.dtype), target=target)
+        _("{gradient} to {target}", gradient=inline(value, summary.dtype, gradient=True), target=target)
         for target, value in summary.sent
     ]
     if not sends:
@@ -277,11 +293,9 @@ def _formula_has_g(claim: VerifiedGrad) -> bool:
     return claim.share.derivative is None and _G.search(claim.share.formula) is not None
 
 
-def _gradient_plain(claim: VerifiedGrad, arrived: Grid) -> str:
-    """Return the working for a sentence: a shape is called one, and so is a value that all elements have."""
-    working, sent = _gradient_working(claim, arrived), claim.sent
-    if working == shape_text(sent.shape):
-        return _("a gradient of shape {shape}", shape=working)
+def _gradient_plain(claim: VerifiedGrad, summary: NodeSummary) -> str:
+    """Return the working for a sentence, which says so where all elements have one value."""
+    working, sent = _gradient_working(claim, summary), claim.sent
     if sent.single is None or len(sent.flat) < 2:
         return working
     return _("{number} in each of its {count} elements", number=working, count=len(sent.flat))
@@ -289,7 +303,7 @@ def _gradient_plain(claim: VerifiedGrad, arrived: Grid) -> str:
 
 def _equation(summary: NodeSummary) -> str:
     """Return the equation, with the name of the result where it has one."""
-    return f"{summary.result} = {summary.equation}" if summary.result is not None else str(summary.equation)
+    return equation(summary.result, str(summary.equation)) if summary.result is not None else str(summary.equation)
 
 
 def _derivative(sign: str, summary: NodeSummary, claim: VerifiedGrad) -> str:
@@ -297,7 +311,7 @@ def _derivative(sign: str, summary: NodeSummary, claim: VerifiedGrad) -> str:
     if _formula_has_g(claim):
         return claim.share.formula
     numerator, denominator = _differential(sign, summary.result or ""), _differential(sign, claim.share.target.name)
-    return f"{numerator}/{denominator} = {claim.share.formula}"
+    return equation(f"{numerator}/{denominator}", claim.share.formula)
 
 
 def _differential(sign: str, name: str) -> str:
@@ -316,56 +330,75 @@ def _strip_parentheses(name: str) -> str:
     return name
 
 
-def _gradient_working(claim: VerifiedGrad, arrived: Grid) -> str:
-    """Return how a gradient was computed, as far as it can be written out: `1.0 × 2.0 = 2.0`."""
-    share = claim.share
-    result = formatting.grid(claim.sent) or shape_text(claim.sent.shape)
-    if share.derivative is None:
-        if not share.shapes:
-            return result
-        return share.shapes if formatting.grid(claim.sent) is None else f"{share.shapes} = {result}"
-    incoming, derivative = _grid_text(arrived), formatting.term(_grid_text(share.derivative))
+def _gradient_working(claim: VerifiedGrad, summary: NodeSummary) -> str:
+    """Return how a gradient was computed: `1 × 2 = 2`; where the values are too many to write, by names: `G · b`."""
+    share, dtype = claim.share, summary.dtype
+    result, by_names = formatting.grid(claim.sent, dtype), _by_names(claim, summary)
+    if by_names is not None:
+        return by_names if result is None else equation(by_names, result)
+    if share.derivative is None or summary.arrived is None:
+        return result or _statistics(claim.sent, dtype)
+    incoming, derivative = formatting.grid(summary.arrived, dtype), formatting.grid(share.derivative, dtype)
+    product = f"{incoming} × {formatting.term(derivative or '')}"
+    return equation(_sum_over(claim, summary.arrived, product), result or _statistics(claim.sent, dtype))
+
+
+def _by_names(claim: VerifiedGrad, summary: NodeSummary) -> str | None:
+    """Return what is sent by names, with the shapes of a matrix product: `Xᵀ·G (2×3 · 3×2)`; None where it can be
+    written out in numbers."""
+    share, arrived = claim.share, summary.arrived
+    if share.derivative is None or arrived is None:
+        return f"{share.formula} ({share.shapes})" if share.shapes else None
+    if all(formatting.grid(grid, summary.dtype) is not None for grid in (arrived, share.derivative, claim.sent)):
+        return None
+    is_sum = any(sign in share.formula for sign in (" + ", " - ")) and not share.formula.endswith(")")
+    factor = f"({share.formula})" if is_sum or share.formula.startswith("-") else share.formula
+    return _sum_over(claim, arrived, f"G · {factor}")
+
+
+def _sum_over(claim: VerifiedGrad, arrived: Grid, product: str) -> str:
+    """Return a product, as a sum where broadcasting had stretched the input: `sum over 4 of G · b`."""
     stretched = len(arrived.flat) // max(len(claim.sent.flat), 1)
-    if stretched <= 1:
-        return f"{incoming} × {derivative} = {result}"
-    return _(
-        "sum over {count} of {product} = {result}", count=stretched, product=f"{incoming} × {derivative}", result=result
-    )
+    return product if stretched <= 1 else _("sum over {count} of {product}", count=stretched, product=product)
 
 
-def _element_to_show(claim: VerifiedGrad, arrived: Grid) -> Element | None:
+def _statistics(values: Grid, dtype: str) -> str:
+    return inline(_nested(values.flat, values.shape), dtype, gradient=True)
+
+
+def _element_to_show(claim: VerifiedGrad, summary: NodeSummary) -> Element | None:
     """Return one element worked out, where `_gradient_working` does not write out all of them; else None."""
-    share = claim.share
+    share, arrived = claim.share, summary.arrived
+    if arrived is None:
+        return None
     if share.derivative is None:
         element = work_out_element(claim, arrived)
-        is_written_out = element is None or (len(element.terms) < 2 and formatting.grid(claim.sent) is not None)
-        return None if is_written_out else element
-    all_written_out = all(formatting.grid(grid) is not None for grid in (arrived, share.derivative, claim.sent))
+        is_written_out = formatting.grid(claim.sent, summary.dtype) is not None
+        return None if element is None or (len(element.terms) < 2 and is_written_out) else element
     is_summed = len(arrived.flat) > len(claim.sent.flat) and arrived.single is None
-    return None if all_written_out and not is_summed else work_out_element(claim, arrived)
+    return work_out_element(claim, arrived) if is_summed or _by_names(claim, summary) is not None else None
 
 
 def _index_text(element: Element) -> str:
     return "[" + ", ".join(map(str, element.index)) + "]"
 
 
-def _element_working(element: Element) -> str:
-    """Return how an element was computed: `0.5 × 2.0 + 1.0 × 3.0 = 4.0`."""
+def _element_working(element: Element, dtype: str) -> str:
+    """Return how an element was computed, term by term: `0.5·2 + 0·1 + 1·3 = 4`."""
+    sent = number(element.sent, dtype)
     products = [
-        f"{formatting.term(formatting.number(x))} × {formatting.term(formatting.number(derivative))}"
+        f"{formatting.term(number(x, dtype))}·{formatting.term(number(derivative, dtype))}"
         for x, derivative in element.terms
     ]
-    if len(products) > _TERMS:
-        products = [*products[: _TERMS - 1], "…"]
-        sum_text, count = " + ".join(products), len(element.terms)
-        return _("{sum} ({count} terms) = {result}", sum=sum_text, count=count, result=formatting.number(element.sent))
-    return (
-        f"{' + '.join(products)} = {formatting.number(element.sent)}" if products else formatting.number(element.sent)
-    )
-
-
-def _grid_text(values: Grid) -> str:
-    return formatting.grid(values) or shape_text(values.shape)
+    if not products:
+        return sent
+    text, kept = " + ".join(products), len(products)
+    while len(text) > _SUM and kept > 2:
+        kept -= 1
+        text = " + ".join(products[:kept])
+    if kept < len(products):
+        text = _("{sum} + … ({count} more terms)", sum=text, count=len(products) - kept)
+    return equation(text, sent)
 
 
 def _graph_of_pass(summary: NodeSummary) -> str:
@@ -375,7 +408,7 @@ def _graph_of_pass(summary: NodeSummary) -> str:
 def _unexplained_line(summary: NodeSummary) -> list[Part]:
     """Return the parts of a node whose rule is not verified."""
     parts: list[Part] = []
-    gradients = [formatting.value(value, summary.dtype) for value in summary.incoming if value is not None]
+    gradients = _gradients(summary)
     if summary.code:
         parts += [(" · ", "quiet"), (summary.code, "code")]
     if summary.general:
@@ -383,7 +416,7 @@ def _unexplained_line(summary: NodeSummary) -> list[Part]:
     if gradients:
         parts += formatting.styled(_(" · arrives {gradient}"), "quiet", gradient=(", ".join(gradients), "grad"))
     for target, value in summary.sent:
-        parts += [(" → ", "quiet"), (f"grad({target}) = {formatting.value(value, summary.dtype)}", "grad")]
+        parts += [(" → ", "quiet"), (equation(f"grad({target})", inline(value, summary.dtype, gradient=True)), "grad")]
     return parts + (
         [] if summary.of_pass is None else [(_(" · in pass {number}'s graph", number=summary.of_pass), "quiet")]
     )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 from tutor.explain import formatting
 from tutor.explain.expressions import literal
 from tutor.explain.formatting import Part
 from tutor.explain.provenance import UNFILLED, RecordedOp, readable_name, recorded_operation
-from tutor.explain.rules.registry import Operand, shape_text
+from tutor.explain.rules.registry import Operand
 from tutor.explain.saved_tensors import differ
 from tutor.i18n import _, ngettext
 from tutor.trace.events import Op, Snapshot
+from tutor.trace.number_format import equals, equation, inline, number
+from tutor.trace.number_format import shape as shape_text
 from tutor.trace.operands import op_target
 from tutor.trace.optimizer_names import name_in
 from tutor.trace.state import SiteInfo, State, TensorState
@@ -44,7 +47,8 @@ def op_line(timeline: Timeline, step: int) -> list[Part]:
             (_unchanged_text(summary) if summary.was == summary.result else change, "value"),
         ]
     for text in filter(None, [summary.numbers, summary.result]):
-        parts += [(" = ", "quiet"), (text, "value")]
+        sign, text = equals(text)
+        parts += [(sign, "quiet"), (text, "value")]
     return parts
 
 
@@ -52,7 +56,8 @@ def op_plain(timeline: Timeline, step: int) -> str:
     """Return the line of an operation as a sentence."""
     summary = _summarize(timeline, step)
     name = summary.name + (_(" in {composite}", composite=summary.parent) if summary.parent else "")
-    text = " = ".join(filter(None, [summary.code, summary.numbers, summary.result]))
+    said = [text for text in (summary.code, summary.numbers, summary.result) if text]
+    text = reduce(equation, said) if said else ""
     if summary.was is not None:
         text = _("{target} was {old} and is now {new}.", target=summary.target, old=summary.was, new=summary.result)
         text = _unchanged_text(summary) if summary.was == summary.result else text
@@ -128,7 +133,14 @@ def _summarize(timeline: Timeline, step: int) -> _OpSummary:
     shown_code = (
         f"{assigned_name} = {code}" if assigned_name and code and assigned_name != code else code or result_name
     )
-    return _OpSummary(name, parent, shown_code, _operands_text(made), result)
+    return _OpSummary(name, parent, shown_code + _factor_shapes(made), _operands_text(made), result)
+
+
+def _factor_shapes(made: RecordedOp) -> str:
+    """Return the shapes of the factors of a matrix product: ` (3×2 · 2×4)`."""
+    if made.op not in _PRODUCTS or len(made.operands) != 2 or not all(operand.shape for operand in made.operands):
+        return ""
+    return f" ({' · '.join(shape_text(operand.shape) for operand in made.operands)})"
 
 
 def _name_of_results(timeline: Timeline, after: State, event: Op) -> str:
@@ -193,24 +205,22 @@ def _statement_code(timeline: Timeline, site: SiteInfo) -> str:
 
 def _tensor_text(tensor: TensorState) -> str:
     """Return a tensor's value where it was recorded, else its shape."""
-    return formatting.value(tensor.value, tensor.dtype) if tensor.value is not None else shape_text(tensor.shape)
+    return inline(tensor.value, tensor.dtype) if tensor.value is not None else shape_text(tensor.shape)
 
 
 def _operands_text(made: RecordedOp) -> str:
-    """Return the operands with the operation's sign between them, or the shapes of a matrix product."""
+    """Return the operands with the operation's sign between them."""
     if len(made.operands) != 2:
         return ""
     a, b, op = *made.operands, made.op
-    if op in _PRODUCTS and len(a.shape) > 0 and len(b.shape) > 0:
-        return f"{shape_text(a.shape)}·{shape_text(b.shape)}"
-    sign, first, second = _SIGNS.get(op), _number_text(a), _number_text(b)
+    sign, first, second = _SIGNS.get(op), _number_text(a, made.dtype), _number_text(b, made.dtype)
     if op in _REFLECTED:
         first, second = second, first
     return f"{formatting.term(first)} {sign} {formatting.term(second)}" if sign and first and second else ""
 
 
-def _number_text(operand: Operand) -> str | None:
+def _number_text(operand: Operand, dtype: str) -> str | None:
     if operand.grid is None or len(operand.grid.flat) != 1:
         return None
     is_literal = operand.tensor is None and literal(operand.name) is not None
-    return operand.name if is_literal else formatting.number(operand.grid.flat[0])
+    return operand.name if is_literal else number(operand.grid.flat[0], dtype)

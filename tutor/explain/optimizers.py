@@ -19,7 +19,7 @@ from tutor.explain.rules.arrays import unravel_index
 from tutor.i18n import _, ngettext
 from tutor.trace import navigation
 from tutor.trace.events import OptimizerStep, Update
-from tutor.trace.number_format import number
+from tutor.trace.number_format import inline, number
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import Value, elements, shape_of
@@ -242,7 +242,7 @@ def _describe_update(timeline: Timeline, report: OptimizerReport, update: Update
     name, dtype = readable_name(timeline, report.step, update.tensor), state_dtype(timeline.state(report.step), update)
     working = work_out_update(report.event, update, dtype, element)
     if working is None:
-        return f"{name} {formatting.value(update.before, dtype)} → {formatting.value(update.after, dtype)}"
+        return f"{name} {inline(update.before, dtype)} → {inline(update.after, dtype)}"
     return f"{name}{place_text(working.index, update)} = {working.update}"
 
 
@@ -317,12 +317,12 @@ def state_dtype(state: State, update: Update) -> str:
 def report_lines(timeline: Timeline, report: OptimizerReport, update: Update) -> list[str]:
     """Return all of one update: gradient, state and value, old and new; the working where the formula agrees."""
     name, dtype = readable_name(timeline, report.step, update.tensor), state_dtype(timeline.state(report.step), update)
-    change = f"{formatting.value(update.before, dtype)} → {formatting.value(update.after, dtype)}"
+    change = f"{inline(update.before, dtype)} → {inline(update.after, dtype)}"
     lines = [_("{name}: {change}, gradient {gradient}", name=name, change=change,
-               gradient=formatting.value(update.grad, dtype))]  # fmt: skip
+               gradient=inline(update.grad, dtype, gradient=True))]  # fmt: skip
     for key, value in update.state_after.items():
         previous = update.state_before.get(key)
-        lines.append(f"{key}: {formatting.value(previous, dtype)} → {formatting.value(value, dtype)}")
+        lines.append(f"{key}: {inline(previous, dtype)} → {inline(value, dtype)}")
     working = work_out_update(report.event, update, dtype)
     if working is not None:
         place = place_text(working.index, update)
@@ -356,7 +356,7 @@ def describe_zero_grad(timeline: Timeline, step: int) -> str | None:
         new_grad = None if tensor_after.grad is None else after.tensors.get(tensor_after.grad)
         if new_grad is None or (new_grad is not old_grad and new_grad.value != old_grad.value):
             old_text, name = (
-                formatting.value(old_grad.value, old_grad.dtype),
+                inline(old_grad.value, old_grad.dtype, gradient=True),
                 readable_name(timeline, previous_step, serial),
             )
             zeros = new_grad is not None and not any(elements(new_grad.value) or [1])
@@ -365,7 +365,7 @@ def describe_zero_grad(timeline: Timeline, step: int) -> str | None:
                 if new_grad is None
                 else _("filled with zeros")
                 if zeros
-                else formatting.value(new_grad.value, new_grad.dtype)
+                else inline(new_grad.value, new_grad.dtype, gradient=True)
             )
             changes.append(f"{name}.grad {old_text} → {new_text}")
     more = len(changes) - _NAMED

@@ -19,6 +19,7 @@ from tutor.i18n import N_, _
 from tutor.trace.events import Failed, Node
 from tutor.trace.index import KIND_NUMBERS
 from tutor.trace.names import name_of
+from tutor.trace.number_format import inline
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
@@ -308,4 +309,4 @@ def _gradients_by_rule(view: NodeView) -> dict[int, tuple[str, Grid]]:
 
 
 def grid_text(values: Grid) -> str:
-    return formatting.grid(values) or formatting.value(list(values.flat))
+    return formatting.grid(values, "float32") or inline(list(values.flat), "float32")

@@ -24,6 +24,7 @@ from tutor.lesson.model import in_language
 from tutor.trace import events as ev
 from tutor.trace.command import signal_name
 from tutor.trace.events import Gap
+from tutor.trace.number_format import equals, equation, inline, number
 from tutor.trace.timeline import Timeline
 
 _IN_A_PASS = ("node", "accumulate", "backward_end")
@@ -199,7 +200,7 @@ def _cell(timeline: Timeline, step: int) -> list[Part]:
 
 
 def _settings(knobs: dict[str, object]) -> str:
-    return formatting.joined([f"{name} = {formatting.number(held)}" for name, held in knobs.items()])
+    return formatting.joined([equation(name, number(held)) for name, held in knobs.items()])
 
 
 _OUTCOMES = {
@@ -263,11 +264,13 @@ def _backward(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.Backward)
     roots = _roots(timeline, step, event)
-    gradient = formatting.joined([formatting.value(item) for item in event.gradient if item is not None])
+    gradient = formatting.joined(
+        [inline(item, "float32", gradient=True) for item in event.gradient if item is not None]
+    )
     parts = formatting.styled(
         _("{backward} begins at {roots} with gradient {gradient}"), "quiet",
         backward=(_("backward pass {number}", number=event.number), "node"), roots=(roots, "value"),
-        gradient=(gradient or "1.0", "grad"),
+        gradient=(gradient or "1", "grad"),
     )  # fmt: skip
     extras = [_("keeps its graph")] if event.retain_graph else []
     extras += [_("makes a graph of its own")] if event.create_graph else []
@@ -282,7 +285,7 @@ def _roots(timeline: Timeline, step: int, event: ev.Backward) -> str:
             name = formatting.code(code.rpartition(".backward(")[0])
         elif name.startswith("%"):
             name = readable_name(timeline, step, root)
-        texts.append(name if tensor is None else f"{name} = {formatting.value(tensor.value, tensor.dtype)}")
+        texts.append(name if tensor is None else equation(name, inline(tensor.value, tensor.dtype)))
     return formatting.joined(texts) or _("nothing")
 
 
@@ -327,7 +330,7 @@ def _accumulate(timeline: Timeline, step: int) -> list[Part]:
         change = _("it was {old}, and {gradient} arrived", old=accumulated.old, gradient=accumulated.incoming)
         parts += [(accumulated.now, "grad"), (f" · {change}", "quiet")]
     else:
-        parts.append((f"{accumulated.old} + {formatting.term(accumulated.incoming)} = {accumulated.now}", "grad"))
+        parts.append((_new_sum(accumulated), "grad"))
     return parts + (
         [(" · ", "quiet"), (_("{gradient} arrived", gradient=_incoming_sum(accumulated)), "grad")]
         if accumulated.shares
@@ -341,33 +344,36 @@ def _accumulated(timeline: Timeline, step: int) -> _Accumulated:
     before, after = timeline.state(step - 1), timeline.moment(step)
     tensor = before.tensors.get(event.tensor)
     old_grad = before.tensors.get(tensor.grad) if tensor is not None and tensor.grad is not None else None
-    old_text = "None" if old_grad is None else formatting.value(old_grad.value, old_grad.dtype)
+    old_text = "None" if old_grad is None else inline(old_grad.value, old_grad.dtype, gradient=True)
     dtype = tensor.dtype if tensor is not None else "float32"
     shares = incoming_parts(after, event.node, [event.incoming], dtype)
     terms = [event.incoming] if old_grad is None else [old_grad.value, event.incoming]
     return _Accumulated(
-        readable_name(timeline, step, event.tensor), old_text, shares, formatting.value(event.incoming, dtype),
-        formatting.value(event.new, dtype), adds_up(terms, event.new, dtype) is not False,
+        readable_name(timeline, step, event.tensor), old_text, shares, inline(event.incoming, dtype, gradient=True),
+        inline(event.new, dtype, gradient=True), adds_up(terms, event.new, dtype) is not False,
     )  # fmt: skip
 
 
 def _accumulate_plain(timeline: Timeline, step: int) -> str:
     accumulated = _accumulated(timeline, step)
     is_sum = accumulated.old != "None" and accumulated.sums
-    new_text = (
-        f"{accumulated.old} + {formatting.term(accumulated.incoming)} = {accumulated.now}"
-        if is_sum
-        else accumulated.now
-    )
+    new_text = _new_sum(accumulated) if is_sum else accumulated.now
     return _(
         "{name}.grad was {old}; {gradient} arrives; it is now {new}.",
-        name=accumulated.name, old=accumulated.old, gradient=_incoming_sum(accumulated), new=new_text.removesuffix("."),
+        name=accumulated.name, old=accumulated.old, gradient=_incoming_sum(accumulated), new=new_text,
     )  # fmt: skip
+
+
+def _new_sum(accumulated: _Accumulated) -> str:
+    """Return `1 + 2 = 3`; in statistics, which do not add up, the new gradient alone."""
+    if equals(accumulated.now)[0] == ": ":
+        return accumulated.now
+    return equation(f"{accumulated.old} + {formatting.term(accumulated.incoming)}", accumulated.now)
 
 
 def _incoming_sum(accumulated: _Accumulated) -> str:
     return (
-        f"{formatting.added(accumulated.shares)} = {accumulated.incoming}"
+        equation(formatting.added(accumulated.shares), accumulated.incoming)
         if accumulated.shares
         else accumulated.incoming
     )
@@ -377,7 +383,7 @@ def _captured(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.Captured)
     name = readable_name(timeline, step, event.tensor)
-    gradient = formatting.value(event.value, _dtype(timeline, step, event.tensor))
+    gradient = inline(event.value, _dtype(timeline, step, event.tensor), gradient=True)
     parts = formatting.styled(
         _("{function} returns {gradient}"), "quiet", function=("autograd.grad", "node"), gradient=(gradient, "grad")
     )
@@ -389,7 +395,7 @@ def _retained(timeline: Timeline, step: int) -> list[Part]:
     assert isinstance(event, ev.Retained)
     name = readable_name(timeline, step, event.tensor)
     parts: list[Part] = [("retain_grad", "node"), (" · ", "quiet"), (f"{name}.grad", "leaf"), (" = ", "quiet")]
-    return [*parts, (formatting.value(event.value, _dtype(timeline, step, event.tensor)), "grad")]
+    return [*parts, (inline(event.value, _dtype(timeline, step, event.tensor), gradient=True), "grad")]
 
 
 def _hook(timeline: Timeline, step: int) -> list[Part]:
@@ -413,7 +419,7 @@ def _hook(timeline: Timeline, step: int) -> list[Part]:
         subject = _("what reaches it") if event.input is None else subject
         tensor = source_node.tensor if source_node is not None and source_node.tensor is not None else 0
     dtype = _dtype(timeline, step, tensor)
-    before, after = formatting.value(event.before, dtype), formatting.value(event.after, dtype)
+    before, after = inline(event.before, dtype, gradient=True), inline(event.after, dtype, gradient=True)
     hook = (_("hook {name}", name=event.hook), "node")
     head = formatting.styled(_("{hook} on {tensor}"), "plain", hook=hook, tensor=(target, "plain"))
     template = _("{hook} leaves {what} as it is: {value}") if before == after else _("{hook} changes {what}: {value}")

@@ -227,8 +227,7 @@ def work_out_element(claim: VerifiedGrad, arrived: Grid) -> Element | None:
         terms = find_terms(share, arrived, chosen)
     except (ArithmeticError, LookupError, TypeError):
         return None
-    nonzero = [term for term in terms if term[1] != 0]
-    return Element(unravel_index(chosen, sent.shape), nonzero or terms[:1], sent.flat[chosen])
+    return Element(unravel_index(chosen, sent.shape), terms, sent.flat[chosen])
 
 
 class _Sum:

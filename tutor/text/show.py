@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TextIO
 
 from tutor.explain import explanation, plain
-from tutor.explain.formatting import label, value
+from tutor.explain.formatting import label
 from tutor.explain.optimizers import (
     OptimizerReport,
     finished_steps,
@@ -28,10 +28,11 @@ from tutor.trace.events import Update
 from tutor.trace.graph import gradients_by_edge, graph_of, is_leaf
 from tutor.trace.history import code_of, last_write, views
 from tutor.trace.names import aliases_of, name_of, names_of
+from tutor.trace.number_format import equation, inline, number, shape
 from tutor.trace.operands import op_output
 from tutor.trace.state import FrameState, NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
-from tutor.trace.values import data_json, number, short, to_json
+from tutor.trace.values import data_json, to_json
 
 _MAX_EXTRA_ROWS = 20
 
@@ -185,9 +186,9 @@ def _changes(before: State, after: State) -> Iterator[tuple[str, str]]:
         if name not in row_names and (old is not None or not name.isidentifier()):
             continue  # another name of what is told already
         if old is None:
-            yield name, f"{name} = {value(new.value, new.dtype)}"
+            yield name, equation(name, inline(new.value, new.dtype))
         elif old is not new and old.value != new.value:
-            yield name, f"{name}: {value(old.value, old.dtype)} → {value(new.value, new.dtype)}"
+            yield name, f"{name}: {inline(old.value, old.dtype)} → {inline(new.value, new.dtype)}"
         if old is not None:
             old_grad, new_grad = _grad_text(before, old), _grad_text(after, new)
             if old_grad != new_grad:
@@ -197,7 +198,7 @@ def _changes(before: State, after: State) -> Iterator[tuple[str, str]]:
 def _grad_text(state: State, tensor: TensorState) -> str:
     """Return the text of a tensor's gradient."""
     grad = None if tensor.grad is None else state.tensors.get(tensor.grad)
-    return "None" if grad is None else value(grad.value, grad.dtype)
+    return "None" if grad is None else inline(grad.value, grad.dtype, gradient=True)
 
 
 # ---------------------------------------------------------------- the whole state as JSON
@@ -366,7 +367,7 @@ def _series_lines(timeline: Timeline, step: int, state: State) -> list[str]:
     for name in timeline.series:
         points = _points(timeline, name, step)
         if points:
-            shown = ", ".join(f"{x}: {number(value, '.6g', '')}" for x, value in points[-_MAX_POINTS:])
+            shown = ", ".join(f"{x}: {number(value)}" for x, value in points[-_MAX_POINTS:])
             template = N_("{name} by backward pass: {points}")
             if len(points) > _MAX_POINTS:
                 template = N_("{name} by backward pass (the last {last} of {count}): {points}")
@@ -408,10 +409,10 @@ def _tensor_table(state: State, frame: FrameState) -> list[str]:
         tensor = state.tensors[serials[name]]
         grad = None if tensor.grad is None else state.tensors.get(tensor.grad)
         rows.append([
-            _join_names(name, others), short(tensor.value, tensor.dtype, 32), str(list(tensor.shape)), tensor.dtype,
+            _join_names(name, others), inline(tensor.value, tensor.dtype, 32), shape(tensor.shape), tensor.dtype,
             tensor.device,
             _yes_or_no(tensor.is_leaf), _yes_or_no(tensor.requires_grad), tensor.grad_fn or "-",
-            "None" if grad is None else short(grad.value, grad.dtype, 32),
+            "None" if grad is None else inline(grad.value, grad.dtype, 32, gradient=True),
         ])  # fmt: skip
     more = ["  " + _("and {count:,} more", count=len(aliases) - _MAX_ROWS)] if len(aliases) > _MAX_ROWS else []
     return table([[escape_controls(text) for text in row] for row in rows]) + more
@@ -448,8 +449,8 @@ def _graph_lines(timeline: Timeline, step: int) -> list[str]:
         sources_of.setdefault(target, []).append(names[source])
     rows = [[_("node"), _("makes"), _("value"), _("gradient"), _("state"), _("from")]]
     for node in nodes[-_MAX_ROWS:]:
-        value = "-" if node.value is None else short(node.value, "float32", 24)
-        grad = short(node.grad_outputs[0], "float32", 24) if node.grad_outputs else "-"
+        value = "-" if node.value is None else inline(node.value, "float32", 24)
+        grad = inline(node.grad_outputs[0], "float32", 24, gradient=True) if node.grad_outputs else "-"
         made_label = _node_label(timeline, state, node) or "-"
         rows.append([node.name, made_label, value, grad, _(node.state), ", ".join(sources_of.get(node.node, ["-"]))])
     more = ["  " + _("and {count} before them", count=len(nodes) - _MAX_ROWS)] if len(nodes) > _MAX_ROWS else []

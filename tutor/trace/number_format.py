@@ -1,4 +1,8 @@
-"""One spelling of numbers and shapes wherever they are shown: five significant digits, `32×16` for a shape."""
+"""One spelling of numbers and shapes wherever they are shown: five significant digits, `32×16` for a shape.
+
+`number` is for one number, `inline` for a value in running text, `summary` for a value in a cell of a table, `fitted`
+for one number in a narrow cell, `equation` to put a value after an equals sign, `grid` for a matrix.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,23 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from tutor.trace.values import Value, elements, shape_of
+from tutor.i18n import _
+from tutor.text_width import cut
+from tutor.trace.values import VMAP_NOTE, Value, elements, nested, shape_of
 
 DIGITS = 5
 """Significant digits of a number."""
 ROUND_DIGITS = 3
 """A number that was rounded to at most so few digits looks exact; it is marked with `ROUGHLY`."""
 ROUGHLY = "≈"
+BETWEEN = " … "
+"""What is between the least and the greatest element of a range."""
+LINE = 60
+"""Cells of a value in running text."""
+_SUMMARY_DIGITS = 3
+"""Significant digits of a statistic."""
+_CELLS = 3
+"""Cells that an element needs for a small tensor to be written out in a cell, as far as there is room."""
 GRID = 8
 """Most rows and columns of a matrix that is shown as numbers."""
 _MANTISSAS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53, "complex64": 24, "complex128": 53}
@@ -49,6 +63,28 @@ def _float_text(value: float, dtype: str) -> str:
     return f"{ROUGHLY}{text}" if looks_exact and _rounded(float(text), bits) != value else text
 
 
+def fitted(value: Any, dtype: str, width: int) -> str:
+    """Format a number in a cell: with fewer digits, marked `≈`, where five do not fit."""
+    text = number(value, dtype)
+    if len(text) <= width or not isinstance(value, (int, float)) or isinstance(value, bool):
+        return cut(text, width)
+    shorter = [f"{ROUGHLY}{_without_padding(f'{value:z.{digits}g}')}" for digits in range(DIGITS, 0, -1)]
+    return next((text for text in shorter if len(text) <= width), cut(shorter[-1], width))
+
+
+def equation(left: str, right: str) -> str:
+    """Return `left = right`, `left ≈ 2` for a rounded number, and `left: |g| 1.16, max 0.31` for statistics."""
+    sign, text = equals(right)
+    return f"{left}{sign}{text}"
+
+
+def equals(text: str) -> tuple[str, str]:
+    """Return the sign to put before a formatted value, with its spaces, and the value without its own sign."""
+    if text.startswith(ROUGHLY):
+        return f" {ROUGHLY} ", text[len(ROUGHLY) :]
+    return (": " if text.startswith("|") or (BETWEEN in text and text[0] not in "[(") else " = "), text
+
+
 def _without_padding(text: str) -> str:
     """Remove what `%g` pads an exponent with: `1e-07` becomes `1e-7`, `1e+06` becomes `1e6`."""
     digits, e, exponent = text.partition("e")
@@ -73,7 +109,7 @@ def _narrowest(value: float) -> int:
 
 def shape(sizes: Sequence[int]) -> str:
     """Format a shape: `32×16`, `3`, and `scalar` without dimensions."""
-    return "×".join(map(str, sizes)) or "scalar"
+    return "×".join(map(str, sizes)) or _("scalar")
 
 
 # ---------------------------------------------------------------- statistics
@@ -141,6 +177,118 @@ def _recorded_statistics(value: dict[str, Any]) -> Statistics | None:
 
 def _float_or_nan(value: Any) -> float:
     return float(value) if isinstance(value, (int, float)) else math.nan
+
+
+def inline(value: Value, dtype: str, width: int = LINE, *, gradient: bool = False) -> str:
+    """Format a value in running text: all its numbers where they fit, `[[1 2] [3 4]]`, else its statistics.
+
+    Args:
+        value: Its value; None becomes `None`.
+        dtype: Its dtype.
+        width: Most cells.
+        gradient: Whether it is a gradient, and its norm says more than its range.
+    """
+    if value is None:
+        return cut("None", width)
+    items = None if isinstance(value, dict) and "data" not in value else nested(value, dtype)
+    if items is None:
+        return _statistics_text(value, dtype, shape_of(value), width, gradient)
+    is_complex = dtype.startswith("complex")
+    sizes = shape_of(items)[: -1 if is_complex else None]
+    if math.prod(sizes) == 1:
+        for _size in sizes:
+            items = items[0]
+        return fitted(items, dtype, width)
+    whole = _nested_text(items, dtype) if math.prod(sizes) <= width else ""
+    if whole and len(whole) <= width:
+        return whole
+    if math.prod(sizes[:-1]) == 1 and sizes[-1] <= GRID:
+        return _beginning(items, dtype, width)
+    return _statistics_text(value, dtype, sizes, width, gradient)
+
+
+def summary(value: Value, dtype: str, sizes: Sequence[int], width: int, *, gradient: bool = False) -> str:
+    """Format a value in a cell of a table. The shape and the width alone decide what is shown of it, so that a cell
+    does not turn from one statistic into another while one walks: a number; the first elements of a small tensor,
+    `[1 2 3 …]`; a range, `-24.7 … 26.9`, where there is room with mean ± std; of a gradient the norm `|g|` and the
+    largest magnitude, `|g| 1.16, max 0.31`. Only nan and infinities have precedence: `3 nan of 64`.
+
+    Args:
+        value: Its value; None becomes `None`.
+        dtype: Its dtype.
+        sizes: Its shape.
+        width: Most cells.
+        gradient: Whether it is a gradient.
+    """
+    if value is None:
+        return cut("None", width)
+    flat, count = elements(value), math.prod(sizes)
+    if flat and count == 1:
+        return fitted(flat if len(flat) == 2 else flat[0], dtype, width)
+    if flat is not None and count * _CELLS + 1 + 2 * (len(sizes) - 1) <= width:
+        return _beginning(nested(value, dtype), dtype, width)
+    return _statistics_text(value, dtype, sizes, width, gradient)
+
+
+def _statistics_text(value: Value, dtype: str, sizes: Sequence[int], width: int, gradient: bool) -> str:
+    note = str(value.get("note") or "") if isinstance(value, dict) else ""
+    vmap = VMAP_NOTE.fullmatch(note)
+    if vmap is not None:
+        return cut(_("shape {shape}, for {count} at once", shape=shape(sizes), count=vmap[1]), width)
+    stats = None if dtype.startswith("complex") else statistics(value)
+    if stats is None or not stats.count:
+        return cut(f"{shape(sizes)} {note or dtype}".strip(), width)
+    unreal = [f"{count} {name}" for count, name in ((stats.nans, "nan"), (stats.infinities, "inf")) if count]
+    if unreal:
+        return cut(_("{part} of {count:,}", part=", ".join(unreal), count=stats.count), width)
+    if dtype == "bool":
+        return cut(_("{part} of {count:,}", part=f"{round(stats.mean * stats.count)} True", count=stats.count), width)
+    name = "g" if gradient else "x"
+    if gradient and width >= _NORM_AND_MAX:
+        return f"|g| {_statistic(stats.norm)}, max {_statistic(stats.largest)}"
+    if gradient or width < _RANGE:
+        digits = 2 if width < _NORM else _SUMMARY_DIGITS
+        return cut(f"|{name}| {_statistic(stats.norm, digits)}", width)
+    bounds = f"{_statistic(stats.low)}{BETWEEN}{_statistic(stats.high)}"
+    if width >= _RANGE_AND_MEAN and not math.isnan(stats.std):
+        return f"{bounds} (mean {_statistic(stats.mean)} ± {_statistic(stats.std)})"
+    return bounds
+
+
+_NORM = len("|g| 0.000123")
+_NORM_AND_MAX = len("|g| 0.000123, max 0.000123")
+_RANGE = len("-0.000123 … -0.000123")
+_RANGE_AND_MEAN = len("-0.000123 … -0.000123 (mean -0.000123 ± 0.000123)")
+
+
+def _statistic(value: float, digits: int = _SUMMARY_DIGITS) -> str:
+    """Format a statistic, which is rounded without a mark."""
+    return number(float(f"{value:.{digits}g}"))
+
+
+def _nested_text(items: Any, dtype: str) -> str:
+    """Return nested lists with all their numbers."""
+    if isinstance(items, (list, tuple)) and not _is_complex(items, dtype):
+        return "[" + " ".join(_nested_text(item, dtype) for item in items) + "]"
+    return number(items, dtype)
+
+
+def _is_complex(items: Any, dtype: str) -> bool:
+    return dtype.startswith("complex") and len(items) == 2 and not isinstance(items[0], (list, tuple))
+
+
+def _beginning(items: Any, dtype: str, width: int) -> str:
+    """Return as many elements of a small tensor as fit, and an ellipsis: `[1 2 …]`."""
+    whole = _nested_text(items, dtype)
+    if len(whole) <= width:
+        return whole
+    words = whole.split(" ")
+    for kept in range(len(words) - 1, 0, -1):
+        text = " ".join(words[:kept])
+        text = f"{text} …{']' * (text.count('[') - text.count(']'))}"
+        if len(text) <= width:
+            return text
+    return "[…]"[:width]
 
 
 # ---------------------------------------------------------------- matrices

@@ -1,4 +1,5 @@
-"""Values on the wire (see `events`): their types, and how they become JSON, flat numbers and short text.
+"""Values on the wire (see `events`): their types, and how they become JSON and flat
+numbers; `number_format` makes text of them.
 
 A *value* on the wire is one of
   None                                      there is none
@@ -26,9 +27,6 @@ from math import prod
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict
 
 import msgspec
-
-from tutor.i18n import _
-from tutor.text_width import cut
 
 DIMENSIONS = 66
 """Maximum depth of the lists of a value: torch has 64 dimensions, and a complex number is a pair."""
@@ -87,7 +85,7 @@ else:
     Scalar = Number | str
 Gradients = Annotated[list[Value], msgspec.Meta(max_length=MOST_GRADIENTS)]
 
-_IN_VMAP = re.compile(r"in vmap, (\d+) at once")
+VMAP_NOTE = re.compile(r"in vmap, (\d+) at once")
 """The recorder's note on a tensor that stands for several in `vmap`."""
 _SIZES = {code: struct.calcsize("<" + code) for code in "?bBhHiIlLqQefd"}
 
@@ -96,7 +94,7 @@ def to_json(value: Value, dtype: str) -> Any:
     """Return a value as nested lists, with nan and infinities as strings, or a summary as a dict."""
     if isinstance(value, dict):
         if "data" in value:
-            return _strict(_nested(value, dtype))
+            return _strict(nested(value, dtype))
         return {
             "shape": list(shape_of(value)),
             "dtype": value.get("dtype", dtype),
@@ -140,55 +138,6 @@ def elements(value: Value) -> list[Any] | None:
     return None if value is None else list(_flat(value))
 
 
-def short(value: Value, dtype: str, width: int) -> str:
-    """Format a value in at most `width` cells: `2.`, `[1. 2. 3. …]`, `3x4 mean 0.1`."""
-    if value is None:
-        return "None"[:width]
-    if isinstance(value, dict) and "data" not in value:
-        return cut(_summary(value), width)
-    nested = _nested(value, dtype) if isinstance(value, dict) else value
-    pairs = dtype.startswith("complex")
-    shape = shape_of(nested)[: -1 if pairs else None]
-    if math.prod(shape) == 1:  # [[2.]] becomes 2.
-        for _ in shape:
-            nested = nested[0]
-        shape = ()
-    if not shape or 0 in shape:
-        return cut(_text(nested, pairs), width)
-    if math.prod(shape) <= width:
-        whole = _text(nested, pairs)
-        if len(whole) <= width:
-            return whole
-    if math.prod(shape[:-1]) == 1:
-        around = len(shape) - 1
-        for _ in range(around):
-            nested = nested[0]
-        return cut("[" * around + _beginning(nested, pairs, width - 2 * around) + "]" * around, width)
-    return cut(_overview(nested, shape, dtype), width)
-
-
-def number(value: Any, form: str = "z.4g", whole: str = ".", rounded: str = "") -> str:
-    """Format a number, by default as torch does with four significant digits: `2.`, `0.1`, `1.235e+06`, `True`.
-
-    Args:
-        value: The number; a pair is a complex number.
-        form: Format of floats. A whole number of up to five digits shows all of them.
-        whole: Suffix of a whole float whose text has neither point nor exponent.
-        rounded: The same for one that was rounded to a whole number.
-    """
-    if isinstance(value, (list, tuple)) and len(value) == 2:
-        real, imaginary = (number(part, form, whole, rounded) for part in value)
-        return f"{real}{'' if str(value[1]).startswith('-') else '+'}{imaginary}j"
-    if not isinstance(value, float) or not math.isfinite(value):
-        return str(value)
-    text = f"{value:{form}}"
-    if "e" in text and value.is_integer() and abs(value) < 1e5:
-        text = f"{value:.0f}"
-    if "." in text or "e" in text:
-        return text
-    return text + (whole if value.is_integer() else rounded)
-
-
 def _flat(value: Any) -> Iterator[Any]:
     if isinstance(value, (list, tuple)):
         for item in value:
@@ -219,10 +168,12 @@ def _numbers(blob: dict[str, Any]) -> list[Any]:
     return list(struct.unpack_from(f"<{count}{code}", data))
 
 
-def _nested(blob: dict[str, Any], dtype: str) -> Any:
-    """Return raw bytes as a nested list, or as a flat one if the shape does not fit."""
-    items = _numbers(blob)
-    shape = shape_of(blob)
+def nested(value: Value, dtype: str) -> Any:
+    """Return raw bytes as a nested list, or as a flat one if the shape does not fit; other values as they are."""
+    if not isinstance(value, dict):
+        return value
+    items = _numbers(value)
+    shape = shape_of(value)
     if dtype.startswith("complex"):
         items = [list(pair) for pair in zip(items[::2], items[1::2], strict=False)]
     if math.prod(shape) != len(items):
@@ -232,47 +183,6 @@ def _nested(blob: dict[str, Any], dtype: str) -> Any:
             return items
         items = [items[start : start + size] for start in range(0, len(items), size)]
     return items if shape else items[0]
-
-
-def _text(nested: Any, pairs: bool) -> str:
-    if isinstance(nested, (list, tuple)) and not (pairs and _is_pair(nested)):
-        return "[" + " ".join(_text(item, pairs) for item in nested) + "]"
-    return number(nested)
-
-
-def _is_pair(value: Any) -> bool:
-    return len(value) == 2 and not any(isinstance(part, (list, tuple)) for part in value)
-
-
-def _beginning(items: Any, pairs: bool, width: int) -> str:
-    """Format as many items as fit, and an ellipsis."""
-    text, room = "[", width - len(" …]")
-    for item in items:
-        part = ("" if text == "[" else " ") + _text(item, pairs)
-        if len(text) + len(part) > room:
-            break
-        text += part
-    return text + ("…]" if text == "[" else " …]")
-
-
-def _overview(nested: Any, shape: tuple[int, ...], dtype: str) -> str:
-    size = "x".join(map(str, shape))
-    if dtype.startswith("complex"):
-        return f"{size} {dtype}"
-    flat = [float(item) for item in _flat(nested) if isinstance(item, (int, float))]
-    return f"{size} mean {number(sum(flat) / len(flat))}" if flat else size
-
-
-def _summary(value: dict[str, Any]) -> str:
-    size = "x".join(map(str, shape_of(value)))
-    vmap = _IN_VMAP.fullmatch(str(value.get("note") or ""))
-    if vmap is not None:
-        shape = str(list(shape_of(value)))
-        return _("shape {shape}, for {count} at once", shape=shape, count=vmap[1])
-    stats = value.get("stats")
-    if isinstance(stats, dict) and isinstance(stats.get("mean"), (int, float)):
-        return f"{size} mean {number(float(stats['mean']))}"
-    return f"{size} {value.get('note') or value.get('dtype') or ''}".strip()
 
 
 _BITS = re.compile(r"\d+")

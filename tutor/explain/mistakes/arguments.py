@@ -13,8 +13,8 @@ from tutor.explain.formatting import sentences
 from tutor.explain.mistakes.context import FailureContext, parenthesize, parse_code
 from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.explain.rules.arrays import count
-from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _
+from tutor.trace.number_format import shape as shape_text
 
 
 @mistake("RuntimeError", r"^you can only change requires_grad flags of leaf variables")

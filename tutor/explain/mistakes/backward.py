@@ -7,16 +7,23 @@ import ast
 import re
 
 from tutor.explain.formatting import joined, sentences
-from tutor.explain.mistakes.context import FailureContext, parenthesize, parse_code, parse_statement, strip_parentheses
+from tutor.explain.mistakes.context import (
+    FailureContext,
+    parenthesize,
+    parse_code,
+    parse_sizes,
+    parse_statement,
+    strip_parentheses,
+)
 from tutor.explain.mistakes.dtypes_and_devices import parse_dtype
 from tutor.explain.mistakes.lost_history import ancestors, find_cut, format_inplace, is_computed_from, readings_by_name
 from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.explain.rules.arrays import count
-from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _, ngettext
 from tutor.trace.events import Backward
 from tutor.trace.index import PassInfo
 from tutor.trace.names import names_of
+from tutor.trace.number_format import shape as shape_text
 from tutor.trace.state import TensorState
 from tutor.trace.timeline import Timeline
 
@@ -379,8 +386,8 @@ def explain_backward_of_non_tensor(context: FailureContext, match: re.Match[str]
 def explain_grad_size(context: FailureContext, match: re.Match[str]) -> Diagnosis:
     """Explain "attempting to assign a gradient of size '[2]' to a tensor of size '[3]'"."""
     return Diagnosis(_(
-        "A gradient has a number for each element of its tensor, so it has its shape: [{own}], not [{given}].",
-        own=match["own"], given=match["given"],
+        "A gradient has a number for each element of its tensor, so it has its shape: {own}, not {given}.",
+        own=shape_text(parse_sizes(match["own"])), given=shape_text(parse_sizes(match["given"])),
     ))  # fmt: skip
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 import re
 
-from tutor.explain.mistakes.context import FailureContext, Operand, list_shapes, parenthesize
+from tutor.explain.mistakes.context import FailureContext, Operand, list_shapes, parenthesize, parse_sizes
 from tutor.explain.mistakes.registry import Diagnosis, mistake
-from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _
+from tutor.trace.number_format import shape as shape_text
 
 _DEFAULT_DIM = {"cat": 0, "concat": 0, "concatenate": 0}
 
@@ -117,24 +117,24 @@ def _unsqueeze_fix(operands: list[Operand], dim: int | None) -> str:
 )
 def explain_stack_sizes(context: FailureContext, match: re.Match[str]) -> Diagnosis:
     """Explain "stack expects each tensor to be equal size", raised by `torch.stack` or by a DataLoader."""
+    first, second = (shape_text(parse_sizes(match[name])) for name in ("first", "second"))
     if _is_collating(context):
         problem = _(
             "The loader stacks the samples of a batch into one tensor, so they must all have one shape: one has "
-            "{first}, another {second}.", first=match["first"], second=match["second"],
+            "{first}, another {second}.", first=first, second=second,
         )  # fmt: skip
         return Diagnosis(problem, fix=_collate_fix())
     if not context.function.endswith("stack"):
         return Diagnosis(_(
             "Inside of `{code}`, tensors are stacked into one, so they must all have one shape: one has {first}, "
-            "another {second}.", code=context.code, first=match["first"], second=match["second"],
+            "another {second}.", code=context.code, first=first, second=second,
         ))  # fmt: skip
     operands = _first_mismatch(_joined_tensors(context))
-    shapes_match = [shape_text(operand.tensor.shape) for operand in operands] == [match["first"], match["second"]]
+    shapes_match = [shape_text(operand.tensor.shape) for operand in operands] == [first, second]
     return Diagnosis(_(
         "`{code}` makes one tensor of several of the same shape: {tensors}. Where the sizes differ in one dimension "
         "only, torch.cat joins along it.", code=context.code,
-        tensors=list_shapes(operands) if shapes_match else _("{first} and {last}", first=match["first"],
-            last=match["second"]),
+        tensors=list_shapes(operands) if shapes_match else _("{first} and {last}", first=first, last=second),
     ))  # fmt: skip
 
 
@@ -217,7 +217,7 @@ def explain_cat_without_list(context: FailureContext, _match: re.Match[str]) -> 
 def explain_cat_scalars(context: FailureContext, match: re.Match[str]) -> Diagnosis:
     """Explain "zero-dimensional tensor cannot be concatenated"."""
     operands, call = _joined_tensors(context), context.call
-    problem = _("`{code}` joins along a dimension, and a tensor of shape [] has none.", code=context.code)
+    problem = _("`{code}` joins along a dimension, and a scalar has none.", code=context.code)
     if call is None or not operands or any(operand.tensor.shape for operand in operands):
         return Diagnosis(problem)
     return Diagnosis(problem, fix=_("Single numbers are put into one tensor by `{fix}`.",

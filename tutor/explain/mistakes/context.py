@@ -14,10 +14,10 @@ from math import prod
 
 from tutor.explain import formatting
 from tutor.explain.rules.arrays import broadcast_shape
-from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _
 from tutor.trace.events import Backward, Event, Failed, Line, Op
 from tutor.trace.names import name_of, names_of
+from tutor.trace.number_format import shape as shape_text
 from tutor.trace.source import parse
 from tutor.trace.state import NodeState, SiteInfo, State, TensorState
 from tutor.trace.timeline import Timeline
@@ -498,14 +498,17 @@ _CASTS = {
 
 
 def describe_shape(operand: Operand) -> str:
-    """Return `x (shape [2, 3])`; a long expression by its shape alone."""
+    """Return `x (shape 2×3)`; a long expression by its shape alone."""
+    if not operand.tensor.shape:
+        is_long = len(operand.source) > _MAX_SOURCE_LENGTH
+        return _("a scalar") if is_long else _("{name} (a scalar)", name=operand.source)
     if len(operand.source) > _MAX_SOURCE_LENGTH:
         return _("shape {shape}", shape=shape_text(operand.tensor.shape))
     return _("{name} (shape {shape})", name=operand.source, shape=shape_text(operand.tensor.shape))
 
 
 def list_shapes(operands: Sequence[Operand]) -> str:
-    """Return `a (shape [2, 3]) and b (shape [4])`."""
+    """Return `a (shape 2×3) and b (shape 4)`."""
     words = [describe_shape(operand) for operand in operands[:_MAX_LISTED]]
     return formatting.joined([*words[:-1], "…"] if len(operands) > _MAX_LISTED else words)
 
@@ -516,7 +519,7 @@ def describe_layer(context: FailureContext, layer: Layer | None) -> str:
 
 
 def describe_input(operand: Operand | None, shape: Shape) -> str:
-    """Return `x has shape [2, 3]`, or that of an input without a name."""
+    """Return `x has shape 2×3`, or that of an input without a name."""
     if operand is None or len(operand.source) > _MAX_SOURCE_LENGTH:
         return _("its input has shape {shape}", shape=shape_text(shape if operand is None else operand.tensor.shape))
     return _("{name} has shape {shape}", name=operand.source, shape=shape_text(operand.tensor.shape))

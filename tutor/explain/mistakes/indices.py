@@ -18,8 +18,8 @@ from tutor.explain.mistakes.context import (
     parse_statement,
 )
 from tutor.explain.mistakes.registry import Diagnosis, mistake
-from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _, ngettext
+from tutor.trace.number_format import shape as shape_text
 from tutor.trace.values import elements
 
 
@@ -332,7 +332,7 @@ def explain_scalar_index(context: FailureContext, _match: re.Match[str]) -> Diag
                 value = value.value
             name = ast.unparse(value)
             return Diagnosis(_(
-                "{name} is a single number, a tensor of shape [], so there is nothing to choose from. "
+                "{name} is a scalar, a single number, so there is nothing to choose from. "
                 "{fix} gives it as a number of Python's; in a computation write {name} alone.",
                 name=name, fix=f"{parenthesize(name)}.item()",
             ))  # fmt: skip
@@ -369,6 +369,6 @@ def explain_mask_shape(context: FailureContext, match: re.Match[str]) -> Diagnos
             wanted=shape_text(shape[first : first + len(mask)]), mask=shape_text(mask),
         ))  # fmt: skip
     return Diagnosis(_(
-        "`{code}` takes the elements where the mask is True, so the mask must have the shape [{shape}] of the tensor, "
-        "or of its first dimensions; it has [{mask}].", code=context.code, shape=match["shape"], mask=match["mask"],
+        "`{code}` takes the elements where the mask is True, so the mask must have the shape {shape} of the tensor, "
+        "or of its first dimensions; it has {mask}.", code=context.code, shape=shape_text(shape), mask=shape_text(mask),
     ))  # fmt: skip

@@ -20,8 +20,8 @@ from tutor.explain.mistakes.context import (
     parse_sizes,
 )
 from tutor.explain.mistakes.registry import Diagnosis, mistake
-from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _
+from tutor.trace.number_format import shape as shape_text
 
 # ---------------------------------------------------------------- convolution
 

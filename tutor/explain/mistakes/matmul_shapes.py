@@ -21,8 +21,8 @@ from tutor.explain.mistakes.context import (
     parenthesize,
 )
 from tutor.explain.mistakes.registry import Diagnosis, mistake
-from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _
+from tutor.trace.number_format import shape as shape_text
 
 
 @mistake("RuntimeError", r"^mat1 and mat2 shapes cannot be multiplied \((\d+)x(\d+) and (\d+)x(\d+)\)")
@@ -269,7 +269,7 @@ def explain_matmul_scalars(context: FailureContext, _match: re.Match[str]) -> Di
     if len(factors) != 2:
         return None
     return Diagnosis(_(
-        "`{code}` is a product of matrices or vectors, and a tensor of shape [] is neither: {tensors}. Multiplied "
+        "`{code}` is a product of matrices or vectors, and a scalar is neither: {tensors}. Multiplied "
         "element by element it is `{fix}`.", code=context.code, tensors=list_shapes(factors),
         fix=" * ".join(parenthesize(factor.source) for factor in factors),
     ))  # fmt: skip

@@ -25,8 +25,8 @@ from tutor.explain.mistakes.context import (
 )
 from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.explain.rules.arrays import count
-from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _
+from tutor.trace.number_format import shape as shape_text
 
 
 @mistake(
@@ -427,7 +427,7 @@ def explain_scalar_iteration(context: FailureContext, _match: re.Match[str]) -> 
     if node is None or tensor is None or tensor.shape:
         return None
     return Diagnosis(_(
-        "{name} is a single number, a tensor of shape [], so it has no dimension to go along. "
+        "{name} is a scalar, a single number, so it has no dimension to go along. "
         "{fix} gives it as a number of Python's.", name=ast.unparse(node),
         fix=f"{parenthesize(ast.unparse(node))}.item()",
     ))  # fmt: skip

@@ -12,7 +12,6 @@ import re
 from dataclasses import dataclass
 
 from tutor.explain import formatting
-from tutor.explain.formatting import number
 from tutor.explain.mistakes.context import (
     FailureContext,
     Operand,
@@ -28,10 +27,11 @@ from tutor.explain.mistakes.context import (
 from tutor.explain.mistakes.registry import Diagnosis, mistake, remember, silent_mistake
 from tutor.explain.optimizers import finished_steps
 from tutor.explain.rules.arrays import Shape, broadcast_shape, count
-from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _, ngettext
 from tutor.trace.events import Accumulate, Captured, Op, OptimizerStep
 from tutor.trace.names import name_of, names_of
+from tutor.trace.number_format import number
+from tutor.trace.number_format import shape as shape_text
 from tutor.trace.operands import op_texts
 from tutor.trace.state import State, TensorState
 from tutor.trace.timeline import Timeline
@@ -240,7 +240,7 @@ def _describe_scalar_target(context: FailureContext, prediction: Operand, target
     """Explain a target that is a single number, for a prediction with rows."""
     problem = _(
         "`{code}` takes one target for each row of the prediction: {prediction} has shape {first}, and {target} is a "
-        "single number, of shape [].", code=context.code, prediction=prediction.source,
+        "scalar, a single number.", code=context.code, prediction=prediction.source,
         first=shape_text(prediction.tensor.shape), target=target.source,
     )  # fmt: skip
     if prediction.tensor.shape[:1] != (1,):

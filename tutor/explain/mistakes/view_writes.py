@@ -10,11 +10,12 @@ import ast
 import re
 
 from tutor.explain.formatting import sentences
-from tutor.explain.mistakes.context import FailureContext, parenthesize, parse_code
+from tutor.explain.mistakes.context import FailureContext, parenthesize, parse_code, parse_sizes
 from tutor.explain.mistakes.inplace import base_of, is_assignable, is_library, out_of_place, write_target
 from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.i18n import _
 from tutor.trace.names import names_of
+from tutor.trace.number_format import shape as shape_text
 from tutor.trace.state import TensorState
 
 
@@ -332,8 +333,8 @@ def explain_detach_view(context: FailureContext, _match: re.Match[str]) -> Diagn
 def explain_inplace_growth(context: FailureContext, match: re.Match[str]) -> Diagnosis:
     """Explain "output with shape [1] doesn't match the broadcast shape [3]" of an in-place operation."""
     problem = _(
-        "`{code}` writes a result of shape [{wide}] into a tensor of shape [{own}], which cannot grow.",
-        code=context.code, wide=match["wide"], own=match["own"],
+        "`{code}` writes a result of shape {wide} into a tensor of shape {own}, which cannot grow.",
+        code=context.code, wide=shape_text(parse_sizes(match["wide"])), own=shape_text(parse_sizes(match["own"])),
     )  # fmt: skip
     replacement = out_of_place(context.statement, context.code, of_tensor=False)
     if replacement is None:

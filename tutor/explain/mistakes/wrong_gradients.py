@@ -42,6 +42,7 @@ from tutor.trace import navigation
 from tutor.trace.events import BackwardEnd, Node, Snapshot
 from tutor.trace.index import KIND_NUMBERS
 from tutor.trace.names import name_of, names_of
+from tutor.trace.number_format import inline
 from tutor.trace.state import NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import Value, elements
@@ -437,7 +438,7 @@ def explain_unseen_change(context: StepContext) -> list[Diagnosis]:
         )  # fmt: skip
         text = _(
             template, tensor=name_or_view_of(after, several[0]), nodes=_node_labels(after, several),
-            old=formatting.value(was.value, was.dtype), version=now.version, new=formatting.value(now.value, now.dtype),
+            old=inline(was.value, was.dtype), version=now.version, new=inline(now.value, now.dtype),
         )  # fmt: skip
         diagnoses.append(Diagnosis(text, role="error" if will_run else "quiet"))
     return diagnoses

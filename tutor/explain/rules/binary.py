@@ -17,6 +17,7 @@ from tutor.explain.rules.arrays import Grid
 from tutor.explain.rules.registry import Explanation, NodeView, Operand, Share, elementwise, explains, explains_function
 from tutor.explain.rules.unary import divide
 from tutor.i18n import N_, _
+from tutor.trace.number_format import number
 
 _SUPERSCRIPTS = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
 
@@ -43,12 +44,12 @@ def _sign_kept(a: float, y: float) -> float:
 
 def _times(factor: float) -> str:
     """Format a factor before a name: `2·`, nothing for 1."""
-    return "" if factor == 1 else f"{factor:g}·"
+    return "" if factor == 1 else f"{number(factor)}·"
 
 
-def _constant(target: Operand, number: float) -> Share:
+def _constant(target: Operand, derivative: float) -> Share:
     """Return a share with the same derivative for all elements."""
-    return elementwise(target, f"{number:g}", Grid.full(target.shape, number))
+    return elementwise(target, number(derivative), Grid.full(target.shape, derivative))
 
 
 @explains("AddBackward0", general="∂(a + α·b)/∂a = 1, ∂(a + α·b)/∂b = α")
@@ -78,8 +79,8 @@ def _factors(node: NodeView) -> tuple[Operand, Operand]:
     """Return the two factors of a product; inside `2 / a` and `outer` what they stand for."""
     whole = node.whole
     if node.inner and node.op in ("rdiv", "rtruediv", "div") and len(whole) == 2:
-        a, number = whole if whole[0].tensor is not None else (whole[1], whole[0])
-        return Operand(f"(1/{a.name})", a.shape, a.numbers.map(lambda x: divide(1.0, x))), _with_number(node, number)
+        a, numerator = whole if whole[0].tensor is not None else (whole[1], whole[0])
+        return Operand(f"(1/{a.name})", a.shape, a.numbers.map(lambda x: divide(1.0, x))), _with_number(node, numerator)
     if node.inner and node.op in ("outer", "ger") and len(whole) == 2:
         a = whole[0]
         return Operand(f"{a.name}[:, None]", (*a.shape, 1), a.numbers.reshape((*a.shape, 1))), whole[1]
@@ -96,7 +97,7 @@ def _with_number(node: NodeView, operand: Operand) -> Operand:
     numbers = [x for x in node.arguments.values() if isinstance(x, int | float)]
     if operand not in node.whole or operand.tensor is not None or operand.grid is not None or len(numbers) != 1:
         return operand
-    return Operand(f"{numbers[0]:.6g}" if operand.name == "?" else operand.name, (), Grid((), (float(numbers[0]),)))
+    return Operand(number(numbers[0]) if operand.name == "?" else operand.name, (), Grid((), (float(numbers[0]),)))
 
 
 @explains("MulBackward0", general="∂(a·b)/∂a = b, ∂(a·b)/∂b = a")
@@ -128,9 +129,9 @@ def power(node: NodeView) -> Explanation:
     """Explain pow and square with a number as exponent: ∂(aⁿ)/∂a = n·aⁿ⁻¹."""
     a = node.operands[0]
     n = 2.0 if node.op.startswith("square") else float(node.attributes["exponent"])
-    formula = f"{n:g}·{a.name}" if n == 2 else f"{n:g}·{a.name}{f'{n - 1:g}'.translate(_SUPERSCRIPTS)}"
+    formula = f"{number(n)}·{a.name}" if n == 2 else f"{number(n)}·{a.name}{number(n - 1).translate(_SUPERSCRIPTS)}"
     derivative = a.numbers.map(lambda x: 0.0 if n == 0 else n * _power(x, n - 1))
-    return Explanation(f"{a.name}{f'{n:g}'.translate(_SUPERSCRIPTS)}", [elementwise(a, formula, derivative)])
+    return Explanation(f"{a.name}{number(n).translate(_SUPERSCRIPTS)}", [elementwise(a, formula, derivative)])
 
 
 @explains("PowBackward2", general="∂(nᵃ)/∂a = nᵃ·ln(n)")
@@ -161,8 +162,10 @@ def addcdiv(node: NodeView) -> Explanation:
     (a, b, c), n = node.operands[:3], float(node.attributes["value"])
     shares = [
         _constant(a, 1.0),
-        elementwise(b, f"{n:g}/{c.name}", c.numbers.map(lambda x: divide(n, x))),
-        elementwise(c, f"-{n:g}·{b.name}/{c.name}²", b.numbers.combine(c.numbers, lambda x, y: divide(-n * x, y * y))),
+        elementwise(b, f"{number(n)}/{c.name}", c.numbers.map(lambda x: divide(n, x))),
+        elementwise(
+            c, f"-{number(n)}·{b.name}/{c.name}²", b.numbers.combine(c.numbers, lambda x, y: divide(-n * x, y * y))
+        ),
     ]
     return Explanation(f"{a.name} + {_times(n)}({b.name}/{c.name})", shares)
 

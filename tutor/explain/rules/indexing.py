@@ -30,6 +30,7 @@ from tutor.explain.rules.registry import (
 )
 from tutor.explain.rules.shape import Move, dimension_of, explain_move, share_of_moved, strided_indices, strides
 from tutor.i18n import N_, _
+from tutor.trace.number_format import number
 
 _PUT_BACK = N_("G put back where it was taken, else 0")
 _ADDED_UP = N_("G added up where it was taken, else 0")
@@ -166,7 +167,7 @@ def _write_shares(
         return [first]
     by = 1.0 if factor is None else float(factor)
     entries = [(place, element, by) for place, element in zip(places, elements, strict=True)]
-    return [first, sparse(source, ("" if by == 1 else f"{by:g}·") + _(_AT_PLACES), entries)]
+    return [first, sparse(source, ("" if by == 1 else f"{number(by)}·") + _(_AT_PLACES), entries)]
 
 
 def _write_equation(a: Operand, source: Operand | None, *, added: bool) -> str:

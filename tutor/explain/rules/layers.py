@@ -20,6 +20,7 @@ from tutor.explain.rules.registry import Explanation, NodeView, Operand, Share, 
 from tutor.explain.rules.scans import softmax
 from tutor.explain.rules.shape import strides
 from tutor.i18n import N_, _
+from tutor.trace.number_format import number
 
 # ---------------------------------------------------------------- normalization
 
@@ -48,9 +49,9 @@ def _explain_normalization(node: NodeView, layer: _Normalization, name: str) -> 
         raise LookupError(a.name)
     w = [1.0 if layer.weight is None else layer.weight.numbers.flat[at] for at in layer.weighs]
     normalized, inverse_std = [0.0] * len(x), [0.0] * len(x)
-    for number, group in enumerate(groups):
+    for channel, group in enumerate(groups):
         if layer.fixed is not None:
-            mean, variance = layer.fixed[0].flat[number], layer.fixed[1].flat[number]
+            mean, variance = layer.fixed[0].flat[channel], layer.fixed[1].flat[channel]
         else:
             mean = sum(x[i] for i in group) / len(group)
             variance = sum((x[i] - mean) ** 2 for i in group) / len(group)
@@ -344,7 +345,7 @@ def attention(node: NodeView) -> Explanation:
         """Return S = P·(G·Vᵀ - its sum over P)."""
         return map_slices(-1, row_vjp, g.matmul(values), p)
 
-    by = f"/√{q.shape[-1]}" if node.attributes.get("scale") is None else f"·{scale:g}"
+    by = f"/√{q.shape[-1]}" if node.attributes.get("scale") is None else f"·{number(scale)}"
     inner_scores = f"{q.name}·{k.name}ᵀ{by}"
     inner = f"P = softmax({inner_scores})"
     if node.attributes["is_causal"]:

@@ -24,10 +24,11 @@ from tutor.explain.rules.registry import (
     Share,
     elementwise,
     explains,
-    shape_text,
     sparse,
 )
 from tutor.i18n import N_, _
+from tutor.trace.number_format import number
+from tutor.trace.number_format import shape as shape_text
 
 _MOST_SWEEPS = 12
 """Of rotations, after which a matrix is diagonal up to rounding."""
@@ -42,13 +43,13 @@ def transposed_name(name: str) -> str:
     return name[:-1] if name.endswith("ᵀ") else name + "ᵀ"
 
 
-def _factor(number: float) -> str:
+def _factor(by: float) -> str:
     """Return a factor as text; nothing for 1."""
-    return "" if number == 1 else f"{number:g}·"
+    return "" if by == 1 else f"{number(by)}·"
 
 
-def _shapes(result: Shape, a: Shape, b: Shape) -> str:
-    return f"{shape_text(result)} = {shape_text(a)}·{shape_text(b)}"
+def _shapes(a: Shape, b: Shape) -> str:
+    return f"{shape_text(a)} · {shape_text(b)}"
 
 
 def _product_shares(node: NodeView, a: Operand, b: Operand, alpha: float = 1.0) -> list[Share | None]:
@@ -58,11 +59,11 @@ def _product_shares(node: NodeView, a: Operand, b: Operand, alpha: float = 1.0) 
     if b.grid is not None:
         right = b.grid.transpose().map(lambda x: alpha * x)
         formula = f"{by}G·{transposed_name(b.name)}"
-        shares[0] = Share(a, formula, lambda g: g.matmul(right), shapes=_shapes(a.shape, g, right.shape))
+        shares[0] = Share(a, formula, lambda g: g.matmul(right), shapes=_shapes(g, right.shape))
     if a.grid is not None:
         left = a.grid.transpose().map(lambda x: alpha * x)
         formula = f"{by}{transposed_name(a.name)}·G"
-        shares[1] = Share(b, formula, lambda g: left.matmul(g), shapes=_shapes(b.shape, left.shape, g))
+        shares[1] = Share(b, formula, lambda g: left.matmul(g), shapes=_shapes(left.shape, g))
     return shares
 
 
@@ -89,7 +90,7 @@ def addmm(node: NodeView) -> Explanation:
     """Explain Y = β·C + α·A·B: grad(C) = β·G, summed over the rows that C was stretched to; A and B as in `mm`."""
     alpha, beta = node.attributes["alpha"], node.attributes["beta"]
     c, a, b = node.operands[:3]
-    shares = [elementwise(c, f"{beta:g}", Grid.full(c.shape, float(beta))), *_product_shares(node, a, b, alpha)]
+    shares = [elementwise(c, number(beta), Grid.full(c.shape, float(beta))), *_product_shares(node, a, b, alpha)]
     return Explanation(f"{_factor(alpha)}{a.name}·{b.name} + {_factor(beta)}{c.name}", shares)
 
 
@@ -98,7 +99,7 @@ def baddbmm(node: NodeView) -> Explanation:
     """Explain baddbmm: as `addmm`, for each matrix of the batch."""
     alpha, beta = node.attributes["alpha"], node.attributes["beta"]
     c, a, b = node.operands[:3]
-    shares = [elementwise(c, f"{beta:g}", Grid.full(c.shape, float(beta))), *_product_shares(node, a, b, alpha)]
+    shares = [elementwise(c, number(beta), Grid.full(c.shape, float(beta))), *_product_shares(node, a, b, alpha)]
     equation = _(
         "{by}{a}·{b} + {plus}{c} for each of the batch",
         by=_factor(alpha), a=a.name, b=b.name, plus=_factor(beta), c=c.name,
@@ -113,13 +114,13 @@ def _mv_shares(node: NodeView, a: Operand, v: Operand, alpha: float = 1.0) -> li
     if v.grid is not None:
         row = v.grid.reshape((1, *v.shape)).map(lambda x: alpha * x)
         formula = f"{by}G·{transposed_name(v.name)}"
-        shares[0] = Share(a, formula, lambda grad: grad.reshape(g).matmul(row), shapes=_shapes(a.shape, g, row.shape))
+        shares[0] = Share(a, formula, lambda grad: grad.reshape(g).matmul(row), shapes=_shapes(g, row.shape))
     if a.grid is not None:
         left = a.grid.transpose().map(lambda x: alpha * x)
         formula = f"{by}{transposed_name(a.name)}·G"
         shares[1] = Share(
             v, formula, lambda grad: left.matmul(grad.reshape(g)).reshape(v.shape),
-            shapes=_shapes((*v.shape, 1), left.shape, g),
+            shapes=_shapes(left.shape, g),
         )  # fmt: skip
     return shares
 
@@ -136,7 +137,7 @@ def addmv(node: NodeView) -> Explanation:
     """Explain β·c + α·A·v, as `mv`."""
     alpha, beta = node.attributes["alpha"], node.attributes["beta"]
     c, a, v = node.operands[:3]
-    shares = [elementwise(c, f"{beta:g}", Grid.full(c.shape, float(beta))), *_mv_shares(node, a, v, alpha)]
+    shares = [elementwise(c, number(beta), Grid.full(c.shape, float(beta))), *_mv_shares(node, a, v, alpha)]
     return Explanation(f"{_factor(beta)}{c.name} + {_factor(alpha)}{a.name}·{v.name}", shares)
 
 
@@ -157,7 +158,7 @@ def addr(node: NodeView) -> Explanation:
     alpha, beta = node.attributes["alpha"], node.attributes["beta"]
     c, a, b = node.operands[:3]
     by = _factor(alpha)
-    shares: list[Share | None] = [elementwise(c, f"{beta:g}", Grid.full(c.shape, float(beta))), None, None]
+    shares: list[Share | None] = [elementwise(c, number(beta), Grid.full(c.shape, float(beta))), None, None]
     if b.grid is not None:
         column_b = b.grid.reshape((*b.shape, 1)).map(lambda x: alpha * x)
         shares[1] = Share(a, f"{by}G·{b.name}", lambda g: g.matmul(column_b).reshape(a.shape))

@@ -15,6 +15,7 @@ from tutor.explain.rules.arrays import Grid, combine, count, slices
 from tutor.explain.rules.registry import Explanation, NodeView, Operand, elementwise, explains, sparse
 from tutor.explain.rules.unary import sigmoid
 from tutor.i18n import N_, _
+from tutor.trace.number_format import number
 
 LossFunction = Callable[[float, float], float]
 _NONE, _MEAN, _SUM = range(3)
@@ -70,8 +71,8 @@ def smooth_l1_loss(node: NodeView) -> Explanation:
     def derivative(x: float, y: float) -> float:
         return max(-n, min(n, x - y)) / (1.0 if huber else n)
 
-    within = _("({difference} within -{size} and {size}){below}", difference="({p} - {t})", size=f"{n:g}",
-               below="" if huber or n == 1 else f"/{n:g}")  # fmt: skip
+    within = _("({difference} within -{size} and {size}){below}", difference="({p} - {t})", size=number(n),
+               below="" if huber or n == 1 else f"/{number(n)}")  # fmt: skip
     derivatives: tuple[LossFunction, LossFunction] = (derivative, lambda x, y: -derivative(x, y))
     return _explain_loss(node, N_("smoothed |{p} - {t}|"), (within, "-" + within), derivatives)
 
@@ -169,7 +170,7 @@ def nll(node: NodeView) -> Explanation | None:
     ]
     total = sum(weight for _place, _element, weight in chosen) if reduction == _MEAN else 1.0
     entries = [(place if reduction == _NONE else 0, element, -weight / total) for place, element, weight in chosen]
-    text = (_("-its weight") if weights else "-1") + ("" if total == 1 else f"/{total:g}")
+    text = (_("-its weight") if weights else "-1") + ("" if total == 1 else f"/{number(total)}")
     formula = _("{derivative} at the class that {classes} says, else 0", derivative=text, classes=classes.name)
     equation = _(_EQUATIONS[reduction], loss=f"-{a.name}[{classes.name}]")
     return Explanation(equation, [sparse(Operand(a.name, shape, None, a.tensor), formula, entries)])

@@ -17,6 +17,7 @@ from tutor.explain.rules.registry import Explanation, NodeView, Operand, Share, 
 from tutor.explain.rules.scans import softmax
 from tutor.explain.rules.unary import divide
 from tutor.i18n import N_, _
+from tutor.trace.number_format import number
 
 Derivatives = Callable[[Sequence[float]], Sequence[float]]
 """From the elements that are reduced to one, to the derivatives by them."""
@@ -114,7 +115,7 @@ def _deviations(node: NodeView, *, squared: bool, y: str) -> tuple[str, Grid]:
         factor = divide(2.0, divisor) if squared else divide(1.0, divisor * deviation) if deviation else 0.0
         return [factor * (y - mean) for y in x]
 
-    formula = f"2·({a.name} - mean)/{divisor:g}" if squared else f"({a.name} - mean)/({divisor:g}·{y})"
+    formula = f"2·({a.name} - mean)/{number(divisor)}" if squared else f"({a.name} - mean)/({number(divisor)}·{y})"
     return formula, _derivative(node, derivatives)
 
 
@@ -209,8 +210,8 @@ def _norm_derivatives(x: Sequence[float], p: float) -> list[float]:
 
 def _norm_texts(a: Operand, y: str, p: float) -> tuple[str, str]:
     """Return the equation of a p-norm, and the formula of its derivative."""
-    formula = _(_NORM_FORMULAS.get(p, N_("the sign of {a}·(|{a}|/{y})^{power}")), a=a.name, y=y, power=f"{p - 1:g}")
-    return f"‖{a.name}‖{_NORM_SUBSCRIPTS.get(p, f'ₚ, p = {p:g}')}", formula
+    formula = _(_NORM_FORMULAS.get(p, N_("the sign of {a}·(|{a}|/{y})^{power}")), a=a.name, y=y, power=number(p - 1))
+    return f"‖{a.name}‖{_NORM_SUBSCRIPTS.get(p, f'ₚ, p = {number(p)}')}", formula
 
 
 @explains("LinalgVectorNormBackward0", "NormBackward1",

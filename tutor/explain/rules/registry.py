@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from tutor.explain.rules.arrays import Grid, Shape, combine, count
 from tutor.i18n import _
+from tutor.trace.number_format import number
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Share:
     derivative: Grid | None = None
     """Of an element-wise derivative: its values, which `vjp` multiplies the incoming gradient by."""
     shapes: str = ""
-    """Of a matrix product: its shapes, `[3, 4] = [3, 2]·[2, 4]`."""
+    """Of a matrix product: the shapes of its factors, `3×2 · 2×4`."""
 
 
 def elementwise(target: Operand, formula: str, derivative: Grid) -> Share:
@@ -187,7 +188,7 @@ def explains_function(
     @explains(*nodes, general=general)
     def rule(view: NodeView) -> Explanation:
         operands = dict(zip("abc", view.operands, strict=False)) | {"y": view.result}
-        names = {name: f"{x:g}" for name, x in view.attributes.items() if isinstance(x, int | float)}
+        names = {name: number(x) for name, x in view.attributes.items() if isinstance(x, int | float)}
         names |= {name: operand.name for name, operand in operands.items()}
 
         def values(name: str) -> Grid:
@@ -202,8 +203,3 @@ def explains_function(
             else:
                 shares.append(elementwise(target, _(formula, **names), grid))
         return Explanation(_(equation, **names), shares)
-
-
-def shape_text(shape: Shape) -> str:
-    """Format a shape as in the tensors pane: `[20, 1]`."""
-    return "[" + ", ".join(map(str, shape)) + "]"

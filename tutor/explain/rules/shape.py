@@ -25,10 +25,10 @@ from tutor.explain.rules.registry import (
     Share,
     elementwise,
     explains,
-    shape_text,
     sparse,
 )
 from tutor.i18n import N_, _
+from tutor.trace.number_format import shape as shape_text
 
 Attributes = Mapping[str, Any]
 

@@ -27,6 +27,7 @@ from tutor.explain.rules.registry import (
     sparse,
 )
 from tutor.i18n import N_, _
+from tutor.trace.number_format import number
 
 
 def sigmoid(x: float) -> float:
@@ -189,7 +190,7 @@ def relu(node: NodeView) -> Explanation:
 def leaky_relu(node: NodeView) -> Explanation:
     """Explain leaky_relu: ∂y/∂a = 1 where a > 0, else the negative slope."""
     a, negative_slope = node.operands[0], float(node.attributes["negative_slope"])
-    n = f"{negative_slope:g}"
+    n = number(negative_slope)
     formula = _("1 where {a} > 0, else {n}", a=a.name, n=n)
     derivative = a.numbers.map(lambda x: 1.0 if x > 0 else negative_slope)
     return Explanation(_("{a} where {a} > 0, else {n}·{a}", a=a.name, n=n), [elementwise(a, formula, derivative)])
@@ -218,7 +219,7 @@ def gelu(node: NodeView) -> Explanation:
 def softplus(node: NodeView) -> Explanation:
     """Explain softplus: log(1 + exp(n·a))/n, with n the beta; a itself beyond the threshold."""
     a, n, threshold = node.operands[0], float(node.attributes["beta"]), float(node.attributes["threshold"])
-    factor, divisor = ("", "") if n == 1 else (f"{n:g}·", f"/{n:g}")
+    factor, divisor = ("", "") if n == 1 else (f"{number(n)}·", f"/{number(n)}")
     derivative = a.numbers.map(lambda x: 1.0 if n * x > threshold else sigmoid(n * x))
     share = elementwise(a, f"sigmoid({factor}{a.name})", derivative)
     return Explanation(f"log(1 + exp({factor}{a.name})){divisor}", [share])
@@ -238,9 +239,9 @@ def elu(node: NodeView) -> Explanation:
     divisor = n if node.node.startswith("Celu") else 1.0
     factor = s * n / divisor
     derivative = a.numbers.map(lambda x: s if x > 0 else factor * math.exp(x / divisor))
-    power = f"exp({a.name})" if divisor == 1 else f"exp({a.name}/{divisor:g})"
-    by = "" if factor == 1 else f"{factor:.6g}·"
-    formula = _("{s} where {a} > 0, else {by}{power}", s=f"{s:.6g}", a=a.name, by=by, power=power)
+    power = f"exp({a.name})" if divisor == 1 else f"exp({a.name}/{number(divisor)})"
+    by = "" if factor == 1 else f"{number(factor)}·"
+    formula = _("{s} where {a} > 0, else {by}{power}", s=number(s), a=a.name, by=by, power=power)
     return Explanation(f"{node.op.strip('_')}({a.name})", [elementwise(a, formula, derivative)])
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from tutor.explain.formatting import grad_of
 from tutor.i18n import N_, _, ngettext
 from tutor.trace.history import ValueSeries
+from tutor.trace.number_format import number
 from tutor.trace.state import TensorState
-from tutor.trace.values import elements, number
+from tutor.trace.values import elements
 from tutor.ui.details.writer import Page
 from tutor.ui.render import plot
 from tutor.ui.render.plot import MARKERS, Canvas
@@ -163,7 +164,7 @@ class Measurement:
             "strong",
         )
         page.fact("autograd", _("{value} in this pass", value=_plain(result.autograd)), "grad")
-        percent = f"{100 * result.error:.2g} %"
+        percent = f"{number(float(f'{100 * result.error:.2g}'))} %"
         if result.error > _LARGE_ERROR:
             text = N_("{share}: a kink, too large a nudge, or a gradient that is not this derivative")
             page.fact(_("apart by"), _(text, share=percent), "error")
@@ -172,12 +173,12 @@ class Measurement:
 
 
 def _plain(value: float) -> str:
-    return number(float(f"{value:.6g}"))
+    return number(value)
 
 
 def _exact(value: float) -> str:
     """Return a number with the digits that distinguish two close ones."""
-    return number(value, ".9g", "")
+    return f"{value:.9g}"
 
 
 _CHART_ROWS = 7

@@ -14,14 +14,14 @@ from tutor.explain.provenance import readable_name
 from tutor.explain.saved_tensors import fails_later, saved_by, saved_name
 from tutor.i18n import N_, _, ngettext
 from tutor.text_width import wrapped
-from tutor.trace import values
+from tutor.trace import number_format, values
 from tutor.trace.graph import gradient_parts, is_leaf
 from tutor.trace.history import History, NodeRuns, Reader, Uses, track
 from tutor.trace.names import name_of
 from tutor.trace.operands import op_inputs, op_output
 from tutor.trace.state import NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
-from tutor.trace.values import Value, short
+from tutor.trace.values import Value
 from tutor.ui.details import measure
 from tutor.ui.details.measure import HistoryChart, Measurement
 from tutor.ui.details.writer import Page, add_links, has_few_numbers, step_summary
@@ -101,14 +101,16 @@ class StepDetails:
             tensor = None if number is None else before.tensors.get(number)
             page.fact(
                 "" if index else _("took"),
-                name if tensor is None else f"{name} = {_short(page, tensor.value, tensor.dtype)}",
+                name if tensor is None else number_format.equation(name, _short(page, tensor.value, tensor.dtype)),
             )
         for index, number in enumerate(getattr(event, "outputs", [])[:_MAX_ROWS]):
             tensor = after.tensors.get(number)
             name = (op_output(timeline, step) if not index else name_of(after, number)) or _("a tensor without a name")
             if tensor is not None:
-                description = f"{name} = {_short(page, tensor.value, tensor.dtype)}"
-                text = _("{what}, shape {shape}", what=description, shape=list(tensor.shape))
+                description = number_format.equation(name, _short(page, tensor.value, tensor.dtype))
+                text = _(
+                    "{what}, shape {shape}", what=description, shape=page.glyphs.text(number_format.shape(tensor.shape))
+                )
                 page.fact("" if index else _("gave"), text, "value")
 
     def _write_changes(self, page: Page) -> None:
@@ -197,14 +199,14 @@ class StepDetails:
 
 
 def _short(page: Page, value: Value, dtype: str) -> str:
-    return short(value, dtype, max(page.room - 20, 12))
+    return number_format.inline(value, dtype, max(page.room - 20, 12))
 
 
 def _change_text(page: Page, old: TensorState | None, new: TensorState | None, none: str = "") -> str:
     """Return `1. → 0.5`."""
     width = max((page.room - 3) // 2, 8)
-    old_text = none if old is None else short(old.value, old.dtype, width)
-    new_text = "None" if new is None else short(new.value, new.dtype, width)
+    old_text = none if old is None else number_format.inline(old.value, old.dtype, width)
+    new_text = "None" if new is None else number_format.inline(new.value, new.dtype, width)
     return f"{old_text} {page.glyphs.arrow} {new_text}" if old_text else new_text
 
 
@@ -393,7 +395,12 @@ class TensorDetails:
             kind = _("a view; torch does not tell of its node, as its base was changed since")
         page.fact(_("kind"), f"{tensor.class_name}{_(', ')}{kind}")
         count = prod(tensor.shape)
-        shape = ngettext("{shape}, {count:,} number", "{shape}, {count:,} numbers", count, shape=list(tensor.shape))
+        shape = ngettext(
+            "{shape}, {count:,} number",
+            "{shape}, {count:,} numbers",
+            count,
+            shape=page.glyphs.text(number_format.shape(tensor.shape)),
+        )
         page.fact(_("shape"), shape)
         where = _("{dtype} on {device}", dtype=tensor.dtype, device=tensor.device)
         page.fact("dtype", f"{where}{_(', ')}{tensor.layout}")
@@ -441,7 +448,7 @@ class TensorDetails:
         for label, tensor, role in ((_("value"), self.tensor, "plain"), ("grad", grad, "grad")):
             flat = None if tensor is None else values.elements(tensor.value)
             if flat is not None and chosen is not None and chosen < len(flat):
-                page.fact(label, values.number(flat[chosen]), role)
+                page.fact(label, number_format.number(flat[chosen], tensor.dtype), role)
             else:
                 page.fact(label, "None" if tensor is None else _("not in the recording: too many"), "quiet")
 
@@ -452,13 +459,13 @@ def write_paths(page: Page, timeline: Timeline, state: State, tensor: int) -> No
     if path_sum is None:
         return
     page.heading(_("the gradient of this pass, path by path"))
-    number, times = values.number, page.glyphs.text("×")
+    number, times = number_format.number, page.glyphs.text("×")
     for path in path_sum.paths:
         factors = f" {times} ".join(number(factor) for factor in (path_sum.start, *path.factors))
         through = f" {page.glyphs.arrow} ".join(path.through)
-        page.fact(_("path"), f"{through}:  {factors} = {number(path.product)}", "grad")
+        page.fact(_("path"), f"{through}:  {number_format.equation(factors, number(path.product))}", "grad")
     if path_sum.left_out:
         page.fact("", ngettext("and {count:,} path more", "and {count:,} paths more", path_sum.left_out), "quiet")
     elif len(path_sum.paths) > 1:
         total = " + ".join(number(path.product) for path in path_sum.paths)
-        page.fact(_("their sum"), f"{total} = {number(path_sum.total)}", "grad")
+        page.fact(_("their sum"), number_format.equation(total, number(path_sum.total)), "grad")

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from tutor.i18n import _
-from tutor.text_width import cut, pad, wrapped
+from tutor.text_width import pad, wrapped
 from tutor.trace import values
+from tutor.trace.number_format import inline, number
 from tutor.trace.operands import op_output
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import Value
@@ -76,10 +77,9 @@ class Page:
                 self.add(((clean(_(str(content["note"]))), "note"),))
             corners = value.get("corners") if isinstance(value, dict) else None
             if isinstance(corners, (list, tuple)):
-                self.add(((_("its corners"), "note"),), *(((line, "quiet"),) for line in _lines(corners, 4)))
+                self.add(((_("its corners"), "note"),), *(((line, "quiet"),) for line in _lines(corners, dtype)))
         else:
-            texts = next(lines for digits in _DIGITS if _fit(lines := _lines(content, digits), self.cells, digits))
-            self.add(*(((line, role),) for line in texts))
+            self.add(*(((line, role),) for line in _lines(content, dtype)))
 
     def code(self, label: str, text: str) -> None:
         """Add code with its own indentation."""
@@ -88,7 +88,7 @@ class Page:
 
     def short(self, value: Value, dtype: str) -> str:
         """Return a value as text that fits beside a label."""
-        return cut(values.short(value, dtype, self.room), self.room)
+        return inline(value, dtype, self.room)
 
 
 def _label(text: str) -> Piece:
@@ -102,31 +102,25 @@ def has_few_numbers(value: Value) -> bool:
 
 
 _FEW_NUMBERS = 64
-_DIGITS = (8, 6, 5, 4)
-"""Significant digits of each number: the most that let a row fit."""
-
-
-def _fit(lines: list[str], cells: int, digits: int) -> bool:
-    return digits == _DIGITS[-1] or max(map(len, lines)) <= cells
 
 
 def _number(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else values.number(value)
+    return f"{value:,}" if isinstance(value, int) else number(value)
 
 
-def _lines(content: Any, digits: int) -> list[str]:
+def _lines(content: Any, dtype: str) -> list[str]:
     """Return nested lists as lines: each innermost list on a line, with its numbers aligned."""
     if not isinstance(content, list) or not any(isinstance(item, list) for item in content):
-        return [_flat(content, digits, 0)]
-    return _nested(content, digits, max((len(_text(item, digits)) for item in _leaves(content)), default=0), "")
+        return [_flat(content, dtype, 0)]
+    return _nested(content, dtype, max((len(_text(item, dtype)) for item in _leaves(content)), default=0), "")
 
 
-def _nested(items: list[Any], digits: int, number_width: int, indent: str) -> list[str]:
+def _nested(items: list[Any], dtype: str, number_width: int, indent: str) -> list[str]:
     if not any(isinstance(item, list) for item in items):
-        return [indent + _flat(items, digits, number_width)]
+        return [indent + _flat(items, dtype, number_width)]
     lines = [indent + "["]
     for item in items:
-        lines += _nested(item, digits, number_width, indent + " ")
+        lines += _nested(item, dtype, number_width, indent + " ")
     return [*lines, indent + "]"]
 
 
@@ -138,14 +132,14 @@ def _leaves(items: Any) -> Iterator[Any]:
             yield item
 
 
-def _flat(content: Any, digits: int, number_width: int) -> str:
+def _flat(content: Any, dtype: str, number_width: int) -> str:
     if isinstance(content, list):
-        return "[" + ", ".join(_flat(item, digits, number_width) for item in content) + "]"
-    return _text(content, digits).rjust(number_width)
+        return "[" + ", ".join(_flat(item, dtype, number_width) for item in content) + "]"
+    return _text(content, dtype).rjust(number_width)
 
 
-def _text(item: Any, digits: int) -> str:
-    return values.number(item, f".{digits}g", ".0", ".0")
+def _text(item: Any, dtype: str) -> str:
+    return number(item, dtype)
 
 
 _FIRST_LINKS = 4

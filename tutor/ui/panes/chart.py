@@ -19,9 +19,9 @@ from tutor.i18n import N_, _
 from tutor.text_width import width
 from tutor.trace.history import EVENTS_PER_READ, History, Reader, Tracked, ValueSeries, track
 from tutor.trace.index import Point
+from tutor.trace.number_format import number
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
-from tutor.trace.values import number
 from tutor.ui.bindings import pane_bindings
 from tutor.ui.panes.base import Pane, Said, StepPicked
 from tutor.ui.panes.output import ProgramFigures
@@ -378,7 +378,7 @@ class ChartPane(Pane):
             pieces.append((f"{MARKERS[place % len(MARKERS)]} ", "quiet"))
         pieces.append((clean(curve.name), curve.role))
         if point is not None:
-            pieces += [(" = ", "quiet"), (number(float(f"{point.value:.6g}")), "strong")]
+            pieces += [(" = ", "quiet"), (number(point.value), "strong")]
         return pieces
 
     def _heading(self, names: list[Piece]) -> Row:

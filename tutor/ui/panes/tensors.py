@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from tutor.explain.formatting import ValueTexts, grad_of, shortened_value
+from tutor.explain.formatting import ValueTexts, grad_of
 from tutor.i18n import N_, _
 from tutor.text_width import width, wrapped
-from tutor.trace import values
+from tutor.trace import number_format, values
 from tutor.trace.names import aliases_of, names_of
 from tutor.trace.navigation import counterpart
 from tutor.trace.state import FrameState, NodeState, State, TensorState
@@ -61,7 +61,7 @@ class TensorsPane(Pane):
         self._flow = GradientFlow(State())
         self.asking = False
         """Whether a question is open: nothing that may be its answer is shown then."""
-        self._text = ValueTexts(values.short, _VALUE_WIDTH)
+        self._text = ValueTexts(number_format.inline, _VALUE_WIDTH)
 
     def prepare(self) -> None:
         if self.timeline is None:
@@ -157,7 +157,7 @@ class TensorsPane(Pane):
                 value_style,
                 _shortener(tensor.value, tensor.dtype),
             ),
-            Cell(str(list(tensor.shape)).replace(" ", "")),
+            Cell(self.glyphs.text(number_format.shape(tensor.shape))),
             Cell(tensor.dtype, brief=lambda _: _brief_dtype(tensor.dtype)),
             Cell(tensor.device),
             Cell(glyphs.leaf if tensor.is_leaf else "", "leaf" if leaf else "quiet"),
@@ -197,14 +197,24 @@ class TensorsPane(Pane):
             return Cell(f"{prefix}{self.glyphs.none}", "quiet")
         if not difference:
             return Cell("=", "quiet")
-        return Cell(f"{prefix}{difference:+.4g}", "grad", lambda _: f"{prefix}{difference:+.2g}")
+        return Cell(
+            self._signed(prefix, difference, _VALUE_WIDTH),
+            "grad",
+            lambda cells: self._signed(prefix, difference, cells),
+        )
+
+    @staticmethod
+    def _signed(prefix: str, difference: float, cells: int) -> str:
+        """Return a difference with its sign."""
+        sign = "+" if difference > 0 else ""
+        return f"{prefix}{sign}{number_format.fitted(difference, '', max(cells - len(prefix + sign), 1))}"
 
     def _plain_values(self, state: State) -> str:
         """Return the numbers of the innermost frame: `lr = 0.05`, `epoch = 3`."""
         if not state.frames:
             return ""
         assignments = [
-            f"{name} = {binding.value!r}"
+            number_format.equation(name, number_format.number(binding.value))
             for name, binding in state.frames[-1].names.items()
             if binding.what == "value" and isinstance(binding.value, (int, float)) and not name.startswith("_")
         ]
@@ -335,4 +345,4 @@ def _shorter_names(names: list[str], cells: int) -> str:
 
 def _shortener(value: Value, dtype: str) -> Callable[[int], str]:
     """Return a function that shortens a value to a number of cells."""
-    return lambda cells: shortened_value(value, dtype, cells)
+    return lambda cells: number_format.inline(value, dtype, cells)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tutor.i18n import N_, _
-from tutor.trace.values import Value, elements, number, shape_of
+from tutor.trace.number_format import number
+from tutor.trace.values import Value, elements, shape_of
 from tutor.ui.render.segments import Glyphs, Piece, Row
 
 MIN_NUMBERS = 12
@@ -192,7 +193,7 @@ def _shaded_row(grid: Grid, y: int, cell_width: int, marked: tuple[int, int] | N
 def _legend(grid: Grid, glyphs: Glyphs, coloured: bool) -> Row:
     """Return the row with the least number, zero if it lies between, and the greatest number."""
     has_zero = grid.low < 0 < grid.high
-    low, high = number(float(f"{grid.low:.4g}")), number(float(f"{grid.high:.4g}"))
+    low, high = number(grid.low), number(grid.high)
     if not coloured:
         zero: list[Piece] = [("   ", "quiet"), (f"'{shade(grid, 0.0)}'", "strong"), (" 0", "quiet")] if has_zero else []
         return (("'" + shade(grid, grid.low) + "'", "strong"), (f" {low}", "quiet"), *zero, ("   ", "quiet"),

@@ -15,7 +15,7 @@ from typing import Any
 from tutor.i18n import _
 from tutor.text_width import align_right, pad
 from tutor.trace.events import Figure
-from tutor.trace.values import number
+from tutor.trace.number_format import number
 from tutor.ui.render.segments import Glyphs, Piece, Row
 
 Points = Sequence[tuple[int, float]]

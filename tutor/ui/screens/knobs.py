@@ -13,6 +13,7 @@ from tutor.i18n import _, key_label
 from tutor.lesson.knobs import resolve_knobs
 from tutor.lesson.model import Knob, LessonError, Setting
 from tutor.text_width import pad, width
+from tutor.trace.number_format import number
 from tutor.ui.panes.base import Surface
 from tutor.ui.render.segments import Piece, Row, clean
 
@@ -122,7 +123,7 @@ def _range(knob: Knob) -> str:
     if knob.type == "boolean":
         return _(" or ").join(("True", "False"))
     bounds = [
-        _("from {least:g}", least=knob.min) if knob.min is not None else "",
-        _("to {most:g}", most=knob.max) if knob.max is not None else "",
+        _("from {least}", least=number(knob.min)) if knob.min is not None else "",
+        _("to {most}", most=number(knob.max)) if knob.max is not None else "",
     ]
     return " ".join(filter(None, bounds)) + "   " + _("as written: {value}", value=knob.default)

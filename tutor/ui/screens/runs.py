@@ -10,7 +10,7 @@ from textual.widgets import Input
 from tutor.i18n import K_, N_, _, key_label, ngettext
 from tutor.study.runs import Run, Runs
 from tutor.text_width import pad
-from tutor.trace.values import number
+from tutor.trace.number_format import number
 from tutor.ui.bindings import Key, bindings
 from tutor.ui.panes.base import Pane
 from tutor.ui.render.segments import Piece, Row, clean, fit

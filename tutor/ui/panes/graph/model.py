@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tutor.explain.expressions import look_up
-from tutor.explain.formatting import TensorNames, ValueTexts, term_text, value_text
+from tutor.explain.formatting import TensorNames, ValueTexts
 from tutor.i18n import N_, _
 from tutor.text_width import width
 from tutor.trace import events as ev
@@ -17,6 +17,7 @@ from tutor.trace.graph import gradients_sent, is_leaf
 from tutor.trace.history import code_of
 from tutor.trace.module_calls import with_ancestors
 from tutor.trace.names import name_of, names_of
+from tutor.trace.number_format import inline, shape
 from tutor.trace.operands import only_literal, op_texts
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
@@ -27,6 +28,7 @@ from tutor.ui.panes.graph.structure import GraphOptions, GraphStructure, Increme
 from tutor.ui.render.segments import clean
 
 _VALUE_WIDTH = 24
+_TERM_WIDTH = 12
 """Maximum width of a value, in cells."""
 _NAME_WIDTH = 18
 """Maximum width of a module's name, in characters."""
@@ -49,7 +51,7 @@ class NodeTexts:
 
     def __init__(self, timeline: Timeline) -> None:
         self.timeline = timeline
-        self._text = ValueTexts(value_text, _VALUE_WIDTH)
+        self._text = ValueTexts(inline, _VALUE_WIDTH)
         self._operands: dict[int, OperandText] = {}
         """By item: the text of an input or a constant when the operation ran."""
         self._expressions: dict[int, str] = {}
@@ -87,9 +89,13 @@ class NodeTexts:
         value, dtype = value_of(self._state, node)
         text = "" if value is None else self._text(value, dtype)
         if value is None and node.shape is not None:
-            text = "x".join(map(str, node.shape)) or _("scalar")
+            text = shape(node.shape)
         grad, parts = self._grad_and_shares(node)
-        shares = " + ".join(term_text(part, dtype) for part in parts[:_MAX_TERMS]) if len(parts) > 1 else ""
+        shares = (
+            " + ".join(inline(part, dtype, _TERM_WIDTH, gradient=True) for part in parts[:_MAX_TERMS])
+            if len(parts) > 1
+            else ""
+        )
         if len(parts) > _MAX_TERMS:
             shares += _(" + {count:,} more", count=len(parts) - _MAX_TERMS)
         return NodeRow(
@@ -126,10 +132,10 @@ class NodeTexts:
         else:
             value, dtype = value_of(self._state, node)
         if value is not None and not isinstance(value, str) and width(row.value) > cells:
-            row = replace(row, value=value_text(value, dtype, cells))
+            row = replace(row, value=inline(value, dtype, cells))
         grad = None if node is None or item.kind in ("constant", "input") else self._grad_and_shares(node)[0]
         if grad is not None and width(row.grad) > grad_cells:
-            row = replace(row, grad=value_text(grad, dtype, grad_cells))
+            row = replace(row, grad=inline(grad, dtype, grad_cells, gradient=True))
         return row
 
     def _grad_and_shares(self, node: NodeState) -> tuple[Value, list[Value]]:
@@ -345,7 +351,9 @@ class GraphModel:
             self._edges = self._edges.copy()
             for index in changed:
                 shares = [
-                    term_text(part, "float32") for pair in node_edges[index] for part in gradients_sent(state, *pair)
+                    inline(part, "float32", _TERM_WIDTH, gradient=True)
+                    for pair in node_edges[index]
+                    for part in gradients_sent(state, *pair)
                 ]
                 self._edges[index] = replace(self._edges[index], share=" + ".join(shares))
 
