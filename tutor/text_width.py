@@ -6,12 +6,17 @@ The widths are those of `rich`, which is imported for the first text that is not
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 
 def width(text: str) -> int:
     """Return the width of a text in cells."""
-    if text.isascii() and text.isprintable():
-        return len(text)
+    return len(text) if text.isascii() and text.isprintable() else _wide_width(text)
+
+
+@lru_cache(8192)
+def _wide_width(text: str) -> int:
+    """Return the width of a text that is not plain ASCII."""
     from rich.cells import cell_len
 
     return cell_len(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 
@@ -13,12 +14,15 @@ from tutor.explain.optimizers import (
     agrees,
     describe_report,
     describe_zero_grad,
+    explain_update,
     finished_steps,
     report_lines,
     work_out_update,
 )
 from tutor.trace import navigation
 from tutor.trace.events import OptimizerStep, Update
+from tutor.trace.number_format import number
+from tutor.trace.values import elements
 
 CASES = [
     ("SGD", {}), ("SGD", {"momentum": 0.9}), ("SGD", {"momentum": 0.9, "dampening": 0.5, "weight_decay": 0.1}),
@@ -93,6 +97,12 @@ def told(recording: Recording) -> list[OptimizerStep]:
     return [aside.event for aside in recording.timeline.side_events if isinstance(aside.event, OptimizerStep)]
 
 
+def evaluated(text: str) -> float:
+    """A computation worked out by Python: `0.9·(-0.5) + 0.1·2²`, `1/(√0.5 + 1e-8)`."""
+    text = re.sub(r"√([\d.]+(?:e-\d+)?)", r"√(\1)", text.replace("²", "**2").replace("≈", ""))
+    return float(eval(text.replace("√", "sqrt").replace("·", "*").replace("^", "**"), {"sqrt": math.sqrt}))
+
+
 def test_every_formula_gives_what_torch_gave(run: Recording) -> None:
     events = told(run)
     assert len(events) == len(CASES) * 2 * 4
@@ -100,8 +110,8 @@ def test_every_formula_gives_what_torch_gave(run: Recording) -> None:
         for update, dtype in zip(event.updates, ("float32", "float32", "float64"), strict=True):
             found = work_out_update(event, update, dtype)
             assert found is not None, (event.optimizer, event.options, update)
-            working = found.lines[-1][1].translate({ord("×"): "*", ord("²"): "**2", ord("≈"): None})
-            assert eval(working, {"sqrt": math.sqrt}) == pytest.approx(found.lines[-1][2], rel=1e-4, abs=2e-3)
+            for line in found.lines:
+                assert evaluated(line.numbers) == pytest.approx(line.result, rel=1e-3, abs=2e-3), line
 
 
 def test_foreach_gives_the_same_as_one_by_one(run: Recording) -> None:
@@ -146,7 +156,7 @@ def test_the_line_that_one_walks_over_a_step_to(others: Recording) -> None:
     timeline = others.timeline
     step = others.line(24)
     assert timeline.kind(step - 1) == "op"
-    said = "SGD.step: w 1 - 0.1 × 2 = 0.8"
+    said = "SGD.step: w = w - lr·g = 1 - 0.1·2 = 0.8"
     assert plain(timeline, step).endswith(f"({said})")
     assert plain(timeline, step - 1).endswith(f"; {said}")
     assert navigation.forward(timeline, others.line(23), inside=0) is not None
@@ -161,7 +171,7 @@ def test_what_has_no_formula_or_does_other_things_claims_nothing(others: Recordi
     def at_end(event: OptimizerStep) -> OptimizerReport:
         return OptimizerReport(timeline.steps, event)
 
-    assert describe_report(timeline, at_end(first)).endswith("1 - 0.1 × 2 = 0.8; 2 more parameters")
+    assert describe_report(timeline, at_end(first)).endswith("; 2 more parameters")
     assert work_out_update(first, first.updates[0]) is not None
     assert all(
         work_out_update(first, update) is None for update in first.updates[1:]
@@ -172,6 +182,56 @@ def test_what_has_no_formula_or_does_other_things_claims_nothing(others: Recordi
     assert work_out_update(own, own.updates[0]) is None
     assert work_out_update(by_tensor, by_tensor.updates[0]) is not None
     assert describe_report(timeline, at_end(none)) == "SGD.step: no parameter has a gradient"
+
+
+def test_an_update_in_the_formula_of_its_optimizer(run: Recording) -> None:
+    """Each result is the recorded one, and the rule of each line gives it."""
+    timeline = run.timeline
+    count = 0
+    for side_event in timeline.side_events:
+        event = side_event.event
+        if not isinstance(event, OptimizerStep):
+            continue
+        update = event.updates[0]
+        state = timeline.state(side_event.step)
+        held = {
+            name: elements(getattr(kept, "value", kept)) or [0]
+            for name, kept in state.optimizer_state(update.tensor).items()
+        }
+        lines = [
+            "".join(text for text, _ in line) for line in explain_update(timeline, side_event.step, update.tensor, 4)
+        ]
+        assert lines[0].startswith(f"w = w[2, 0] {number((elements(update.before) or [])[4], 'float32')} → ")
+        assert lines[-1].endswith(f" = {number((elements(update.after) or [])[4], 'float32')}")
+        for name in set(held) - {"step"}:
+            (line,) = (line for line in lines if f"({name})" in line)
+            assert line.endswith(f" = {number(held[name][4], 'float32')}")
+        count += len(lines)
+    assert count > 200
+
+
+def test_the_one_weight_of_a_summary(record: Forker) -> None:
+    """The one that moved most, or the one that was asked for."""
+    recording = record(
+        """\
+import torch
+w = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+v = torch.tensor([1.0], requires_grad=True)
+(w * torch.tensor([1.0, -5.0, 2.0])).sum().backward()
+(3 * v).sum().backward()
+torch.optim.SGD([v, w], lr=0.5).step()
+"""
+    )
+    timeline = recording.timeline
+    (report,) = finished_steps(timeline, timeline.steps - 1)
+    assert describe_report(timeline, report) == "SGD.step: w[1] = w - lr·g = 2 - 0.5·(-5) = 4.5; 1 more parameter"
+    chosen = describe_report(timeline, report, (recording.names()["w"], 2))
+    assert chosen == "SGD.step: w[2] = w - lr·g = 3 - 0.5·2 = 2; 1 more parameter"
+    assert explain_update(timeline, 3, recording.names()["w"]) == []
+    lines = [
+        "".join(text for text, _ in line) for line in explain_update(timeline, timeline.steps, recording.names()["v"])
+    ]
+    assert lines == ["w = v 1 → -0.5 · g = v.grad 3 · SGD", "w = w - lr·g = 1 - 0.5·3 = -0.5"]
 
 
 def test_each_step_is_told_once_outside(others: Recording) -> None:

@@ -122,7 +122,7 @@ def test_the_backward_pass_from_start_to_end(much: Recording) -> None:
 def test_a_cell_and_its_failure(much: Recording) -> None:
     assert all_plain(much, "cell") == ["cell 1 begins"]
     assert all_plain(much, "failed") == ["ZeroDivisionError: division by zero"]
-    assert all_plain(much, "cell_end") == ["cell 1 has failed: ZeroDivisionError"]
+    assert all_plain(much, "cell_end") == ["the script has failed: ZeroDivisionError"]
 
 
 def test_every_step_has_a_line_whatever_comes_first(two_paths: Recording, much: Recording) -> None:

@@ -327,6 +327,7 @@ def test_a_module_that_fails_prints_the_same_traceback(tmp_path: Path, record: F
     assert recorded.stderr == plain.stderr
 
 
+@pytest.mark.slow
 def test_modules_look_as_they_do_plainly(tmp_path: Path, record: Forker) -> None:
     script = """\
 import inspect

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import pytest
+import torch
+
+from tests.recorder.frames import Program
+from tests.recorder.parts import Parts
 from tests.worker.recording import Forker, Recording, plain_value
 from tutor.explain import plain
+from tutor.recorder import torch_private
+from tutor.recorder.autograd_graph import RecorderHook
+from tutor.recorder.call_sites import CallSite, OpSite, SourceRecorder
+from tutor.recorder.event_writer import EventWriter
+from tutor.recorder.operations import OperationRecorder
+from tutor.recorder.user_hooks import HookRecorder
 from tutor.trace import events as ev
 from tutor.trace.names import names_of
 
@@ -244,3 +258,148 @@ except ValueError:
     )
     assert recorded.stdout == "refused 1\n"
     assert len(recorded.timeline.notices) == 1  # that it was full
+
+
+# ------------------------------------------------------------ the recorder of hooks by itself
+
+
+class Hooks:
+    """A recorder of hooks, and what registers a hook of a tensor as the function mode does."""
+
+    def __init__(self, parts: Parts, writer: EventWriter) -> None:
+        program = Program(parts, writer)
+        operations = OperationRecorder(
+            writer, SourceRecorder(writer), program.frames, parts.tensors, program.location, program.due
+        )
+        operations.off = True
+        self.recorder = HookRecorder(operations, parts.tensors, parts.waiting.append)
+        self.recorder.value = lambda gradient: gradient.tolist()
+        self.recorder.on = lambda: True
+        self.written: list[list[float]] = []
+        self.recorder.written = lambda leaf: self.written.append(leaf.grad.tolist())  # type: ignore[union-attr]
+        self.parts = parts
+
+    def register(self, func: Any, *args: Any, **kwargs: Any) -> Any:
+        place, site = CallSite(sys._getframe(), True), OpSite((), 1, False)
+        return self.recorder.register(func, args, kwargs, place, site, 1)
+
+    def ran(self) -> list[ev.HookRan]:
+        return self.parts.of(ev.HookRan)
+
+
+@pytest.fixture
+def hooks(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hooks]:
+    mixin, autograd = torch_private._HookMixin, torch_private._autograd
+    monkeypatch.setattr(mixin, "_register_hook", staticmethod(torch_private.register_hook))
+    for name in ("_push_saved_tensors_default_hooks", "_pop_saved_tensors_default_hooks"):
+        monkeypatch.setattr(autograd, name, getattr(autograd, name))
+    with (tmp_path / "events").open("wb") as file:
+        yield Hooks(parts, EventWriter(file.fileno(), 1_000_000, 1 << 30, lambda reason: False))
+
+
+def triple(grad: Any) -> Any:
+    return grad * 3
+
+
+def in_place(grad: Any) -> None:
+    grad.mul_(4)
+
+
+@pytest.mark.parametrize(("hook", "after"), [(triple, 6.0), (in_place, 8.0), (lambda grad: None, 2.0)])
+@pytest.mark.parametrize("by_name", [False, True])
+def test_a_hook_of_a_tensor_is_sent_with_what_it_left(
+    hooks: Hooks, hook: Callable[[Any], Any], after: float, by_name: bool
+) -> None:
+    w = torch.tensor([5.0], requires_grad=True)
+    serial = hooks.parts.tensors.serial(w)
+    if by_name:
+        handle = hooks.register(torch.Tensor.register_hook, w, hook=hook)
+    else:
+        handle = hooks.register(torch.Tensor.register_hook, w, hook)
+    hooks.parts.sent()
+    (w * 2).backward()
+    assert hooks.ran() == [ev.HookRan(serial, hook.__name__, [2.0], [after])]
+    assert w.grad is not None
+    assert w.grad.tolist() == [after]
+    handle.remove()
+    (w * 2).backward()
+    assert hooks.ran() == []
+    assert w.grad.tolist() == [after + 2.0]
+
+
+def test_a_hook_after_the_gradient_is_written(hooks: Hooks) -> None:
+    w = torch.tensor([5.0], requires_grad=True)
+    serial = hooks.parts.tensors.serial(w)
+
+    def use_up(leaf: Any) -> None:
+        leaf.grad = None
+
+    hooks.register(torch.Tensor.register_post_accumulate_grad_hook, w, use_up)
+    hooks.parts.sent()
+    (w * 2).backward()
+    assert hooks.ran() == [ev.HookRan(serial, "use_up", [2.0], None)]
+    assert hooks.written == [[2.0]]
+    assert w.grad is None
+
+
+def test_hooks_of_nodes_are_sent_when_the_node_is_known(hooks: Hooks) -> None:
+    w = torch.tensor([5.0], requires_grad=True)
+    y = w * 2
+    node: Any = y.grad_fn
+    node.register_prehook(lambda outputs: (outputs[0] * 10,))
+    node.register_hook(lambda inputs, outputs: (inputs[0] + 1, None))
+    y.backward()
+    assert w.grad is not None
+    assert w.grad.tolist() == [21.0]
+    assert hooks.ran() == []
+    hooks.recorder.record(7)
+    assert hooks.ran() == [
+        ev.HookRan(0, "<lambda>", [1.0], [10.0], 7),
+        ev.HookRan(0, "<lambda>", [20.0], [21.0], 7, 0),
+    ]
+    hooks.recorder.record(8)
+    assert hooks.ran() == []
+
+
+class Own(RecorderHook):
+    """A hook of the recorder, which notes what reaches it."""
+
+    def __init__(self, seen: list[Any]) -> None:
+        self.seen = seen
+
+    def __call__(self, inputs: Any, outputs: Any) -> None:
+        self.seen.append(inputs[0].tolist())
+
+
+def test_the_recorders_hook_stays_behind_those_of_the_program(hooks: Hooks) -> None:
+    seen: list[Any] = []
+    w = torch.tensor([5.0], requires_grad=True)
+    y = w * 2
+    node: Any = y.grad_fn
+    node.register_hook(Own(seen))
+    node.register_hook(lambda inputs, outputs: (inputs[0] * 100, None))
+    y.backward()
+    assert seen == [[200.0]]
+    assert len(hooks.recorder.changes) == 1  # nothing is noted of the recorder's
+
+
+def test_while_it_is_off_a_hook_runs_and_nothing_is_sent(hooks: Hooks) -> None:
+    w = torch.tensor([5.0], requires_grad=True)
+    hooks.register(torch.Tensor.register_hook, w, triple)
+    hooks.parts.sent()
+    hooks.recorder.on = lambda: False
+    (w * 2).backward()
+    assert w.grad is not None
+    assert w.grad.tolist() == [6.0]
+    assert hooks.ran() == []
+
+
+def test_torch_names_the_programs_hook_in_its_errors(hooks: Hooks) -> None:
+    w = torch.ones(2, requires_grad=True)
+
+    def wrong(grad: Any) -> Any:
+        return grad[:1]
+
+    hooks.register(torch.Tensor.register_hook, w, wrong)
+    with pytest.raises(RuntimeError, match="'wrong' has changed the size of value"):
+        (w * 2).sum().backward()

@@ -74,7 +74,7 @@ def test_the_optimizer(run: Recording) -> None:
     assert (update["parameter"], update["before"], update["grad"]) == ("w", [1.0], [2.0])
     assert update["after"] == pytest.approx([0.8])
     assert update["agrees"]
-    assert update["working"] == "w = 1 - 0.1 × 2 = 0.8"
+    assert update["working"] == "w = w - lr·g = 1 - 0.1·2 = 0.8"
     assert shown(run.timeline, told[0]["step"] - 1)["optimizer"] is None
     assert shown(run.timeline, run.timeline.steps)["optimizer"] == optimizer
 
@@ -87,8 +87,8 @@ def test_the_text_of_a_point(run: Recording) -> None:
         in text
     )
     after = show.lines(run.timeline, run.line(12))
-    start = after.index("SGD.step: value - lr × grad")
-    assert after[start + 1 : start + 3] == ["  w: 1 → 0.8, gradient 2", "    w = 1 - 0.1 × 2 = 0.8"]
+    start = after.index("SGD.step: w - lr·g")
+    assert after[start + 1 : start + 3] == ["  w: 1 → 0.8, gradient 2", "    w = w - lr·g = 1 - 0.1·2 = 0.8"]
     assert "SGD.zero_grad: w.grad 2 → None" in "\n".join(show.lines(run.timeline, run.line(13)))
 
 

@@ -137,7 +137,7 @@ def test_two_runs_show_the_same(record: Forker) -> None:
 
 def test_text_to_be_read(run: Recording) -> None:
     text = "\n".join(show.lines(run.timeline, run.timeline.steps))
-    assert text.startswith(f"step {run.timeline.steps} of {run.timeline.steps}, cell 1\ncell 1 is done\n")
+    assert text.startswith(f"step {run.timeline.steps} of {run.timeline.steps}, cell 1\nthe script is done\n")
     assert "  name" in text
     assert "\nloss by backward pass: 0: " in text
     assert text.endswith("output\n  w[i] [red]")

@@ -11,8 +11,8 @@ from textual.pilot import Pilot
 from tests.ui.conftest import lines, text
 from tests.ui.recordings import SCRIPT, TAUGHT, training, two_paths, viewer
 from tests.worker.recording import Forker
+from tests.worker.servers import forked_session
 from tutor.lesson.catalog import Target
-from tutor.session.session import Session
 from tutor.trace.names import names_of
 from tutor.trace.timeline import Timeline
 from tutor.ui.app import GradtutorApp
@@ -354,7 +354,9 @@ async def test_a_derivative_is_measured_beside_that_of_autograd(tmp_path: Path) 
     """The loss is the sum of v³: of v = (1, 2) the steepest element is [1], with 3 · 2² = 12."""
     path = tmp_path / "cube.py"
     path.write_text("import torch\nv = torch.tensor([1.0, 2.0], requires_grad=True)\n(v**3).sum().backward()\n")
-    app = GradtutorApp(Target("file", path, "cube.py"), lessons=Path("lessons"), factory=Session)
+    app = GradtutorApp(
+        Target("file", path, "cube.py"), lessons=Path("lessons"), factory=lambda target: forked_session(target.path)
+    )
     async with app.run_test(size=SIZE) as pilot:
         for _ in range(600):
             await pilot.pause(0.05)

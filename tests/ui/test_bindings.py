@@ -10,7 +10,7 @@ from textual.dom import DOMNode
 from tests.ui.conftest import lines, screen_of, text
 from tests.ui.recordings import SCRIPT, TRACE, training, two_paths, viewer
 from tutor.ui.app import GradtutorApp
-from tutor.ui.bindings import BY_ID, KEY_LINE, KEYS
+from tutor.ui.bindings import BY_ID, KEY_LINE, KEYS, Key
 from tutor.ui.panes.base import Pane
 from tutor.ui.panes.chart import ChartPane
 from tutor.ui.panes.graph.pane import GraphPane
@@ -106,3 +106,11 @@ async def test_a_click_on_the_key_line_presses_the_key() -> None:
         await pilot.click("#keyline", offset=(lines(app)[-1].index("help"), 0))
         await pilot.pause(0.1)
         assert isinstance(app.screen, Sheet)
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if key.move is not None], ids=lambda key: key.id)
+def test_a_key_that_moves_the_cursor_names_a_function(key: Key) -> None:
+    assert key.move is not None
+    move = key.move.load()
+    assert callable(move.find)
+    assert (move.nowhere, move.ahead) == (key.move.nowhere, key.move.ahead)

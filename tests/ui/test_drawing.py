@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from tutor.lesson import markdown
 from tutor.text_width import cut, width, wrapped
 from tutor.trace.index import PassInfo
-from tutor.ui import bars, layout
+from tutor.ui import layout, time_bar
 from tutor.ui.panes import code
 from tutor.ui.render import plot, prose, table
 from tutor.ui.render.segments import ASCII, PLAIN, UNICODE, Row, changed_columns, clean, fit, row_width
 from tutor.ui.render.table import Cell, Column
+from tutor.ui.time_bar import Scale
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 PIECES = st.lists(st.tuples(TEXTS.map(clean), st.sampled_from(["plain", "grad"])), max_size=5).map(tuple)
@@ -128,7 +129,7 @@ def test_a_cell_without_room_says_it_shorter() -> None:
 @given(steps=st.integers(0, 5000), cells=st.integers(2, 200), cursor=st.integers(0, 5000))
 def test_the_cursor_stands_once_and_within(steps: int, cells: int, cursor: int) -> None:
     cursor = min(cursor, steps)
-    row = bars.Bar(cells, steps, bytes(steps + 1), []).row(cursor, UNICODE)
+    row = time_bar.Bar(cells, Scale(steps), bytes(steps + 1), []).row(cursor, UNICODE)
     shown = text_of([row])[0]
     assert width(shown) == cells
     assert [role for text, role in row].count("now") == 1
@@ -137,12 +138,12 @@ def test_the_cursor_stands_once_and_within(steps: int, cells: int, cursor: int) 
 @given(steps=st.integers(1, 300), cells=st.integers(2, 200))
 def test_a_click_on_the_cursor_changes_little(steps: int, cells: int) -> None:
     for step in range(0, steps + 1, 7):
-        result = bars.step_at(bars.column_of(step, cells, steps), cells, steps)
+        result = time_bar.step_at(time_bar.column_of(step, cells, Scale(steps)), cells, Scale(steps))
         assert abs(result - step) <= steps / (cells - 1)
 
 
 def test_backward_is_told_from_forward_by_colour_and_without() -> None:
-    bar = bars.Bar(40, 40, bars.BackwardSteps().update(40, [PassInfo(1, 20, 30)]), [1, 10])
+    bar = time_bar.Bar(40, Scale(40), time_bar.BackwardSteps().update(40, [PassInfo(1, 20, 30)]), [1, 10])
     roles = {role: text for text, role in bar.row(40, PLAIN)}
     assert set(roles["value"]) == {"━"}
     assert set(roles["grad"]) == {"╍"}
@@ -156,11 +157,11 @@ def test_what_belongs_to_passes_is_the_same_while_it_grows_and_after(lengths: li
     for number, length in enumerate(lengths):
         passes.append(PassInfo(number, step + 1, step + length))
         step += length + 2
-    whole = bars.BackwardSteps().update(step, passes)
+    whole = time_bar.BackwardSteps().update(step, passes)
     assert [at for at, back in enumerate(whole) if back] == [
         at for info in passes for at in range(info.start_step, (info.end_step or 0) + 1)
     ]
-    growing = bars.BackwardSteps()
+    growing = time_bar.BackwardSteps()
     for now in sorted(data.draw(st.lists(st.integers(0, step), max_size=5))):
         begun = [info for info in passes if info.start_step <= now]
         seen = [PassInfo(i.number, i.start_step, i.end_step if (i.end_step or 0) <= now else None) for i in begun]
@@ -169,7 +170,7 @@ def test_what_belongs_to_passes_is_the_same_while_it_grows_and_after(lengths: li
 
 
 def test_what_a_question_hides_is_dotted() -> None:
-    shown = text_of([bars.Bar(41, 40, bytes(41), [], limit=20).row(10, UNICODE)])[0]
+    shown = text_of([time_bar.Bar(41, Scale(40), bytes(41), [], limit=20).row(10, UNICODE)])[0]
     assert shown[30:].strip("┄") == ""
     assert "┄" not in shown[:20]
 

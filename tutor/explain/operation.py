@@ -11,11 +11,12 @@ from tutor.explain.formatting import Part
 from tutor.explain.provenance import UNFILLED, RecordedOp, readable_name, recorded_operation
 from tutor.explain.rules.registry import Operand
 from tutor.explain.saved_tensors import differ
-from tutor.i18n import _
+from tutor.i18n import _, ngettext
 from tutor.trace.events import Op, Snapshot
 from tutor.trace.number_format import equals, equation, inline, number, without_marks
 from tutor.trace.number_format import shape as shape_text
 from tutor.trace.operands import op_target
+from tutor.trace.optimizer_names import name_in
 from tutor.trace.state import SiteInfo, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
@@ -112,7 +113,9 @@ def _summarize(timeline: Timeline, step: int) -> _OpSummary:
     )  # the others are what the composite needs for itself
     result = formatting.joined([_tensor_text(tensor) for tensor in shown_outputs])
     result_name = made.result.name
-    if parent and result_name.startswith("%"):
+    if parent.endswith(".step"):
+        result_name = _name_of_results(timeline, after, event)
+    elif parent and result_name.startswith("%"):
         result_name = ""
     if name in UNFILLED:
         return _OpSummary(
@@ -140,6 +143,15 @@ def _factor_shapes(made: RecordedOp) -> str:
     if made.op not in _PRODUCTS or len(made.operands) != 2 or not all(operand.shape for operand in made.operands):
         return ""
     return f" ({' · '.join(shape_text(operand.shape) for operand in made.operands)})"
+
+
+def _name_of_results(timeline: Timeline, after: State, event: Op) -> str:
+    """Return the name of the first result of an operation inside a call, and how many more there are; "" without
+    one."""
+    name, more = name_in(timeline, after, event.outputs[0]), len(event.outputs) - 1
+    if name is None or not more:
+        return name or ""
+    return ngettext("{name} (and {count} more tensor)", "{name} (and {count} more tensors)", more, name=name)
 
 
 def _unnamed_target(timeline: Timeline, step: int, outputs: list[TensorState]) -> str:

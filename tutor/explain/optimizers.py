@@ -1,242 +1,31 @@
 """Explain optimizer steps: the formula of each, worked out for one element of a parameter, and what zero_grad cleared.
 
 A formula is shown only where it gives what torch computed.
-Source: the algorithm in the documentation of each optimizer (`torch.optim.SGD` and so on), with all its options.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from math import isfinite, sqrt
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import isfinite
+from weakref import WeakKeyDictionary
 
 from tutor.explain import formatting
-from tutor.explain.formatting import term
+from tutor.explain.formatting import Part
+from tutor.explain.optimizer_formulas import FORMULAS, Element, Line, Worked
 from tutor.explain.provenance import readable_name
 from tutor.explain.rules.arrays import unravel_index
-from tutor.i18n import N_, _, ngettext
+from tutor.i18n import _, ngettext
 from tutor.trace import navigation
 from tutor.trace.events import OptimizerStep, Update
-from tutor.trace.number_format import equation, inline, number
+from tutor.trace.number_format import inline, number
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import Value, elements, shape_of
 
-
-@dataclass(frozen=True)
-class Element:
-    """One element of a parameter before the step, with the options of its group."""
-
-    value: float
-    grad: float
-    state: Mapping[str, float]
-    """The optimizer's state for the element; empty before its first step."""
-    options: Mapping[str, Any]
-    steps: float
-    """The number of steps so far, with this one; 0 where the optimizer does not count them."""
-    dtype: str = "float32"
-
-    def number(self, value: float) -> str:
-        """Format a number as one of the parameter's dtype."""
-        return number(value, self.dtype)
-
-    def term(self, value: float) -> str:
-        """Format a number to follow a sign."""
-        return term(self.number(value))
-
-    def option(self, name: str, default: float = 0.0) -> float:
-        """Return an option as a number. Raises ValueError where it is none."""
-        value = self.options.get(name, default)
-        while isinstance(value, (list, tuple)) and len(value) == 1:
-            value = value[0]
-        return float(default if value is None else value)
-
-    def pair(self, name: str) -> tuple[float, float]:
-        """Return an option of two numbers, as betas."""
-        first, second = self.options[name]
-        return float(first), float(second)
-
-
-@dataclass(frozen=True)
-class Worked:
-    """An element after the step, by the formula."""
-
-    value: float
-    state: Mapping[str, float]
-    working: Callable[[], list[tuple[str, str]]]
-    """The computations as pairs of a name and a text without its result: the state first, the parameter (named "")
-    last."""
-    more: Mapping[str, float] = field(default_factory=dict)
-    """Intermediate results that are not kept as state."""
-
-
-Formula = Callable[[Element], Worked]
-
-
-# ---------------------------------------------------------------- formulas
-
-
-def sgd(x: Element) -> Worked:
-    """Compute value - lr × grad; with momentum, the buffer in place of the gradient."""
-    lr, momentum, damping = x.option("lr"), x.option("momentum"), x.option("dampening")
-    grad, grad_text = _gradient(x)
-    state: dict[str, float] = {}
-    lines: list[tuple[str, str]] = []
-    direction, direction_text = grad, grad_text
-    if momentum:
-        previous = x.state.get("momentum_buffer")
-        buffer = grad if previous is None else momentum * previous + (1 - damping) * grad
-        state["momentum_buffer"] = buffer
-        grad_share = grad_text if not damping else f"{x.number(1 - damping)} × {term(grad_text)}"
-        lines.append(
-            (
-                "momentum_buffer",
-                grad_text if previous is None else f"{x.number(momentum)} × {x.term(previous)} + {term(grad_share)}",
-            )
-        )
-        direction, direction_text = buffer, x.term(buffer)
-        if x.options.get("nesterov"):
-            direction, direction_text = (
-                grad + momentum * buffer,
-                f"({grad_text} + {x.number(momentum)} × {x.term(buffer)})",
-            )
-    new = x.value - lr * direction
-    return Worked(
-        new, state, lambda: [*lines, ("", f"{x.number(x.value)} - {x.number(lr)} × {_parenthesized(direction_text)}")]
-    )
-
-
-def adam(x: Element) -> Worked:
-    """Compute value - lr × m̂ / (√v̂ + eps): m and v are running means of the gradient and its square, m̂ and v̂ the
-    same with bias correction."""
-    return _adam(x, bool(x.options.get("decoupled_weight_decay")))
-
-
-def adamw(x: Element) -> Worked:
-    """Compute Adam with the weight decay taken from the value, not added to the gradient."""
-    return _adam(x, True)
-
-
-def _adam(x: Element, decoupled: bool) -> Worked:
-    lr, eps, decay = x.option("lr"), x.option("eps"), x.option("weight_decay")
-    beta1, beta2 = x.pair("betas")
-    grad, grad_text = _gradient(x, 0.0 if decoupled else decay)
-    decayed, decayed_text = x.value, x.number(x.value)
-    if decoupled and decay:
-        decayed, decayed_text = (
-            x.value * (1 - lr * decay),
-            f"{x.number(x.value)} × (1 - {x.number(lr)} × {x.number(decay)})",
-        )
-    m0, v0 = x.state.get("exp_avg", 0.0), x.state.get("exp_avg_sq", 0.0)
-    m, v = beta1 * m0 + (1 - beta1) * grad, beta2 * v0 + (1 - beta2) * grad * grad
-    state = {"exp_avg": m, "exp_avg_sq": v}
-    largest = v
-    if x.options.get("amsgrad"):
-        largest = state["max_exp_avg_sq"] = max(x.state.get("max_exp_avg_sq", 0.0), v)
-    mean, root = m / (1 - beta1**x.steps), sqrt(largest / (1 - beta2**x.steps))
-
-    def working() -> list[tuple[str, str]]:
-        lines = [
-            ("exp_avg", f"{x.number(beta1)} × {x.term(m0)} + {x.number(1 - beta1)} × {_parenthesized(grad_text)}"),
-            (
-                "exp_avg_sq",
-                f"{x.number(beta2)} × {x.term(v0)} + {x.number(1 - beta2)} × {_parenthesized(grad_text)}²",
-            ),
-        ]
-        if largest is not v or x.options.get("amsgrad"):
-            previous = x.number(x.state.get("max_exp_avg_sq", 0.0))
-            lines.append(("max_exp_avg_sq", _("the larger of {old} and {new}", old=previous, new=x.number(v))))
-        first, second = f"1 - {x.number(beta1)}^{x.steps:g}", f"1 - {x.number(beta2)}^{x.steps:g}"
-        lines.append(
-            ("update", f"{x.number(m)} / ({first}) / (sqrt({x.number(largest)} / ({second})) + {x.number(eps)})")
-        )
-        return [*lines, ("", f"{decayed_text} - {x.number(lr)} × {x.term(mean / (root + eps))}")]
-
-    return Worked(decayed - lr * mean / (root + eps), state, working, {"update": mean / (root + eps)})
-
-
-def rmsprop(x: Element) -> Worked:
-    """Compute value - lr × grad / (√(mean of the squares) + eps)."""
-    lr, alpha, eps, momentum = x.option("lr"), x.option("alpha"), x.option("eps"), x.option("momentum")
-    grad, grad_text = _gradient(x)
-    previous = x.state.get("square_avg", 0.0)
-    mean = alpha * previous + (1 - alpha) * grad * grad
-    state = {"square_avg": mean}
-    lines = [
-        (
-            "square_avg",
-            f"{x.number(alpha)} × {x.term(previous)} + {x.number(1 - alpha)} × {_parenthesized(grad_text)}²",
-        )
-    ]
-    variance, root = mean, f"sqrt({x.number(mean)})"
-    if x.options.get("centered"):
-        previous_mean = x.state.get("grad_avg", 0.0)
-        grad_mean = state["grad_avg"] = alpha * previous_mean + (1 - alpha) * grad
-        lines.append(
-            (
-                "grad_avg",
-                f"{x.number(alpha)} × {x.term(previous_mean)} + {x.number(1 - alpha)} × {_parenthesized(grad_text)}",
-            )
-        )
-        variance, root = mean - grad_mean * grad_mean, f"sqrt({x.number(mean)} - {x.term(grad_mean)}²)"
-    direction = grad / (sqrt(variance) + eps)
-    direction_text = f"{_parenthesized(grad_text)} / ({root} + {x.number(eps)})"
-    if momentum:
-        buffer = x.state.get("momentum_buffer", 0.0)
-        lines.append(("momentum_buffer", f"{x.number(momentum)} × {x.term(buffer)} + {direction_text}"))
-        direction = state["momentum_buffer"] = momentum * buffer + direction
-        direction_text = x.term(direction)
-    return Worked(
-        x.value - lr * direction,
-        state,
-        lambda: [*lines, ("", f"{x.number(x.value)} - {x.number(lr)} × {direction_text}")],
-    )
-
-
-def adagrad(x: Element) -> Worked:
-    """Compute value - lr × grad / (√(sum of the squares) + eps)."""
-    decay_factor = 1 + (x.steps - 1) * x.option("lr_decay")
-    lr, eps = x.option("lr") / decay_factor, x.option("eps", 1e-10)
-    grad, grad_text = _gradient(x)
-    previous = x.state.get("sum", 0.0)
-    total = previous + grad * grad
-    lines = [("sum", f"{x.number(previous)} + {_parenthesized(grad_text)}²")]
-    new = x.value - lr * grad / (sqrt(total) + eps)
-    divisor = f"(sqrt({x.number(total)}) + {x.number(eps)})"
-    text = f"{x.number(x.value)} - {x.number(lr)} × {_parenthesized(grad_text)} / {divisor}"
-    return Worked(new, {"sum": total}, lambda: [*lines, ("", text)])
-
-
-FORMULAS: dict[str, tuple[Formula, str]] = {
-    "SGD": (sgd, N_("value - lr × grad")),
-    "Adam": (adam, N_("value - lr × mean of grad / (√mean of grad² + eps)")),
-    "AdamW": (adamw, N_("value × (1 - lr × weight_decay) - lr × mean of grad / (√mean of grad² + eps)")),
-    "RMSprop": (rmsprop, N_("value - lr × grad / (√mean of grad² + eps)")),
-    "Adagrad": (adagrad, N_("value - lr × grad / (√sum of grad² + eps)")),
-}
-"""By class of the optimizer: its formula, and the formula as text."""
-
-
-def _gradient(x: Element, decay: float | None = None) -> tuple[float, str]:
-    """Return the gradient as the formula uses it, with weight decay and negated for `maximize`; and its text."""
-    decay = x.option("weight_decay") if decay is None else decay
-    grad = -x.grad if x.options.get("maximize") else x.grad
-    text = x.number(grad)
-    return (grad + decay * x.value, f"({text} + {x.number(decay)} × {x.term(x.value)})") if decay else (grad, text)
-
-
-def _parenthesized(text: str) -> str:
-    """Put a negative number in parentheses; a sum has them already."""
-    return term(text)
-
-
-# ---------------------------------------------------------------- steps in a recording
-
-
 _NAMED = 2
-"""Most parameters that are worked out in the line of a step."""
+"""Most gradients that are named in the line of a zero_grad."""
 _SUMS_OF_GRADIENTS = ("exp_avg", "grad_avg", "momentum_buffer")
 """State that is a sum of gradients, and so may be much smaller than they are."""
 _ROUNDING = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
@@ -256,15 +45,22 @@ class Working:
     """How one element of a parameter was computed."""
 
     index: tuple[int, ...]
-    lines: list[tuple[str, str, float]]
-    """Name (the parameter's own line is the last, named ""), working and result of each computation."""
-    dtype: str = "float32"
+    lines: list[Line]
+    """The computations, the parameter's own last; results that were recorded are as recorded."""
+    dtype: str
 
     @property
     def update(self) -> str:
-        """The parameter's own line: `1 - 0.1 × 2 = 0.8`."""
-        _, text, result = self.lines[-1]
-        return equation(text, number(result, self.dtype))
+        """The parameter's own line: `w - lr·g = 1 - 0.1·2 = 0.8`."""
+        return self.text_of(self.lines[-1])
+
+    def text_of(self, line: Line) -> str:
+        """Return a computation in symbols and in numbers, with its result."""
+        return " = ".join(self.sides_of(line))
+
+    def sides_of(self, line: Line) -> list[str]:
+        """Return a computation in symbols, in numbers, and its result; numbers that are the result are left out."""
+        return list(dict.fromkeys([line.rule, line.numbers, number(line.result, self.dtype)]))
 
 
 def finished_steps(timeline: Timeline, step: int) -> list[OptimizerReport]:
@@ -325,19 +121,23 @@ def work_out_update(
     worked = _evaluate(event, update, dtype)
     if not worked:
         return None
-    before, after = elements(update.before) or [], elements(update.after) or []
+    after = elements(update.after) or []
     if element is None:
-        element = max(range(len(worked)), key=lambda index: abs(after[index] - before[index]))
-    chosen = worked[element]
-    results: Mapping[str, float] = {**chosen.state, **chosen.more, "": chosen.value}
-    lines = [(name, text, results[name]) for name, text in chosen.working() if name in results]
+        element = _most_moved_element(update)[1]
+    elif not 0 <= element < len(worked):
+        return None
+    recorded = {name: column[element] for name, column in _columns_of(update.state_after, len(after)).items()}
+    recorded["w"] = after[element]
+    lines = [
+        replace(line, result=recorded.get(line.state or line.symbol, line.result)) for line in worked[element].lines()
+    ]
     return Working(unravel_index(element, shape_of(update.after)), lines, dtype)
 
 
 def formula(event: OptimizerStep) -> str | None:
     """Return the optimizer's formula in short; None where it is not known."""
     entry = FORMULAS.get(event.optimizer)
-    return None if entry is None else _(entry[1])
+    return None if entry is None else entry[1]
 
 
 def agrees(event: OptimizerStep, update: Update, dtype: str = "float32") -> bool:
@@ -401,22 +201,106 @@ def _columns_of(state: Mapping[str, Value], count: int) -> dict[str, list[float]
 # ---------------------------------------------------------------- in words
 
 
-def describe_report(timeline: Timeline, report: OptimizerReport) -> str:
-    """Return an optimizer step as text: `SGD.step: w 1.0 - 0.1 × 2.0 = 0.8`."""
+def describe_report(timeline: Timeline, report: OptimizerReport, chosen: tuple[int, int] | None = None) -> str:
+    """Return an optimizer step as text: `SGD.step: w = w - lr·g = 1 - 0.1·2 = 0.8`.
+
+    It is about one weight: the chosen one (a tensor and a flat index), else the one that moved most.
+    """
     event = report.event
-    texts = [_describe_update(timeline, report, update) for update in event.updates[:_NAMED]]
-    more = len(event.updates) - len(texts) + event.left_out
-    if more and texts:
-        texts.append(ngettext("{count} more parameter", "{count} more parameters", more))
-    return f"{event.optimizer}.step: {formatting.listed(texts) or _('no parameter has a gradient')}"
+    updates = {update.tensor: update for update in event.updates}
+    if not updates:
+        return f"{event.optimizer}.step: {_('no parameter has a gradient')}"
+    tensor, element = chosen if chosen is not None and chosen[0] in updates else most_moved(timeline, report)
+    more = len(updates) - 1 + event.left_out
+    others = ngettext("{count} more parameter", "{count} more parameters", more) if more else ""
+    text = _describe_update(timeline, report, updates[tensor], element)
+    return f"{event.optimizer}.step: {formatting.listed([text, others])}"
 
 
-def _describe_update(timeline: Timeline, report: OptimizerReport, update: Update) -> str:
+_moved: WeakKeyDictionary[Timeline, dict[int, tuple[int, int]]] = WeakKeyDictionary()
+
+
+def most_moved(timeline: Timeline, report: OptimizerReport) -> tuple[int, int]:
+    """Return the weight that a step changed most: a parameter, and the flat index of an element."""
+    moved = _moved.setdefault(timeline, {})
+    if report.step not in moved:
+        distances = {update.tensor: _most_moved_element(update) for update in report.event.updates}
+        tensor = max(distances, key=lambda tensor: distances[tensor][0])
+        moved[report.step] = tensor, distances[tensor][1]
+    return moved[report.step]
+
+
+def _most_moved_element(update: Update) -> tuple[float, int]:
+    """Return how far the element that moved most did, and its flat index."""
+    before, after = elements(update.before) or [], elements(update.after) or []
+    distances = [abs(new - old) for old, new in zip(before, after, strict=False)]
+    moved = [(distance, index) for index, distance in enumerate(distances) if distance == distance]
+    return max(moved, key=lambda pair: pair[0], default=(0.0, 0))
+
+
+def _describe_update(timeline: Timeline, report: OptimizerReport, update: Update, element: int) -> str:
     name, dtype = readable_name(timeline, report.step, update.tensor), state_dtype(timeline.state(report.step), update)
-    working = work_out_update(report.event, update, dtype)
+    working = work_out_update(report.event, update, dtype, element)
     if working is None:
         return f"{name} {inline(update.before, dtype)} → {inline(update.after, dtype)}"
-    return f"{name}{place_text(working.index, update)} {working.update}"
+    return f"{name}{place_text(working.index, update)} = {working.update}"
+
+
+def explain_update(timeline: Timeline, step: int, tensor: int, element: int | None = None) -> list[list[Part]]:
+    """Return how a weight got its value in the last optimizer step up to `step`, as lines.
+
+    Args:
+        timeline: The recording.
+        step: A step.
+        tensor: The parameter.
+        element: Flat index; by default the element that moved most.
+
+    Returns:
+        The weight and its gradient, and a line for each computation (the weight's own last), in symbols and numbers;
+        without the computations where the optimizer's formula is not known or does not give the recorded numbers. Empty
+        where no step up to there changed the parameter, and where its values were not recorded.
+    """
+    report, update = _last_update(timeline, step, tensor)
+    before, grad, after = (() if update is None else elements(value) or () for value in _values_of(update))
+    if report is None or update is None or not before or not len(before) == len(grad) == len(after):
+        return []
+    element = _most_moved_element(update)[1] if element is None else element
+    if not 0 <= element < len(after):
+        return []
+    name, dtype = readable_name(timeline, step, tensor), state_dtype(timeline.state(report.step), update)
+    place = place_text(unravel_index(element, shape_of(update.after)), update)
+    change = f"{number(before[element], dtype)} → {number(after[element], dtype)}"
+    lines: list[list[Part]] = [
+        [
+            ("w", "value"), (" = ", "quiet"), (f"{name}{place}", "leaf"), (f" {change}", "value"), (" · ", "quiet"),
+            ("g", "grad"), (" = ", "quiet"), (f"{name}.grad{place}", "leaf"),
+            (f" {number(grad[element], dtype)}", "grad"), (f" · {report.event.optimizer}", "quiet"),
+        ]
+    ]  # fmt: skip
+    working = work_out_update(report.event, update, dtype, element)
+    for line in [] if working is None else working.lines:
+        state: list[Part] = [(f" ({line.state})", "quiet")] if line.state else []
+        rule, *numbers = working.sides_of(line)
+        lines.append([(line.symbol, "value"), *state, (" = ", "quiet"), (rule, "code")])
+        for text in numbers:
+            lines[-1] += [(" = ", "quiet"), (text, "value")]
+    return lines
+
+
+def _values_of(update: Update | None) -> tuple[Value, Value, Value]:
+    return (None, None, None) if update is None else (update.before, update.grad, update.after)
+
+
+def _last_update(timeline: Timeline, step: int, tensor: int) -> tuple[OptimizerReport | None, Update | None]:
+    """Return the last optimizer step up to `step` that changed a parameter, and its update."""
+    side_events = timeline.side_events
+    for index in range(bisect_right(side_events, step, key=lambda side_event: side_event.step) - 1, -1, -1):
+        event = side_events[index].event
+        if isinstance(event, OptimizerStep):
+            update = next((update for update in event.updates if update.tensor == tensor), None)
+            if update is not None:
+                return OptimizerReport(side_events[index].step, event), update
+    return None, None
 
 
 def place_text(index: tuple[int, ...], update: Update) -> str:
@@ -442,8 +326,9 @@ def report_lines(timeline: Timeline, report: OptimizerReport, update: Update) ->
     working = work_out_update(report.event, update, dtype)
     if working is not None:
         place = place_text(working.index, update)
-        for key, text, result in working.lines:
-            lines.append(equation(f"{key or name}{place} = {text}", number(result, dtype)))
+        for line in working.lines:
+            symbol = f"{name}{place}" if line.symbol == "w" else line.symbol
+            lines.append(f"{symbol}{f' ({line.state})' if line.state else ''} = {working.text_of(line)}")
     return lines
 
 

@@ -212,10 +212,16 @@ _OUTCOMES = {
 }
 
 
+_OUTCOMES_OF_SCRIPT = {"ok": N_("the script is done"), "failed": N_("the script has failed")}
+"""Of a program without cells."""
+
+
 def _cell_end(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.CellEnd)
     text = _(_OUTCOMES.get(event.outcome, N_("cell {number} {outcome}")), number=event.cell, outcome=event.outcome)
+    if timeline.document is not None and len(timeline.document.cells) == 1 and event.outcome in _OUTCOMES_OF_SCRIPT:
+        text = _(_OUTCOMES_OF_SCRIPT[event.outcome])
     reason = formatting.code(describe_end(event), 200)
     parts = [(f"{text}: {reason}" if reason else text, "error" if event.outcome in ("failed", "died") else "plain")]
     full = describe_earlier_cut(timeline, step)

@@ -95,3 +95,12 @@ def _coding_line(data: bytes) -> int:
 
 def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def file_stamp(path: Path) -> tuple[int, int] | None:
+    """Return the modification time and size of a file; None while an editor has moved it away."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size

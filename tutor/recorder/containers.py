@@ -128,7 +128,7 @@ class ContainerRecorder:
                     if type(item) not in _SCALARS and _is_typable(key):
                         yield from self._walk(item, f"{prefix}[{key!r}]", level + 1, objects)
         elif objects < 1 and (self._is_own(kind) or issubclass(kind, types.SimpleNamespace)):
-            for name, item in _attributes(value):
+            for name, item in attributes_of(value):
                 if type(item) not in _SCALARS:
                     yield from self._walk(item, f"{prefix}.{name}", max(level, 1), objects + 1)
 
@@ -170,7 +170,8 @@ def _is_typable(key: Any) -> bool:
     return type(key) in _SCALARS or (type(key) is tuple and _SCALARS.issuperset(map(type, key)))
 
 
-def _attributes(value: Any) -> list[tuple[str, Any]]:
+def attributes_of(value: Any) -> list[tuple[str, Any]]:
+    """Return the attributes that an object has itself, without running any code of its class."""
     attributes: list[tuple[str, Any]] = []
     for kind in type(value).__mro__:
         members = kind.__dict__

@@ -1,25 +1,52 @@
-"""Record what an optimizer's step does to each parameter: old value, gradient, state, new value."""
+"""Record what an optimizer holds, and what its step does to each parameter: old value, gradient, state, new value."""
 
 from __future__ import annotations
 
+import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
+from tutor.recorder.containers import attributes_of
 from tutor.recorder.operations import quiet
 from tutor.recorder.originals import name_of
 from tutor.recorder.values import value_of
-from tutor.trace.events import Event, OptimizerStep, Update
+from tutor.trace.events import Event, OptimizerState, OptimizerStep, Update
 
 MAX_PARAMETERS = 64
 """Parameters of a step that are recorded with their values."""
 _PLAIN = (int, float, bool, str, type(None))
 
 
+class _Record:
+    """What was last recorded of an optimizer.
+
+    Attributes:
+        ref: The optimizer.
+        number: Its number.
+        name: The learner's name of it.
+        depth: How many calls deep that name is bound.
+        groups: The numbers of its parameters, by group.
+        tensors: By parameter: the numbers of its state's tensors, by name.
+        state: The `id` of the optimizer's `state`, which `load_state_dict` replaces.
+    """
+
+    def __init__(self, optimizer: Optimizer, number: int) -> None:
+        self.ref = weakref.ref(optimizer)
+        self.number = number
+        self.name = ""
+        self.depth = sys.maxsize
+        self.groups: list[list[int]] = []
+        self.tensors: dict[int, dict[str, int]] = {}
+        self.state = 0
+
+
 class OptimizerRecorder:
-    """Record the steps of all optimizers, by torch's own hooks around `step`.
+    """Record what all optimizers hold, and their steps, by torch's own hooks around `step`.
 
     Attributes:
         on: Returns whether steps are recorded.
@@ -31,6 +58,8 @@ class OptimizerRecorder:
     def __init__(self, send: Callable[[Event], None], serial: Callable[[torch.Tensor], int]) -> None:
         self._send = send
         self._serial = serial
+        self._records: dict[int, _Record] = {}
+        self._numbers = 0
         self._before: dict[int, list[Any]] = {}
         self._unlisted: dict[int, list[int]] = {}
         self.on: Callable[[], bool] = lambda: False
@@ -43,10 +72,58 @@ class OptimizerRecorder:
         register_optimizer_step_pre_hook(self._begins)
         register_optimizer_step_post_hook(self._ends)
 
+    def named(self, optimizer: Optimizer, name: str, depth: int) -> None:
+        """Note that the learner's code has bound an optimizer to a name, in a frame with so many frames around it."""
+        try:
+            record = self._record_of(optimizer)
+            if depth < record.depth and name != "self":
+                record.name, record.depth = name, depth
+                with quiet():
+                    self._record_state(optimizer, record, is_new=True)
+        except Exception as error:
+            self.on_error(error)
+
+    def _record_of(self, optimizer: Optimizer) -> _Record:
+        """Return the record of an optimizer, which may be new; forget those that are gone."""
+        for key, record in list(self._records.items()):
+            if record.ref() is None:
+                del self._records[key]
+                self._send(OptimizerState(record.number, "", record.name, [], [], []))
+        record = self._records.get(id(optimizer))
+        if record is None:
+            self._numbers += 1
+            record = self._records[id(optimizer)] = _Record(optimizer, self._numbers)
+        return record
+
+    def _record_state(self, optimizer: Any, record: _Record, is_new: bool = False) -> None:
+        """Send the parameters of an optimizer and the tensors of its state, where they are new."""
+        groups = [[self._serial(parameter) for parameter in group["params"]] for group in optimizer.param_groups]
+        changed: list[tuple[int, dict[str, int]]] = []
+        states = optimizer.state
+        for group, numbers in zip(optimizer.param_groups, groups, strict=True):
+            for parameter, number in zip(group["params"], numbers, strict=True):
+                tensors = {
+                    str(name): self._serial(value)
+                    for name, value in (states.get(parameter) or {}).items()
+                    if isinstance(value, torch.Tensor)
+                }
+                if tensors != record.tensors.get(number, {}):
+                    record.tensors[number] = tensors
+                    changed.append((number, tensors))
+        record.state = id(states)
+        if is_new or changed or groups != record.groups:
+            record.groups = groups
+            kind = name_of(type(optimizer))
+            self._send(OptimizerState(record.number, kind, record.name, groups, _options(optimizer), changed))
+
     def _begins(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if self.on():
             try:
                 with quiet():
+                    record = self._record_of(optimizer)
+                    if record.state != id(optimizer.state):
+                        record.name = record.name or _name_in_callers(optimizer)
+                        self._record_state(optimizer, record)
                     self._before[id(optimizer)] = self._read_parameters(optimizer, _has_closure(args, kwargs))
             except Exception as error:
                 self.on_error(error)
@@ -60,7 +137,9 @@ class OptimizerRecorder:
             return
         try:
             with quiet():
-                self._record_step(optimizer, before, others)
+                record = self._record_of(optimizer)
+                self._record_state(optimizer, record)
+                self._record_step(optimizer, record.number, before, others)
         except Exception as error:
             self.on_error(error)
 
@@ -83,7 +162,7 @@ class OptimizerRecorder:
                     parameters.append((group, parameter, value_of(parameter), grad, state))
         return parameters
 
-    def _record_step(self, optimizer: Any, before: list[Any], unlisted: list[int]) -> None:
+    def _record_step(self, optimizer: Any, number: int, before: list[Any], unlisted: list[int]) -> None:
         updates = [
             Update(
                 self._serial(parameter), group, value, _grad(parameter) if grad is None else grad,
@@ -93,20 +172,40 @@ class OptimizerRecorder:
             for group, parameter, value, grad, state in before
             if value is not None
         ]  # fmt: skip
-        options = [
-            {key: _plain(value) for key, value in group.items() if key != "params"} for group in optimizer.param_groups
-        ]
         parameter_count = sum(len(group["params"]) for group in optimizer.param_groups)
         site, frame = self.location()
         name, left_out = name_of(type(optimizer)), parameter_count - len(updates)
         listed = {update.tensor for update in updates}
-        unlisted += [number for _, parameter, *_ in before if (number := self._serial(parameter)) not in listed]
-        self._send(OptimizerStep(name, site, frame, options, updates, left_out, unlisted))
+        unlisted += [serial for _, parameter, *_ in before if (serial := self._serial(parameter)) not in listed]
+        options = _options(optimizer)
+        self._send(OptimizerStep(name, site, frame, options, updates, left_out, unlisted, number))
+
+
+def _name_in_callers(optimizer: Any) -> str:
+    """Return the name of an optimizer in the functions that called its `step`: a variable's, or as an attribute of one,
+    `self.opt`; "" where it has none."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        frame = frame.f_back
+        for name, value in list(frame.f_locals.items()):
+            if frame.f_globals.get("__name__", "").partition(".")[0] in ("torch", "tutor"):
+                break
+            if value is optimizer:
+                return name
+            for attribute, held in attributes_of(value):
+                if held is optimizer:
+                    return f"{name}.{attribute}"
+    return ""
 
 
 def _has_closure(args: Any, kwargs: dict[str, Any]) -> bool:
     """Return whether a step was given a function that computes the loss and its gradients again."""
     return any(argument is not None for argument in (*args[1:2], kwargs.get("closure")))
+
+
+def _options(optimizer: Any) -> list[dict[str, Any]]:
+    """Return the options of each parameter group."""
+    return [{key: _plain(value) for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
 
 
 def _grad(parameter: torch.Tensor) -> Any:

@@ -97,6 +97,7 @@ class Recorder:
             return self.frames.on and not threads.is_other_thread()
 
         optimizers.on = is_on
+        variables.on_optimizer = optimizers.named
         optimizers.on_unrecorded_step = self.tensors.mark_changed
         optimizers.location = lambda: (
             self._location[STATEMENT],

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch.nn import Parameter
+from torch.optim import Optimizer
 
 from tutor.recorder.containers import ContainerRecorder, TrackedContainer
 from tutor.recorder.tensors import TensorRecord, TensorRecorder, is_outside
@@ -62,6 +63,7 @@ class VariableRecorder:
 
     Attributes:
         recent: The tensor names bound last, with the tensors' numbers.
+        on_optimizer: Called with an optimizer that was bound, its name, and how many frames are around that name.
         on_error: Called with an error of the recorder.
     """
 
@@ -77,6 +79,7 @@ class VariableRecorder:
         self._containers = containers
         self._made = made
         self.recent: deque[tuple[str, int]] = deque(maxlen=_RECENT)
+        self.on_optimizer: Callable[[Optimizer, str, int], None] = lambda optimizer, name, depth: None
         self.on_error: Callable[[Exception], None] = lambda error: None
 
     def store(self, frame: Frame, name: str, value: Any, made_at: int) -> None:
@@ -108,8 +111,11 @@ class VariableRecorder:
                 frame.holders[name] = holder
                 self._append((_BIND, frame.serial, name, "group", holder.serial))
                 frame.bound.add(name)
-            elif name in frame.bound:
-                self.forget(frame, name)
+            else:
+                if name in frame.bound:
+                    self.forget(frame, name)
+                if issubclass(kind, Optimizer):
+                    self.on_optimizer(value, name, frame.depth)
         except Exception as error:  # replaced parts of torch, or an object that cannot be read
             self.on_error(error)
 

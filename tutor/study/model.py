@@ -15,9 +15,11 @@ import msgspec
 
 from tutor.explain import describe_end
 from tutor.explain.expressions import answering_step, last_change_step
+from tutor.i18n import N_, _
 from tutor.lesson.answers import AnswerError
 from tutor.study.flow import Exercise, Gate, Question
 from tutor.study.moves import FORWARD, Move, find_text, resolve_typed
+from tutor.study.problems import Problem, Problems
 from tutor.study.progress import ExerciseStatus, Store, Study
 from tutor.study.runs import Run, Runs, describe_changes
 from tutor.trace import navigation
@@ -36,7 +38,7 @@ Outcome = Literal[
     "hint", "no hint", "nothing to hint at", "solution", "ask again", "ask again, or a hint", "nothing to solve",
     "solved", "finished", "unsolved",
     "recording", "still running", "walking", "reloaded", "arrived", "back",
-    "other", "ended", "stopped", "failed", "refused", "restored",
+    "other", "ended", "stopped", "failed", "refused", "restored", "cause",
 ]  # fmt: skip
 """What came of a command. The methods of `Model` say which ones they have; empty: there is nothing to say."""
 
@@ -86,6 +88,7 @@ class Model:
         self.runs = Runs()
         self._gate = Gate(None)
         self.study = Study(target, self._gate, store, ask_all)
+        self._problems = Problems(self.timeline)
         self.follow = False
         """Whether the cursor follows a program that runs."""
         self.drafts: dict[int, str] = {}
@@ -142,6 +145,18 @@ class Model:
         return self.study.exercise_status(exercise, self.timeline)
 
     @property
+    def problems(self) -> Problems:
+        """The problems of the recording, as far as they were searched for."""
+        if self._problems.timeline is not self.timeline:
+            self._problems = Problems(self.timeline)
+        return self._problems
+
+    @property
+    def problem(self) -> Problem | None:
+        """The problem at the cursor."""
+        return self.problems.at(self._cursor, self.limit) if self._cursor else None
+
+    @property
     def running(self) -> bool:
         """Whether the program still runs."""
         return self.session is not None and self.session.phase != "ended"
@@ -189,7 +204,7 @@ class Model:
             case "into":
                 return step > 0 and navigation.into(timeline, step) is not None
             case "out":
-                return step > 0 and self._is_inside()
+                return step > 0 and navigation.is_inside(timeline, step)
             case "next_pass":
                 return bool(timeline.passes)
             case "next_cell":
@@ -199,6 +214,8 @@ class Model:
                 return bool(frames and frames[-1].iterations)
             case "answer" | "skip":
                 return self.asking
+            case "problem":
+                return bool(self.problems.all(self.limit))
             case "stop":
                 return self.running
             case "rerun" | "edit":
@@ -216,12 +233,6 @@ class Model:
                 return len(self.runs.all) > 1
             case _:
                 return True
-
-    def _is_inside(self) -> bool:
-        """Return whether the step is in a function call, a composite operation or a backward pass."""
-        columns, index = self.timeline.columns, self._cursor - 1
-        inside = columns.frame_depths[index] > 1 or columns.depths[index] > 0
-        return inside or self.timeline.pass_of(self._cursor) is not None
 
     # ------------------------------------------------------------ walking
 
@@ -259,10 +270,32 @@ class Model:
             return Result("error", str(error))
 
     def last(self) -> Result:
-        """Move the cursor to the last step, and follow a program that still runs. Outcome: `question`."""
+        """Move the cursor to the last step, or the failure that ended the run; follow a program that still runs.
+
+        Outcome: `question`.
+        """
         self.follow = self.running
-        asking = self.asking
-        return Result("question" if asking else "", moved=self._set_cursor(self.limit))
+        failure = None if self.running else self.problems.failure()
+        target = self.limit if failure is None else failure.step
+        return Result("question" if self.asking else "", moved=self._set_cursor(target))
+
+    def _show_failure(self) -> None:
+        """Move the cursor to the failure that ended the run, unless the learner walks already."""
+        if not self._cursor and self.problems.failure() is not None:
+            self.last()
+
+    def next_problem(self) -> Result:
+        """Move the cursor to the next problem, or from a failure to the step that made it inevitable.
+
+        Outcomes: `cause`, with the step of that failure; `nowhere`, with the reason.
+        """
+        self.follow = False
+        self.problems.read()
+        step, failure = self.problems.next_step(self._cursor, self.limit)
+        if step is None:
+            only, none = N_("this is the only problem"), N_("nothing went wrong here: no error, no nan, no inf")
+            return Result("nowhere", _(none if self.problem is None else only))
+        return Result("" if failure is None else "cause", str(failure), moved=self._set_cursor(step))
 
     def find(self, text: str) -> Result:
         """Move the cursor to the next step whose code or output has a text. Outcome: `not found`."""
@@ -383,9 +416,13 @@ class Model:
     # ------------------------------------------------------------ runs
 
     def begin(self) -> Session | None:
-        """Return the session of the first run, for the front end to start; None for a recording."""
+        """Return the session of the first run, for the front end to start; None for a recording.
+
+        A recording of a run that failed is shown at the failure.
+        """
         session = self.session
         if session is None:
+            self._show_failure()
             return None
         attempts = self.study.progress.attempts
         if attempts:
@@ -542,6 +579,8 @@ class Model:
             return Result("ended")
         if end.outcome == "stopped":
             return Result("stopped")
+        if self.target.kind == "file":
+            self._show_failure()
         if len(self.runs.all) < 2 or self._cursor >= timeline.steps - 1:
             return Result("failed")
         failure = timeline.event(timeline.steps - 1)

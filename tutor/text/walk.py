@@ -21,6 +21,7 @@ from tutor.lesson import answers
 from tutor.lesson.catalog import Target
 from tutor.lesson.markdown import blocks, live_values
 from tutor.lesson.model import Cell, in_language, join_lines
+from tutor.study.cards import card_at
 from tutor.study.flow import Question
 from tutor.study.model import Model
 from tutor.study.moves import Move
@@ -161,7 +162,7 @@ i      into a call              o   out of it
 ]      the next cell            [   the cell before
 }      the next iteration       {   the iteration before
 f      the next backward pass   F   the backward pass before
-t      everything here          c   what made this failure inevitable
+t      everything here          !   the next problem; from a failure, what made it inevitable
 7      to step 7                line:8  to where line 8 has run; also cell:2, end, line:8#3
 s      skip a question          ?   this help
 q      quit
@@ -271,15 +272,16 @@ class Walker:
         elif command in ("t", "show"):
             if self.step:
                 show.write_text(self.timeline, self.step, self._out)
-        elif command == "c":
-            self._go_to_cause()
+        elif command == "!":
+            self._go_to_problem()
         else:
             self._go_to(command)
 
     def _go_to(self, place: str) -> None:
         """Move to a place such as `7`, `line:8` or `end`."""
         try:
-            step = navigation.resolve(self.timeline, place)
+            failure = self._model.problems.failure() if place == "end" else None
+            step = navigation.resolve(self.timeline, place) if failure is None else failure.step
         except navigation.PlaceError as error:
             hint = "" if ":" in place or place.isdecimal() else _(" ? lists the commands.")
             self._print([(f"{error}{hint}", "error")])
@@ -287,16 +289,17 @@ class Walker:
         if step:
             self._move_to(step)
 
-    def _go_to_cause(self) -> None:
-        """Move to the step that made the failure at the cursor inevitable."""
-        if not self.step or self.timeline.kind(self.step) != "failed":
-            self._print([(_("This step is no failure."), "quiet")])
-            return
-        step = cause(self.timeline, self.step)
-        if step is None:
-            self._print([(_("Where this became inevitable is not known."), "quiet")])
-        else:
+    def _go_to_problem(self) -> None:
+        """Move to the next problem, or from a failure to the step that made it inevitable."""
+        problems = self._model.problems
+        problems.read()
+        step, _failure = problems.next_step(self.step, self.timeline.steps)
+        if step is not None:
             self._move_to(step)
+        elif self._model.problem is not None:
+            self._print([(_("this is the only problem"), "quiet")])
+        else:
+            self._print([(_("nothing went wrong here: no error, no nan, no inf"), "quiet")])
 
     # ------------------------------------------------------------ a step
 
@@ -326,7 +329,12 @@ class Walker:
         if reason is not None:
             self._print([("     " + reason, "error")])
             if cause(self.timeline, step) is not None:
-                self._print([("     " + _("c goes to the step that made it inevitable."), "quiet")])
+                self._print([("     " + _("! goes to the step that made it inevitable."), "quiet")])
+        self._model.problems.read()
+        card = card_at(self._model)
+        if card is not None and card.kind != "failed":
+            for text, role in card.texts:
+                self._print([(f"     {text}", "error" if (card.kind, role) == ("nonfinite", "strong") else "quiet")])
         if self.timeline.kind(step) == "cell_end" and cell is not None:
             self._print_verdicts(cell)
 

@@ -9,19 +9,9 @@ result of all events before step k+1.
 The worker numbers things from 1 and never reuses a number within a run:
 *site* (a place in the code), *file*, *frame* (one activation of one of the learner's functions; the module is frame 1),
 *tensor* (a Python tensor object), *group* (a list, tuple, dict, module or object that holds tensors), *module* (an
-`nn.Module` that ran), *node* (an autograd node), *storage*, *meta* (a combination of everything about a tensor that
-rarely changes).
+`nn.Module` that ran), *node* (an autograd node), *optimizer*, *storage*, *meta* (what rarely changes of a tensor).
 
-A *value* on the wire is one of
-  None                                      there is none
-  bool, int, float, nested lists of these   a small tensor, as `tolist()` gives it; a complex number is `[re, im]`
-  {"shape", "code", "data"}                 up to 1,000 elements: raw little-endian bytes, `code` as in `array.array`
-                                            ("?" for bool)
-  {"shape", "dtype", "stats", "note", ...}  a tensor too large for a list, or sparse, meta, quantized or nested;
-                                            `stats` has min, max, mean, std, nan, inf, zero or is None, `note` says why;
-                                            "corners": nested lists, "heat": [rows, columns, bytes, least, most] where
-                                            0 is the least, 254 the most and 255 not finite
-`trace.values` has their types, and turns each into JSON and text.
+`trace.values` says what a *value* is on the wire.
 """
 
 from __future__ import annotations
@@ -68,7 +58,7 @@ class Site(Event, frozen=True, tag=2):
     depth: int = 0
     """Number of torch composites around the operation, without those of a module's `forward`."""
     parent: str | None = None
-    """The innermost such composite, for instance `SGD.step`."""
+    """The innermost such composite: `SGD.step`."""
     inplace: bool = False
 
 
@@ -98,10 +88,8 @@ class CellStart(Event, frozen=True, tag=10):
 
 
 class CellEnd(Event, frozen=True, tag=11):
-    """A code cell has ended: outcome is ok, failed, exited, stopped or died; `note` is the exception's type.
-
-    The front end turns `status` and `place` into a sentence, as in `RunEnd`.
-    """
+    """A code cell has ended: outcome is ok, failed, exited, stopped or died; `note` is the exception's type; `status`
+    and `place` are as in `RunEnd`."""
 
     kind = "cell_end"
     cell: int
@@ -234,7 +222,7 @@ class Op(Event, frozen=True, tag=23):
     module: int | None = None
     """The innermost module in whose `forward` it ran."""
     call: int = 0
-    """Its arguments that are no tensors; 0: it has none, or more different ones were sent than are held."""
+    """Its arguments that are no tensors; 0: it has none, or too many different ones were sent."""
     grad_enabled: bool = True
     """Whether autograd recorded at that time, unlike under `no_grad`."""
     selected: Places | None = None
@@ -260,7 +248,6 @@ class Module(Event, frozen=True, tag=53):
 
     module: int
     class_name: str
-    """The name of its class."""
     path: str
     """Suffix to add to the name of the outermost module around it: `.fc1`, `[0].norm`; empty for that module."""
     parent: int | None
@@ -334,7 +321,7 @@ class BackwardEnd(Event, frozen=True, tag=33):
 
 class Node(Event, frozen=True, tag=34):
     """A node ran. In the words of `Node.register_hook`: `grad_outputs` reached it, `grad_inputs` it sends on, one per
-    input of its `GraphNode`. Its place in the engine's order is its place in the recording."""
+    input of its `GraphNode`."""
 
     kind = "node"
     node: int
@@ -381,9 +368,8 @@ class Retained(Event, frozen=True, tag=37):
 class HookRan(Event, frozen=True, tag=38):
     """One of the learner's hooks ran; `after` equals `before` if it changed nothing.
 
-    A tensor's hook gets its gradient (`register_hook`), or runs after a leaf's gradient has been written
-    (`register_post_accumulate_grad_hook`, a step after its `Accumulate`). For a node's hook, `tensor` is 0; there is
-    one event for each gradient that it changed, before the `Node`.
+    A tensor's hook gets its gradient, or runs after a leaf's gradient has been written (a step after its `Accumulate`).
+    For a node's hook, `tensor` is 0; there is one event for each gradient that it changed, before the `Node`.
     """
 
     kind = "hook"
@@ -461,7 +447,7 @@ class Checked(Event, frozen=True, tag=54):
     exercise: str
     ok: bool
     message: str | dict[str, str] = ""
-    """Message to the learner on failure, by language if the check has several."""
+    """On failure; by language if the check has several."""
     line: int | None = None
     """Where it failed, in the file: in the check, or in the code that raised."""
     of: str = "attempt"
@@ -475,8 +461,8 @@ class Checked(Event, frozen=True, tag=54):
 class Cut(Event, frozen=True, tag=55):
     """The recording is full: the learner's code runs on from here unrecorded.
 
-    Events after it and before the next step describe the end of the cell: after a `Gap` "full", the bindings of all
-    names. Points, output, cells and the failure that ends the run are still recorded. A killed run has no such end.
+    Events after it and before the next step are the end of the cell: after a `Gap` "full", the bindings of all names.
+    Points, output, cells and the failure that ends the run are still recorded. A killed run has no such end.
     """
 
     kind = "cut"
@@ -522,8 +508,7 @@ class RunEnd(Event, frozen=True, tag=47):
     """The run is over: outcome as in `CellEnd`, or refused; `note` is the reason.
 
     `status` is the exit status of the learner's program, or 128 + the signal's number if it died; `place` is the file,
-    line and statement at which its process ended without an exception.
-    """
+    line and statement at which its process ended without an exception."""
 
     outcome: str
     status: int
@@ -542,9 +527,8 @@ class Inner(msgspec.Struct, frozen=True, array_like=True):
 class Saved(Event, frozen=True, tag=50):
     """The tensors that nodes called `name`, created by the operation at `site`, save for backward; before the first.
 
-    Each is (name, owner, index, bytes): owner 0 is the input `index` of the operation, 1 its output `index`, and 2 a
-    tensor that only the node holds, such as a mask, with its size in bytes.
-    """
+    Each is (name, owner, index, bytes): owner 0 is the input `index` of the operation, 1 its output `index`, and 2 what
+    only its nodes hold, such as a mask: memory `index` of the operation (from 1; 0: unknown), with its size."""
 
     site: int
     name: str
@@ -553,6 +537,8 @@ class Saved(Event, frozen=True, tag=50):
     """For each input of the node, whether it needed a gradient: that decides what is saved."""
     inner: list[Inner] = []
     """The nodes inside the operation that lead to that one, breadth first, without leaves."""
+    shape: tuple[int, ...] | None = None
+    """That of the operation's result, where the sizes depend on it."""
 
 
 class Update(msgspec.Struct, frozen=True, array_like=True):
@@ -579,6 +565,20 @@ class OptimizerStep(Event, frozen=True, tag=51):
     """Number of parameters without an `Update`: too large, or too many."""
     others: list[int] = []
     """Those of them that have a gradient, so that the step changed them."""
+    number: int = 0
+    """That of `OptimizerState`; 0: unknown."""
+
+
+class OptimizerState(Event, frozen=True, tag=58):
+    """What an optimizer holds: when it gets its name in the code (`opt`), and when its tensors are others. `groups` are
+    the parameters by group, none once it is gone; `tensors` are those of its state: (parameter, tensor by name)."""
+
+    optimizer: int
+    class_name: str
+    name: str
+    groups: list[list[int]]
+    options: list[dict[str, Data]]
+    tensors: list[tuple[int, dict[str, int]]]
 
 
 class Key(Event, frozen=True, tag=60):
@@ -588,13 +588,12 @@ class Key(Event, frozen=True, tag=60):
 
 
 STEP_KINDS: tuple[type[Event], ...] = (
-    CellStart, CellEnd, Line, Op, Backward, BackwardEnd, Node, Accumulate, Captured, Retained, HookRan, Failed,
-    Cut,
+    CellStart, CellEnd, Line, Op, Backward, BackwardEnd, Node, Accumulate, Captured, Retained, HookRan, Failed, Cut,
 )  # fmt: skip
 """The events that are steps. The number of a kind is its position here, from 1."""
 
 EVENTS: tuple[type[Event], ...] = (
     *STEP_KINDS, Source, Site, Document, FrameStart, FrameEnd, Iteration, LoopEnd, Bind, Group, Meta, Snapshot, Gone,
-    GraphNode, Freed, Output, Warned, Figure, Answer, Checked, Point, Gap, RunEnd,
-    Saved, OptimizerStep, Module, Call, Attributes, Key,
+    GraphNode, Freed, Output, Warned, Figure, Answer, Checked, Point, Gap, RunEnd, Saved, OptimizerStep, OptimizerState,
+    Module, Call, Attributes, Key,
 )  # fmt: skip

@@ -23,8 +23,8 @@ from tutor.trace import events as ev
 from tutor.trace import wire
 from tutor.trace.events import STEP_KINDS, Event, Failed
 from tutor.trace.index import Definitions
-from tutor.trace.replay import Replay, copy_state
-from tutor.trace.state import State
+from tutor.trace.replay import Replay
+from tutor.trace.state import State, copy_state
 from tutor.trace.wire import memory_of
 
 # ---------------------------------------------------------------- the file

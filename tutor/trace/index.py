@@ -237,7 +237,7 @@ class SideEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     after which it came."""
 
     step: int
-    event: ev.Warned | ev.Figure | ev.Answer | ev.Checked | ev.Gap | ev.OptimizerStep
+    event: ev.Warned | ev.Figure | ev.Answer | ev.Checked | ev.Gap | ev.OptimizerStep | ev.OptimizerState
 
 
 class Summary(msgspec.Struct, array_like=True, gc=False):
@@ -437,15 +437,15 @@ class Contents:
         self.note: dict[type[ev.Event], Callable[[Any, State], None]] = {
             ev.Line: self._line, ev.Op: self._op, ev.CellStart: self._cell_start, ev.CellEnd: self._cell_end,
             ev.Backward: self._backward, ev.BackwardEnd: self._backward_end, ev.Failed: self._plain_step,
-            ev.Cut: self._cut,
-            ev.Node: self._in_pass, ev.Accumulate: self._in_pass, ev.Captured: self._in_pass,
+            ev.Cut: self._cut, ev.Node: self._in_pass, ev.Accumulate: self._in_pass, ev.Captured: self._in_pass,
             ev.Retained: self._in_pass, ev.HookRan: self._in_pass,
             ev.Iteration: self._iteration, ev.LoopEnd: self._loop_end, ev.Output: self._output,
             ev.Source: self._define, ev.Site: self._define, ev.Document: self._define, ev.Meta: self._define,
             ev.Saved: self._define, ev.Call: self._define, ev.Attributes: self._define,
-            ev.OptimizerStep: self._side_event, ev.Warned: self._side_event, ev.Figure: self._side_event,
-            ev.Answer: self._side_event, ev.Gap: self._gap, ev.Checked: self._side_event,
-            ev.Point: self._point, ev.RunEnd: self._run_end,
+            **dict.fromkeys(
+                (ev.OptimizerStep, ev.OptimizerState, ev.Warned, ev.Figure, ev.Answer, ev.Checked), self._side_event
+            ),
+            ev.Gap: self._gap, ev.Point: self._point, ev.RunEnd: self._run_end,
         }  # fmt: skip
         """By type of event: the method that indexes it, given the state after it."""
 

@@ -92,6 +92,13 @@ def out(timeline: Timeline, step: int) -> int | None:
     return None if line is None else line + 1
 
 
+def is_inside(timeline: Timeline, step: int) -> bool:
+    """Return whether a step is in a function call, a composite operation or a backward pass."""
+    columns = timeline.columns
+    is_called = columns.frame_depths[step - 1] > 1 or columns.depths[step - 1] > 0
+    return is_called or timeline.pass_of(step) is not None
+
+
 def next_cell(timeline: Timeline, step: int) -> int | None:
     """Return the start of the next code cell."""
     return _after([cell.start for cell in timeline.cells], step)

@@ -11,7 +11,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tutor.trace import events as ev
-from tutor.trace.names import name_of, names_of, tensor_name
+from tutor.trace.names import names_of, placeholder_name
+from tutor.trace.optimizer_names import name_in
 from tutor.trace.source import parse
 from tutor.trace.state import State
 
@@ -72,11 +73,15 @@ def op_inputs(timeline: Timeline, step: int) -> list[str]:
     state = timeline.state(step - 1)
     operands = _operands_of_inputs(timeline, step, event, state)
     if operands is None:
-        return [tensor_name(state, tensor) for tensor in event.inputs if tensor is not None]
+        return [_name(timeline, state, tensor) for tensor in event.inputs if tensor is not None]
     return [
-        operand.text if tensor is None or operand.path else tensor_name(state, tensor)
+        operand.text if tensor is None or operand.path else _name(timeline, state, tensor)
         for tensor, operand in zip(event.inputs, operands, strict=True)
     ]
+
+
+def _name(timeline: Timeline, state: State, tensor: int) -> str:
+    return name_in(timeline, state, tensor) or placeholder_name(tensor)
 
 
 def shows_operands(timeline: Timeline, site: int, count: int) -> bool:
@@ -128,7 +133,7 @@ def op_output(timeline: Timeline, step: int) -> str | None:
         end = _end_of_statement(timeline, step, output)
         name = None if end is None else _name_bound_after(timeline, end, output, event.frame)
     if name is None and site is not None and site.inplace:
-        return name_of(timeline.moment(step), output)
+        return name_in(timeline, timeline.moment(step), output)
     return name
 
 

@@ -17,10 +17,12 @@ from typing import Any
 from tutor.trace import events as ev
 from tutor.trace.index import Definitions
 from tutor.trace.names import MODULE, is_alive, lasting_name
-from tutor.trace.state import Binding, FrameState, ModuleInfo, NodeState, PassState, State, TensorState
+from tutor.trace.state import Binding, FrameState, ModuleInfo, NodeState, OptimizerInfo, PassState, State, TensorState
 from tutor.trace.values import Value, size_of
 
 _BASE = re.compile(r"[^.\[]*")
+_OWN_STORAGES = 1024
+"""Most storages of one operation that only its nodes hold and that are numbered."""
 
 
 class TensorReplay:
@@ -229,6 +231,7 @@ class GraphReplay(TensorReplay):
     def _set_saved(self, node: NodeState, variants: Sequence[ev.Saved]) -> None:
         """Set the saved tensors of a node and of the nodes inside its operation, from the variant that matches."""
         tensors = self.state.last_op[1:3]
+        variants = sorted(variants, key=lambda saved: saved.shape not in (None, node.shape))
         for saved in variants:
             if saved.needs and saved.needs != _inputs_needing_grad(node):
                 continue
@@ -282,7 +285,8 @@ class GraphReplay(TensorReplay):
         number = tensors[owner][index] if owner < len(tensors) and index < len(tensors[owner]) else None
         tensor = self.state.tensors.get(number or 0)
         if tensor is None:
-            return name, 0, None, size, None
+            own = owner == 2 and 0 < index < _OWN_STORAGES
+            return name, 0, None, size, -(self.state.operations * _OWN_STORAGES + index) if own else None
         return name, tensor.tensor, tensor.version, size_of(tensor.shape, tensor.dtype), tensor.storage
 
     def _show_existing(self) -> None:
@@ -441,7 +445,7 @@ class Replay(GraphReplay):
             ev.LoopEnd: self._loop_end, ev.FrameStart: self._frame_start, ev.FrameEnd: self._frame_end,
             ev.Group: self._group, ev.CellStart: self._cell_start, ev.Document: self._document,
             ev.Module: self._module, ev.Output: self._output, ev.Figure: self._figure, ev.Answer: self._answer,
-            ev.Cut: self._cut,
+            ev.Cut: self._cut, ev.OptimizerState: self._optimizer_state, ev.OptimizerStep: self._optimizer_step,
         }  # fmt: skip
         """By type of event: the method that applies it. Other events change nothing."""
 
@@ -547,6 +551,30 @@ class Replay(GraphReplay):
                     self._label_group(event.group, name, frame)
                     return
 
+    # ------------------------------------------------------------ optimizers
+
+    def _optimizer_state(self, event: ev.OptimizerState) -> None:
+        optimizers = self.state.optimizers
+        previous = optimizers.pop(event.optimizer, None)
+        if event.groups:
+            tensors = {**(previous.tensors if previous is not None else {}), **dict(event.tensors)}
+            values = previous.values if previous is not None else {}
+            optimizers[event.optimizer] = OptimizerInfo(
+                event.optimizer, event.class_name, event.name, event.groups, event.options, tensors, values
+            )
+
+    def _optimizer_step(self, event: ev.OptimizerStep) -> None:
+        previous = self.state.optimizers.pop(event.number, None)
+        if previous is None:
+            return
+        info = self.state.optimizers[event.number] = previous.__copy__()
+        info.options, info.values = event.options, info.values.copy()
+        for update in event.updates:
+            tensors = info.tensors.get(update.tensor, {})
+            values = {name: value for name, value in update.state_after.items() if name not in tensors}
+            if values:
+                info.values[update.tensor] = values
+
     # ------------------------------------------------------------ the rest
 
     def _cut(self, event: ev.Cut) -> None:
@@ -566,24 +594,3 @@ class Replay(GraphReplay):
 
     def _answer(self, event: ev.Answer) -> None:
         self.state.answers[event.cell] = event.value
-
-
-def copy_state(state: State) -> State:
-    """Return a copy of a state. Events applied to one of them do not affect the other."""
-    new = copy(state)
-    new.frames = [_copy_frame(frame) for frame in state.frames]
-    new.suspended = {number: _copy_frame(frame) for number, frame in state.suspended.items()}
-    new.tensors, new.groups, new.nodes = state.tensors.copy(), state.groups.copy(), state.nodes.copy()
-    new.shown, new.answers = state.shown.copy(), state.answers.copy()
-    new.modules, new.containers = state.modules.copy(), state.containers.copy()
-    new.grad_of, new.collected = state.grad_of.copy(), state.collected.copy()
-    if state.last_pass is not None:
-        new.last_pass = copy(state.last_pass)
-        new.last_pass.ran = state.last_pass.ran.copy()
-    return new
-
-
-def _copy_frame(frame: FrameState) -> FrameState:
-    new = copy(frame)
-    new.names, new.iterations = frame.names.copy(), frame.iterations.copy()
-    return new

@@ -6,6 +6,7 @@ format of trace files (`events.Key` holds a whole state, `index.Summary` the sit
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -115,8 +116,8 @@ class NodeState(Shared, gc=False):
     """Whether it no longer exists and is only still shown."""
     kept: list[tuple[str, int, int | None, int, int | None]] = []
     """Tensors saved for its backward: (name, tensor, version, bytes, storage), as they were when it was created; tensor
-    0 is one that only the node holds. Empty if it saves none or that is unknown."""
-
+    0 is one that only nodes of its operation hold, with a negative storage. Empty if it saves none or that is
+    unknown."""
     module: int | None = None
     """Innermost module in whose `forward` it was created."""
     of_pass: int | None = None
@@ -157,6 +158,27 @@ class PassState(msgspec.Struct, gc=False):
     """The pass during which this one ran, in a hook or in the `backward` of a custom Function; it resumes after it."""
     outer_shown: set[int] = set()
     """`State.shown` of the outer pass."""
+
+
+class OptimizerInfo(Shared, gc=False):
+    """An optimizer of the learner's; see `events.OptimizerState`."""
+
+    optimizer: int
+    class_name: str
+    name: str
+    """The learner's name of it; empty: unknown."""
+    groups: list[list[int]]
+    """Its parameters, by parameter group."""
+    options: list[dict[str, Data]]
+    """Options of each group, as of its last step: lr, betas, …"""
+    tensors: dict[int, dict[str, int]] = {}
+    """By parameter: the tensors of its state, by name."""
+    values: dict[int, dict[str, Value]] = {}
+    """By parameter: what its state has beside tensors, as of the last step: numbers and lists of them."""
+
+    def group_of(self, parameter: int) -> int | None:
+        """Return the index of a parameter's group; None if it has none."""
+        return next((index for index, group in enumerate(self.groups) if parameter in group), None)
 
 
 class Binding(msgspec.Struct, gc=False):
@@ -232,3 +254,44 @@ class State(msgspec.Struct, gc=False):
     modules: dict[int, ModuleInfo] = {}
     full: bool = False
     """Whether the recording was already full: then it is unknown which nodes a pass has freed."""
+    optimizers: dict[int, OptimizerInfo] = {}
+    """By number: the optimizers that exist; the one that was seen last is the last."""
+
+    def optimizer_of(self, parameter: int) -> OptimizerInfo | None:
+        """Return the optimizer of a parameter, the last of several; None if there is none, or it is not known yet."""
+        infos = reversed(list(self.optimizers.values()))
+        return next((info for info in infos if info.group_of(parameter) is not None), None)
+
+    def optimizer_state(self, parameter: int) -> dict[str, TensorState | Value]:
+        """Return what its optimizer keeps for a parameter, by name: tensors (`exp_avg`), numbers and lists of them.
+
+        Empty before the end of the optimizer's first step.
+        """
+        info = self.optimizer_of(parameter)
+        if info is None:
+            return {}
+        numbers = info.tensors.get(parameter, {})
+        tensors = {name: self.tensors[number] for name, number in numbers.items() if number in self.tensors}
+        return {**info.values.get(parameter, {}), **tensors}
+
+
+def copy_state(state: State) -> State:
+    """Return a copy of a state. Events applied to one of them do not affect the other."""
+    new = copy(state)
+    new.frames = [_copy_frame(frame) for frame in state.frames]
+    new.suspended = {number: _copy_frame(frame) for number, frame in state.suspended.items()}
+    new.tensors, new.groups, new.nodes = state.tensors.copy(), state.groups.copy(), state.nodes.copy()
+    new.shown, new.answers = state.shown.copy(), state.answers.copy()
+    new.modules, new.containers = state.modules.copy(), state.containers.copy()
+    new.grad_of, new.collected = state.grad_of.copy(), state.collected.copy()
+    new.optimizers = state.optimizers.copy()
+    if state.last_pass is not None:
+        new.last_pass = copy(state.last_pass)
+        new.last_pass.ran = state.last_pass.ran.copy()
+    return new
+
+
+def _copy_frame(frame: FrameState) -> FrameState:
+    new = copy(frame)
+    new.names, new.iterations = frame.names.copy(), frame.iterations.copy()
+    return new

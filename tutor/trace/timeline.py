@@ -20,8 +20,8 @@ from tutor.trace import wire
 from tutor.trace.events import Gap
 from tutor.trace.frame_store import DecodedFrame, Frames, Seeker, step_positions
 from tutor.trace.index import KIND_NAMES, CellInfo, Columns, Contents, Definitions, PassInfo, Point, SideEvent
-from tutor.trace.replay import Replay, copy_state
-from tutor.trace.state import NodeState, SiteInfo, State, TensorState
+from tutor.trace.replay import Replay
+from tutor.trace.state import NodeState, SiteInfo, State, TensorState, copy_state
 from tutor.trace.values import Data, places
 
 # ------------------------------------------------------------ what is missing from a recording

@@ -1,6 +1,16 @@
 """Values on the wire (see `events`): their types, and how they become JSON and flat
 numbers; `number_format` makes text of them.
 
+A *value* on the wire is one of
+  None                                      there is none
+  bool, int, float, nested lists of these   a small tensor, as `tolist()` gives it; a complex number is `[re, im]`
+  {"shape", "code", "data"}                 up to 1,000 elements: raw little-endian bytes, `code` as in `array.array`
+                                            ("?" for bool)
+  {"shape", "dtype", "stats", "note", ...}  a tensor too large for a list, or sparse, meta, quantized or nested;
+                                            `stats` has min, max, mean, std, nan, inf, zero or is None, `note` says why;
+                                            "corners": nested lists, "heat": [rows, columns, bytes, least, most] where
+                                            0 is the least, 254 the most and 255 not finite
+
 The types have limits that are checked when an event is decoded: recordings are not trusted. `Value` is the value of a
 tensor, `Scalar` of a name, `Data` anything else that is stored as it is: knobs, options, cells, answers. Type checkers
 see `Any`: they have no lists of any depth.

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.binding import ActiveBinding, Binding, BindingType
 
 from tutor.i18n import K_, N_
-from tutor.study import moves
-from tutor.study.moves import FORWARD, Move
-from tutor.trace import navigation
+
+if TYPE_CHECKING:
+    from tutor.study.moves import Move
+
+
+class Destination(NamedTuple):
+    """Where a key moves the cursor; see `Move`. The list of lessons has these keys without importing what they do."""
+
+    function: str
+    """The name of a function of `study.moves`, or else of `trace.navigation`."""
+    nowhere: str
+    ahead: bool = False
+    local: bool = False
+
+    def load(self) -> Move:
+        """Return the move."""
+        from tutor.study import moves
+        from tutor.trace import navigation
+
+        find = getattr(moves, self.function, None) or getattr(navigation, self.function)
+        return moves.Move(find, self.nowhere, self.ahead, self.local)
 
 
 class Key(NamedTuple):
@@ -31,7 +49,7 @@ class Key(NamedTuple):
     """The keys that the key line shows; empty: `shown`."""
     joins: bool = False
     """Whether it shares a line of the help sheet with the key before it."""
-    move: Move | None = None
+    move: Destination | None = None
     """Where it moves the cursor."""
     action: str = ""
 
@@ -42,29 +60,33 @@ class Key(NamedTuple):
 
 
 KEYS: tuple[Key, ...] = (
-    Key("forward", "right,l", "→ l", N_("the next step"), K_("step"), 4, "← →", move=FORWARD),
+    Key("forward", "right,l", "→ l", N_("the next step"), K_("step"), 4, "← →",
+        move=Destination("forward", N_("this is the last step"), ahead=True)),
     Key("back", "left,h", "← h", N_("the step before"), joins=True,
-        move=Move(moves.back, N_("this is the beginning"))),
+        move=Destination("back", N_("this is the beginning"))),
     Key("next_line", "n", "n", N_("the next statement"), K_("line"), 5, "n p",
-        move=Move(navigation.next_line, N_("no statement follows"), ahead=True)),
+        move=Destination("next_line", N_("no statement follows"), ahead=True)),
     Key("previous_line", "p", "p", N_("the statement before: over operations, passes and calls"), joins=True,
-        move=Move(navigation.previous_line, N_("no statement before this one"))),
+        move=Destination("previous_line", N_("no statement before this one"))),
     Key("into", "i", "i", N_("into a call, an operation, a pass or a module of the graph"), K_("into"), 12,
-        move=Move(navigation.into, N_("there is nothing to go into here"), ahead=True, local=True)),
+        move=Destination("into", N_("there is nothing to go into here"), ahead=True, local=True)),
     Key("out", "o", "o", N_("out of it"), K_("out"), 12, joins=True,
-        move=Move(navigation.out, N_("this is the outermost level"))),
+        move=Destination("out", N_("this is the outermost level"))),
     Key("next_cell", "right_square_bracket,pagedown", "] PageDown", N_("the next cell"), K_("cell"), 7, "] [",
-        move=Move(moves.next_cell, N_("this is the last cell"), ahead=True)),
+        move=Destination("next_cell", N_("this is the last cell"), ahead=True)),
     Key("previous_cell", "left_square_bracket,pageup", "[ PageUp", N_("the cell before"), joins=True,
-        move=Move(navigation.previous_cell, N_("this is the first cell"))),
+        move=Destination("previous_cell", N_("this is the first cell"))),
     Key("next_iteration", "right_curly_bracket", "}", N_("the next iteration of this loop"), K_("iteration"), 10, "} {",
-        move=Move(navigation.next_iteration, N_("no further iteration"), ahead=True)),
+        move=Destination("next_iteration", N_("no further iteration"), ahead=True)),
     Key("previous_iteration", "left_curly_bracket", "{", N_("the iteration before"), joins=True,
-        move=Move(navigation.previous_iteration, N_("no iteration before this one"))),
+        move=Destination("previous_iteration", N_("no iteration before this one"))),
     Key("next_pass", "b", "b", N_("the next backward pass"), K_("pass"), 8,
-        move=Move(navigation.next_pass, N_("no further backward pass"), ahead=True)),
+        move=Destination("next_pass", N_("no further backward pass"), ahead=True)),
     Key("previous_pass", "B", "B", N_("the pass before"), joins=True,
-        move=Move(navigation.previous_pass, N_("no backward pass before this step"))),
+        move=Destination("previous_pass", N_("no backward pass before this step"))),
+    Key("problem", "exclamation_mark", "!",
+        N_("the next problem: an error, the first nan, a mistake; from an error to the step that made it inevitable"),
+        K_("problem"), 3),
     Key("first", "home", "Home", N_("the beginning")),
     Key("last", "end", "End", N_("the last one, along with a program that runs"), joins=True),
     Key("play", "space", N_("space"), N_("play and pause"), K_("play"), 9),
@@ -79,6 +101,7 @@ KEYS: tuple[Key, ...] = (
         N_("the graph as lanes, as boxes, or one node with those around it; the chart: figure, curves, log axis"),
         K_("view"), 16),
     Key("others", "V", "V", N_("show or hide what needs no gradient in the graph: data and numbers"), K_("inputs"), 17),
+    Key("sort", "comma", ",", N_("sort the tensors: code order, gradient, gradient over value, memory")),
     Key("knobs", "k", "k", N_("what if: set the knobs for another run"), K_("what if"), 12),
     Key("edit", "e", "e", N_("edit this cell, and run it; the file stays as it is"), K_("edit"), 4),
     Key("runs", "w", "w", N_("the runs: walk, compare, name and drop them"), K_("runs"), 12),
@@ -98,12 +121,13 @@ KEYS: tuple[Key, ...] = (
     Key("quit", "q", "q", N_("quit"), K_("quit"), action="app.quit"),
 )  # fmt: skip
 BY_ID: Mapping[str, Key] = {key.id: key for key in KEYS}
-PANE_KEYS = ("up", "down")
+PANE_KEYS = ("up", "down", "sort")
 """Keys that only panes bind."""
 
 KEY_LINE = (
-    "answer", "skip", "stop", "forward", "next_line", "into", "out", "next_cell", "next_iteration", "next_pass", "play",
-    "knobs", "hint", "edit", "runs", "rerun", "go", "find", "next_pane", "view", "zoom", "others", "help", "quit",
+    "answer", "skip", "stop", "problem", "forward", "next_line", "into", "out", "next_cell", "next_iteration",
+    "next_pass", "play", "knobs", "hint", "edit", "runs", "rerun", "go", "find", "next_pane", "view", "zoom", "others",
+    "help", "quit",
 )  # fmt: skip
 """The order of the key line."""
 

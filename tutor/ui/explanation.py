@@ -45,6 +45,12 @@ def title_facts(model: Model, glyphs: Glyphs, speed: int | None) -> list[Piece]:
         pieces.append((_("stopped"), "grad"))
     elif end is not None and end.outcome in _ENDS and end.status:
         pieces.append((f"{glyphs.no} {_(_ENDS[end.outcome])}", "error"))
+    first = next((found for found in model.problems.all(model.limit) if found.kind == "nonfinite"), None)
+    if first is not None and first.origin is not None:
+        text = _(
+            "{kind} from step {step:,} of {count:,}", kind=first.origin.name, step=first.step, count=timeline.steps
+        )
+        pieces.append((f"{glyphs.no} {text}", "error"))
     if speed is not None:
         pieces.append((f"{glyphs.now} {speed}/s", "now"))
     if document is not None:
@@ -100,7 +106,9 @@ def explanation(model: Model, marked: tuple[int, str] | None, room: Room) -> lis
     """
     timeline, step, glyphs = model.timeline, model.cursor, room.glyphs
     end = timeline.run_end
-    if end is not None and end.outcome in ("died", "exited", "refused") and end.status and step == timeline.steps:
+    failure = model.problems.failure()
+    is_last = step == timeline.steps or (failure is not None and step == failure.step)
+    if end is not None and end.outcome in ("died", "exited", "refused") and end.status and is_last:
         rerun_hint: list[Piece] = (
             [(f" {glyphs.dot} ", "quiet"), *styled("{r} runs again", r=("r", "key"))] if model.session else []
         )
@@ -275,6 +283,9 @@ def describe_result(model: Model, result: Result, glyphs: Glyphs) -> list[Piece]
         case "back":
             step = styled("back where you left, at step {step}", step=(f"{model.cursor}", "value"))
             return [*step, dot, *styled("{home} to the beginning", home=("Home", "key"))]
+        case "cause":
+            text = N_("this made the error at step {step} inevitable; {key} goes back to it")
+            return styled(text, step=(result.text, "error"), key=("!", "key"))
         case "stopped":
             return styled("stopped", "grad")
         case "failed" if text:

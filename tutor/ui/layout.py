@@ -117,5 +117,38 @@ def _narrow(left: int, width: int, top: int, body: int, front: Mapping[str, str]
     return regions
 
 
+def with_card(regions: dict[str, Region], rows: int) -> dict[str, Region]:
+    """Return the regions with a card of about so many rows: below the code, or above the tensors where they are wide.
+
+    The code keeps `CODE` rows or more, the tensors `TENSORS`. Where there is no room, and while one reads, there is no
+    card.
+    """
+    code, tensors = regions.get("code"), regions.get("tensors")
+    if code is not None and tensors is not None and tensors.x >= code.right:  # all panes are in view
+        height = min(rows, code.height - CODE)
+        if height < CARD:
+            return regions
+        card = Region(code.x, code.bottom - height, code.width, height)
+        return {**regions, "code": Region(code.x, code.y, code.width, code.height - height), "card": card}
+    left = next((regions[name] for name in LEFT if name in regions), None)
+    if tensors is None or left is None or not rows:
+        return regions
+    upper, body = left.bottom, tensors.bottom - left.y
+    height = min(rows, body - CODE - TENSORS)
+    if height < CARD or tensors.y != upper or tensors.x != left.x:
+        return regions
+    low = max(TENSORS, min(tensors.height, body - height - CODE - 2))
+    bottom = tensors.bottom - low - height
+    shrunk = {
+        name: Region(region.x, region.y, region.width, region.height - (upper - bottom))
+        for name, region in regions.items()
+        if region.bottom == upper
+    }
+    card = Region(0, bottom, tensors.width, height)
+    return {**regions, **shrunk, "tensors": Region(tensors.x, bottom + height, tensors.width, low), "card": card}
+
+
+CARD, TENSORS = 4, 5
+"""The least heights of a card, and of the tensors below it."""
 ASK, BRIEF = 3, 1
 """Heights of the answer field: with a frame, and without one where there is little room."""

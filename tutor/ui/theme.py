@@ -72,6 +72,7 @@ _ROLES = {
     "grad": "{grad}",
     "now": "bold {now}",
     "error": "{error}",
+    "nonfinite": "{error}",
     "key": "bold {now}",
     "tab": "bold {ink} on {raised}",
     "code": "{ink}",
@@ -82,12 +83,14 @@ _ROLES = {
     "statement": "on {statement}",
     "here": "bold {onmark} on {now_ground}",
     "back": "bold {onmark} on {grad_ground}",
+    "fault": "bold {ground} on {error}",
     "chosen": "on {chosen}",
     "changed": "bold underline",
     "linked": "underline {value}",
 }
 # Without colours, weight, underline and inversion carry the meaning.
-_MONO = {"statement": "bold", "here": "bold reverse", "back": "bold reverse underline", "chosen": "reverse",
+_MONO = {"statement": "bold", "here": "bold reverse", "back": "bold reverse underline",
+         "fault": "bold reverse underline", "nonfinite": "bold reverse", "chosen": "reverse",
          "tab": "bold reverse", "bar": "", "focus": "bold", "now": "bold", "node": "bold", "key": "bold",
          "linked": "underline"}  # fmt: skip
 

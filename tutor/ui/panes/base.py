@@ -21,7 +21,17 @@ from tutor.i18n import _
 from tutor.text_width import width
 from tutor.trace.events import Span
 from tutor.ui.bindings import pane_bindings
-from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, changed_columns, fit, harmless, row_width
+from tutor.ui.render.segments import (
+    EMPTY,
+    Glyphs,
+    Piece,
+    Row,
+    changed_columns,
+    fit,
+    harmless,
+    row_width,
+    with_nonfinite,
+)
 from tutor.ui.theme import Palette, palette_of
 
 if TYPE_CHECKING:
@@ -117,6 +127,8 @@ class Surface(Widget):
 
     BASE = "plain"
     """Style role of cells that no text covers."""
+    VALUES: ClassVar[bool] = False
+    """Whether it shows values of tensors, in which nan and inf stand out."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -142,8 +154,10 @@ class Surface(Widget):
         width, height = self.size
         if not width or not height:
             return
-        rows = [fit(harmless(row), width, self.BASE, self.glyphs.more) for row in self.rows(width, height)[:height]]
-        rows += [fit(EMPTY, width, self.BASE)] * (height - len(rows))
+        base, more = self.BASE, self.glyphs.more
+        rows = [fit(harmless(row), width, base, more) for row in self.rows(width, height)[:height]]
+        rows = list(map(with_nonfinite, rows)) if self.VALUES else rows
+        rows += [fit(EMPTY, width, base)] * (height - len(rows))
         shown, self._shown = self._shown, rows
         self._drawn_with = self.palette
         if len(shown) != height:
@@ -362,11 +376,11 @@ class Pane(Surface, can_focus=True):
             body, thumb = self._body(), self._thumb(height - 2, self.page, self.count())
         rows = [self._frame_top(width)]
         inner, edge = self.inner, "focus" if self.has_focus else "frame"
-        down, bar = self.glyphs.down, self.glyphs.thumb
+        glyphs = self.glyphs
+        down, bar, more = glyphs.down, glyphs.thumb, glyphs.more
         for y, row in enumerate(body):
             side = (bar, "title") if y in thumb else (down, edge)
-            rows.append(((down + " ", edge), *fit(row, inner, "plain", self.glyphs.more), (" ", "plain"), side))
-        glyphs = self.glyphs
+            rows.append(((down + " ", edge), *fit(row, inner, "plain", more), (" ", "plain"), side))
         rows.append(((glyphs.bottom_left + glyphs.across * (width - 2) + glyphs.bottom_right, edge),))
         return rows
 

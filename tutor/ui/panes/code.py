@@ -266,13 +266,13 @@ class CodePane(Pane):
         if view.site is None:
             if isinstance(view.event, ev.Failed) and view.event.file is not None and view.event.span is not None:
                 self._file, self._statement = view.event.file, view.event.span
-                self._part = (view.event.span, "back")
+                self._part = (view.event.span, "fault")
             return
         self._file = view.site.file
         statement = sites.get(view.site.statement, view.site)
         self._statement = statement.span
         if isinstance(view.event, ev.Failed) and view.event.span is not None:
-            self._part = (view.event.span, "back")
+            self._part = (view.event.span, "fault")
         elif view.kind in _BACKWARD_KINDS:
             self._part = (view.site.span, "back")
         elif view.kind == "op":
@@ -372,8 +372,9 @@ class CodePane(Pane):
             if linked_span
             else " "
         )
-        role = "error" if is_full else "now" if mark != glyphs.linked else "linked"
-        number = (f"{line.number:>{digits}}", "error" if is_full else "now" if current else "quiet")
+        is_wrong = is_full or (current and self._part is not None and self._part[1] == "fault")
+        role = "error" if is_wrong else "now" if mark != glyphs.linked else "linked"
+        number = (f"{line.number:>{digits}}", "error" if is_wrong else "now" if current else "quiet")
         gutter = ((mark + " ", role), number, ("  ", "plain"))
         marks = self._marks(line.number, line.pieces)
         if linked_span is not None:

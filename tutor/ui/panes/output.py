@@ -10,14 +10,16 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from tutor.i18n import N_, _, current_language
+from tutor.i18n import N_, _, current_language, ngettext
 from tutor.text_width import cut, wrapped
 from tutor.trace import events as ev
 from tutor.trace.events import Figure
 from tutor.trace.timeline import Timeline
+from tutor.ui.bindings import pane_bindings
 from tutor.ui.panes.base import Pane
 from tutor.ui.render import plot
 from tutor.ui.render.segments import Glyphs, Row, clean
+from tutor.ui.render.traceback import folded
 
 _MAX_CHARACTERS = 200_000
 """Of longer output, only the end is shown."""
@@ -141,9 +143,13 @@ class OutputPane(Pane):
     """Printed text up to the cursor, scrolled to its end."""
 
     NAME = N_("output")
+    BINDINGS = pane_bindings(details="unfold")
 
     def __init__(self) -> None:
         super().__init__()
+        self._unfolded = False
+        """Whether the frames of libraries in tracebacks are shown."""
+        self._has_frames = False
         self._rows: list[Row] = []
         self._key: object = None
         self._grew = False
@@ -156,17 +162,27 @@ class OutputPane(Pane):
             return
         warned = bisect_right(timeline.side_events, self.cursor, key=lambda aside: aside.step)
         printed = bisect_right(timeline.contents.printed, self.cursor, key=lambda part: part.step)
-        key = (timeline, printed, warned, self.inner, current_language())
+        key = (timeline, printed, warned, self.inner, self._unfolded, current_language())
         self._grew = key != self._key
         if not self._grew:
             return
         self._key = key
-        self._rows = []
+        self._rows, self._has_frames = [], False
+        own = {source.path for source in timeline.sources.values()}
         draws = timeline.state(self.cursor).figures > 0
         parts, self._cut = output_between(timeline, -1, self.cursor)
         for stream, text in parts:
             role, lead = ROLES.get(stream, "plain"), stream_prefix(stream)
-            for line in text.split("\n"):
+            lines: list[str | tuple[str, int]] = [*text.split("\n")]
+            for line in lines if self._unfolded else folded(text.split("\n"), own):
+                if isinstance(line, tuple):
+                    self._has_frames, (package, frames) = True, line
+                    count = ngettext(
+                        "{count} frame in {package}", "{count} frames in {package}", frames, package=package
+                    )
+                    hint = _("Enter shows them")
+                    self._rows += wrapped([(f"{lead}  {self.glyphs.more} {count}: {hint}", "note")], self.inner)
+                    continue
                 # A bare carriage return overwrites the line, as progress bars do.
                 line = line.rstrip("\r").rpartition("\r")[2]
                 if draws:
@@ -182,6 +198,15 @@ class OutputPane(Pane):
         asides = in_steps(timeline.side_events, self._previous_cursor, cursor)
         warnings = sum(isinstance(aside.event, ev.Warned) for aside in asides)
         return text.count("\n") + (text[-1:] not in ("", "\n")) + warnings
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return whether a key does something here: there may be no frames to show or fold."""
+        return action != "unfold" or self._has_frames or self._unfolded
+
+    def action_unfold(self) -> None:
+        """Show the frames of libraries in tracebacks, or fold them again."""
+        self._unfolded = not self._unfolded
+        self.update()
 
     def heading(self) -> Row:
         return ((_("the end of it; there was more"), "note"),) if self._cut else ()

@@ -37,6 +37,8 @@ class Glyphs:
     caller: str = "▷"
     new: str = "◂"
     explain: str = "▸"
+    opened: str = "▾"
+    closed: str = "▹"
     linked: str = "┊"
     full: str = "▮"
     crumb: str = "›"
@@ -96,7 +98,7 @@ class Glyphs:
         """Return the text with what this terminal cannot show replaced."""
         if not self.ascii or text.isascii():
             return text
-        return text.translate(_SPELLING).encode("ascii", "replace").decode()
+        return _TIMES.sub("*", text).translate(_SPELLING).encode("ascii", "replace").decode()
 
 
 _STROKES = " ??│?╯╮┤?╰╭├─┴┬┼"
@@ -113,17 +115,21 @@ PLAIN = replace(UNICODE, past_back="╍")
 ASCII = Glyphs(
     leaf="#", op="*", freed="o", given="%", module="&", freed_module="0", linked=":", full="]",
     grad="g", yes="y", no="x",
-    now=">", caller="}", new="<", explain=">", crumb=">", dot="-", none="-", more="~", arrow=">", waiting="o",
+    now=">", caller="}", new="<", explain=">", opened="-", closed="+", crumb=">", dot="-", none="-", more="~",
+    arrow=">", waiting="o",
     begun="~", bullet="*", rule="-", thumb="#", across="-", down="|", top_left="+", top_right="+", bottom_left="`",
     bottom_right="'", join_left="+", join_right="+", join_both="+", end_both="'", arrowhead="v", past="=",
     past_back="<", future="-", hidden=".", tick="|", cursor="@", ascii=True,
 )  # fmt: skip
 
+_TIMES = re.compile(r"(?<=\S)·(?=\S)")
+"""A product, unlike the dot between two phrases."""
 _SPELLING = str.maketrans(
     {
         **{getattr(UNICODE, name): getattr(ASCII, name) for name in UNICODE.__dataclass_fields__ if name != "ascii"},
         "∂": "d", "×": "x", "−": "-", "—": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "≈": "~", "≤": "<", "≥": ">",
         "←": "<", "↑": "^", "↓": "v", "²": "2", "³": "3", "Σ": "S", "σ": "s", "√": "v", "�": "?", "␛": "^",
+        "ε": "e", "λ": "L", "\u0302": "'",
     }
 )  # fmt: skip
 
@@ -206,6 +212,20 @@ def fit(row: Row, cells: int, role: str = "plain", more: str = "…") -> Row:
 def with_role(row: Row, role: str) -> Row:
     """Return the row with `role` added to each piece."""
     return tuple((text, f"{roles} {role}") for text, roles in row)
+
+
+_NONFINITE = re.compile(r"(?<![\w.])([-+]?(?:nan|inf)(?![\w(.]))")
+
+
+def with_nonfinite(row: Row) -> Row:
+    """Return the row with the role `nonfinite` added to each nan and inf, but for those in code."""
+    if not any("nan" in text or "inf" in text for text, _ in row):
+        return row
+    pieces: list[Piece] = []
+    for text, roles in row:
+        parts = [text] if "code" in roles.split() else _NONFINITE.split(text)
+        pieces += [(part, f"{roles} nonfinite" if at % 2 else roles) for at, part in enumerate(parts) if part]
+    return tuple(pieces)
 
 
 def changed_columns(old: Row, new: Row) -> tuple[int, int] | None:
@@ -366,6 +386,15 @@ def shortened_rule(pieces: list[Piece], cells: int) -> list[Piece]:
         if row_width(pieces) <= cells:
             break
     return pieces
+
+
+def middle_cut(name: str, cells: int, more: str = "…") -> str:
+    """Cut a name in its middle, as names differ at their ends."""
+    if width(name) <= cells:
+        return name
+    tail = max(cells - len(more), 0) * 2 // 3
+    head = max(cells - len(more) - tail, 0)
+    return cut(name, head, "") + more + (name[-tail:] if tail else "")
 
 
 def shortened_path(name: str, cells: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -12,12 +11,12 @@ from textual.widgets import Input
 
 from tutor.i18n import N_, _, key_label, ngettext
 from tutor.lesson import catalog
+from tutor.lesson.files import file_stamp
 from tutor.lesson.markdown import prepare
 from tutor.study.flow import Exercise
 from tutor.study.model import Model, Result
 from tutor.study.runs import Run
 from tutor.ui import layout
-from tutor.ui.bars import TimeBar
 from tutor.ui.bindings import BY_ID, lesson_bindings
 from tutor.ui.explanation import describe_result, first_step
 from tutor.ui.panes.base import (
@@ -33,6 +32,7 @@ from tutor.ui.panes.base import (
 from tutor.ui.panes.inputs import AnswerInput
 from tutor.ui.render.segments import clean, styled
 from tutor.ui.screens.pane_screen import PaneScreen
+from tutor.ui.time_bar import TimeBar
 
 if TYPE_CHECKING:
     from tutor.session.session import Session
@@ -51,7 +51,7 @@ class LessonScreen(PaneScreen):
 
     def __init__(self, model: Model, *, lessons: Path, language: str = "en") -> None:
         super().__init__(model, lessons=lessons, language=language)
-        self._file_stamp = _stamp(model.target.path)
+        self._file_stamp = file_stamp(model.target.path)
 
     # ------------------------------------------------------------ the recording
 
@@ -116,7 +116,7 @@ class LessonScreen(PaneScreen):
         """Run the file again if it was saved since the last check."""
         if self.model.session is None or not self.is_current:
             return  # another screen is open: later
-        stamp = _stamp(self.model.target.path)
+        stamp = file_stamp(self.model.target.path)
         if stamp is None or stamp == self._file_stamp:
             return
         self._file_stamp = stamp
@@ -258,13 +258,18 @@ class LessonScreen(PaneScreen):
         move = BY_ID[name].move
         assert move is not None
         self.pause()
-        self.show_result(self.model.move(move))
+        self.show_result(self.model.move(move.load()))
 
     def go_to(self, step: int) -> None:
         """Move the cursor to a step that was picked."""
         self.pause()
         result = self.model.go(step)
         self.show_result(Result(moved=result.moved))
+
+    def action_problem(self) -> None:
+        """Go to the next problem, or from a failure to its cause."""
+        self.pause()
+        self.show_result(self.model.next_problem())
 
     def action_first(self) -> None:
         """Go to the beginning."""
@@ -311,6 +316,8 @@ class LessonScreen(PaneScreen):
             self.focus_pane()
         elif isinstance(focused, Pane) and focused.chosen is not None:
             focused.mark(None)
+        elif self.put_card_away():
+            pass
         elif self.zoomed:
             self.action_zoom()
         elif self.model.target.kind == "lesson":
@@ -352,8 +359,8 @@ class LessonScreen(PaneScreen):
         self.graph.action_next_view()
 
     def action_others(self) -> None:
-        """Show or hide in the graph what needs no gradient."""
-        self.graph.action_toggle_others()
+        """Show more of the graph, or the least again."""
+        self.graph.action_next_level()
 
     def action_answer(self) -> None:
         """Answer "which line?" with the marked line; else focus the answer field."""
@@ -434,6 +441,10 @@ class LessonScreen(PaneScreen):
         """Ask what to find."""
         self._open_prompt("find")
 
+    def on_filter_asked(self) -> None:
+        """Ask which tensors to show."""
+        self._open_prompt("filter")
+
     def _open_prompt(self, purpose: str) -> None:
         """Show the prompt in place of the explanation."""
         self.pause()
@@ -457,6 +468,10 @@ class LessonScreen(PaneScreen):
             self.close_prompt()
             if event.value.strip():
                 self.show_result(self.model.go_to_place(event.value))
+        elif self.prompt.purpose == "filter":
+            self.close_prompt()
+            self.show_pane("tensors")
+            self.tensors.show_matching(event.value)
         else:
             result = self.model.find(event.value)
             self.label.text = _("not found") if result.outcome == "not found" else key_label("find")
@@ -584,12 +599,3 @@ class LessonScreen(PaneScreen):
     def on_runs_screen_changed(self) -> None:
         """Show another ghost."""
         self.update_soon()
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    """Return the modification time and size of the file; None while an editor has moved it away."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 
@@ -14,13 +15,15 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tutor.i18n import current_language, key_label
+from tutor.study.cards import card_at
 from tutor.study.model import Model
 from tutor.text_width import width as cells
 from tutor.ui import layout
-from tutor.ui.bars import Explain, KeyLine, TimeBar, TitleBar, TooSmall
+from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
 from tutor.ui.bindings import key_hints, typing_hints
 from tutor.ui.explanation import Room, explanation, title, title_facts
 from tutor.ui.panes.base import FRAME, NOTHING_LINKED, Pane, Tab
+from tutor.ui.panes.card import CardBox, keys_of
 from tutor.ui.panes.chart import ChartPane
 from tutor.ui.panes.code import CodePane
 from tutor.ui.panes.cross_highlight import CrossHighlighter
@@ -30,7 +33,10 @@ from tutor.ui.panes.lesson import LessonPane
 from tutor.ui.panes.output import OutputPane
 from tutor.ui.panes.tensors import TensorsPane
 from tutor.ui.render.segments import Piece
+from tutor.ui.time_bar import TimeBar
 
+_SEARCH = 0.01
+"""Seconds for which a recording is searched at a time."""
 _REST = 4
 """Idle time per time spent drawing, so that reading the recording takes precedence."""
 
@@ -71,6 +77,10 @@ class PaneScreen(Screen[None]):
         self.ask, self.prompt, self.label = AnswerInput(), Prompt(), PromptLabel()
         self.header, self.explain, self.timebar, self.keyline = TitleBar(), Explain(), TimeBar(), KeyLine()
         self.small = TooSmall()
+        self.card = CardBox()
+        self._put_away: object = None
+        """The step whose card is put away, until the cursor leaves it."""
+        self._searching = False
         self.shown: object = None
         """What the panes show; None makes all of them draw again."""
         self._highlighter = CrossHighlighter()
@@ -83,7 +93,7 @@ class PaneScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         # Widgets that come and go are first: Textual numbers them from the end, and redraws those whose number changes.
-        yield from (self.small, self.label, self.prompt, self.ask)
+        yield from (self.small, self.card, self.label, self.prompt, self.ask)
         yield from self.panes.values()
         yield from (self.header, self.explain, self.timebar, self.keyline)
 
@@ -131,6 +141,8 @@ class PaneScreen(Screen[None]):
         self.chart.limit = model.limit if question is not None else None
         ghost = None if model.runs.ghost is None else model.runs.ghost.timeline
         self.chart.ghost = self.tensors.ghost = ghost
+        self._search()
+        self._choose_card()
         self.arrange_widgets()
         if layout.too_small(*self.size):
             return
@@ -151,8 +163,43 @@ class PaneScreen(Screen[None]):
         speed = self.timebar.speed if self.timebar.playing else None
         self.header.show(*title(model, self.language), title_facts(model, self.header.glyphs, speed))
         self.show_explanation()
-        self.timebar.show(model.timeline, model.cursor, model.limit)
+        problems = [problem.step for problem in model.problems.all(model.limit)]
+        self.timebar.show(model.timeline, model.cursor, model.limit, problems)
         self.show_keys()
+
+    def _search(self) -> None:
+        """Search the recording for problems, a part at a time, between the keys."""
+        if not self._searching and not self.model.problems.read(_SEARCH):
+            self._searching = True
+            self.call_later(self._search_on)
+
+    def _search_on(self) -> None:
+        self._searching = False
+        if self.is_mounted:
+            self._search()
+            if not self._searching:
+                self.update_soon()
+
+    def _choose_card(self) -> None:
+        """Show the card of the step, unless it was put away there."""
+        model = self.model
+        place = model.timeline, model.cursor
+        if self._put_away != place:
+            self._put_away = None
+        card = None
+        with suppress(Exception):  # a recording may be malformed
+            card = None if self._put_away else card_at(model)
+        others = any(problem.step != model.cursor for problem in model.problems.all(model.limit))
+        keys = keys_of(card, model.is_possible("edit"), others) if card is not None else []
+        self.card.show(card, keys)
+
+    def put_card_away(self) -> bool:
+        """Hide the card until the cursor leaves this step; return whether there was one."""
+        if not self.card.display:
+            return False
+        self._put_away = self.model.timeline, self.model.cursor
+        self.update_soon()
+        return True
 
     def highlight(self) -> None:
         """Highlight in all panes what belongs to the selection; without one, to the node that runs now."""
@@ -198,13 +245,14 @@ class PaneScreen(Screen[None]):
         self.lesson.clear_cache()
         self.shown, self.notice = None, ()
         self.keyline.paint()
+        self.card.paint()
         self.small.paint()
         self.label_prompt()
         self.update_soon()
 
     def recolour(self) -> None:
         """Draw everything again in the colours of the new theme."""
-        for surface in (*self.panes.values(), self.header, self.explain, self.timebar, self.keyline):
+        for surface in (*self.panes.values(), self.card, self.header, self.explain, self.timebar, self.keyline):
             surface.repaint()
 
     # ------------------------------------------------------------ places
@@ -246,7 +294,9 @@ class PaneScreen(Screen[None]):
         if self.current_pane == "lesson":  # a zoomed pane has the full height anyway
             reading = 1 if self.zoomed else self._rows_to_read(layout.left_width(width) if wide else width)
         self._set_tabs(wide, bool(reading) and self._has_prose)
-        key = (self.size, question, dict(self.front), self.zoomed, self._has_prose, reading, current_language())
+        card = self.card.wanted_height(layout.left_width(width) if wide else width)
+        card = 0 if self.zoomed or reading or is_small else card
+        key = (self.size, question, dict(self.front), self.zoomed, self._has_prose, reading, current_language(), card)
         if key == self._placed:
             return
         self._placed = key
@@ -255,9 +305,10 @@ class PaneScreen(Screen[None]):
             width, height, front=self.front, zoomed=self.zoomed, asking=ask_height, prose=self._has_prose,
             reading=reading,
         )  # fmt: skip
+        regions = layout.with_card(regions, card)
         if question is not None:
             self.ask.ask_for(question, framed=wide, glyphs=self.header.glyphs)
-        for name, widget in (*self.panes.items(), ("ask", self.ask)):
+        for name, widget in (*self.panes.items(), ("ask", self.ask), ("card", self.card)):
             widget.display = name in regions
             if name in regions:
                 _place(widget, regions[name])

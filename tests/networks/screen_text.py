@@ -1,0 +1,154 @@
+"""What is on the screen as text, pane by pane, and what may be wrong with it: cut texts, and spellings of numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from textual.app import App
+from textual.geometry import Region
+from textual.pilot import Pilot
+from textual.widget import Widget
+
+from tutor.trace import number_format
+from tutor.ui.panes.base import Pane, Surface
+
+SIZES = ((80, 24), (100, 30), (120, 40), (200, 60))
+
+
+def shown(app: App[int]) -> dict[str, list[str]]:
+    """Return the rows of each pane and bar in sight, without frames and without what another one covers."""
+    strips = app.screen._compositor.render_strips()
+    found: dict[str, list[str]] = {}
+    for widget in app.screen.query(Surface):
+        region = _inner(widget)
+        if not widget.display or not region or region not in Region(0, 0, *app.size):
+            continue
+        rows = [
+            "".join(segment.text for segment in strips[y].crop(region.x, region.right)) for y in region.line_range
+        ]  # fmt: skip
+        found[getattr(widget, "NAME", "") or type(widget).__name__] = rows
+    return found
+
+
+def _inner(widget: Widget) -> Region:
+    region = widget.region
+    return region.shrink((1, 1, 1, 1)) if isinstance(widget, Pane) and region.height > 2 else region
+
+
+async def resize(pilot: Pilot[int], size: tuple[int, int]) -> None:
+    """Another size of the terminal; wait until the screen is arranged for it."""
+    await pilot.resize_terminal(*size)
+    await pilot.pause()
+    await pilot.pause()
+
+
+# ---------------------------------------------------------------- cut texts
+
+GAP = 3
+"""Blank cells between two columns, at most; more of them beside a text that is cut are wasted."""
+_WORD = re.compile(r"\S*…\S*")
+_ELISION = re.compile(r"…[\])}]|[(\[{]…|^…$")
+"""`f(…)`, `[1 2 …]`, `0 … 1`: what is left out on purpose, at any width."""
+
+
+@dataclass(frozen=True)
+class CutText:
+    """A text that is cut while cells beside it are empty."""
+
+    pane: str
+    row: str
+
+    def __str__(self) -> str:
+        return f"{self.pane}: {self.row!r}"
+
+
+def cut_texts(app: App[int]) -> list[CutText]:
+    """Return the rows in which a text ends in `…`, or has one in its middle, beside empty cells.
+
+    Those are the cells after it in its row, and the columns on the right of a pane that are empty in all of its rows.
+    """
+    return [
+        CutText(pane, row.rstrip())
+        for pane, rows in shown(app).items()
+        for row in rows
+        if is_cut(row) and (empty_columns(rows) > GAP or is_cut_beside_room(row))
+    ]
+
+
+def empty_columns(rows: Sequence[str]) -> int:
+    """Return the number of columns on the right that are empty in all rows."""
+    return min((len(row) - len(row.rstrip()) for row in rows if row.strip()), default=0)
+
+
+def is_cut(row: str) -> bool:
+    """Return whether a row has a text that is cut."""
+    return any(not _ELISION.search(word[0]) for word in _WORD.finditer(row))
+
+
+def is_cut_beside_room(row: str) -> bool:
+    """Return whether a row has a cut text with more empty cells after it than a gap between columns has."""
+    for word in _WORD.finditer(row):
+        if _ELISION.search(word[0]):
+            continue
+        after = row[word.end() :]
+        if len(after) - len(after.lstrip()) > GAP:
+            return True
+    return False
+
+
+# ---------------------------------------------------------------- numbers
+
+_NUMBER = re.compile(r"(?<![\w.×])(?<!\d,)≈?-?\d+(?:\.\d*)?(?:e[-+]?\d+)?(?![\w×%/.]|,\d)")
+_INDEX = re.compile(r"(?<=[\w)\]])\[[\d, ]+\]")
+_OWN = ("code", "lesson", "output")
+"""Panes that show what the lesson or the program has written."""
+
+
+def numbers_in(text: str) -> Iterator[str]:
+    """Yield the numbers of a text as they are spelled; not indices, shapes, shares and counts with a comma."""
+    for match in _NUMBER.finditer(_INDEX.sub(" ", text)):
+        yield match[0]
+
+
+def is_canonical(spelled: str) -> bool:
+    """Return whether a number is spelled as `number_format.number` spells it."""
+    plain = spelled.lstrip(number_format.ROUGHLY)
+    if re.fullmatch(r"-?\d+", plain):
+        return True  # an integer, or a whole number of up to five digits
+    return number_format.number(float(plain), "float64") == plain
+
+
+def other_spellings(app: App[int], sources: Sequence[str]) -> list[CutText]:
+    """Return the rows with a number that is not spelled as everywhere; what is quoted from `sources` is no number."""
+    found = []
+    for pane, rows in shown(app).items():
+        if pane in _OWN:
+            continue
+        for row in rows:
+            text = row
+            for source in sources:
+                text = text.replace(source, " ")
+            if not all(map(is_canonical, numbers_in(text))):
+                found.append(CutText(pane, row.strip()))
+    return found
+
+
+# ---------------------------------------------------------------- sheets
+
+
+async def sheet_text(pilot: Pilot[int]) -> str:
+    """Return the whole text of the sheet that is open, scrolled through to its end."""
+    (sheet,) = [widget for widget in pilot.app.screen.query(Surface) if widget.can_focus and widget.display]
+    found: list[str] = []
+    for _ in range(400):
+        rows = shown(pilot.app)[getattr(sheet, "NAME", "") or type(sheet).__name__]
+        before = list(found)
+        overlap = next((n for n in range(len(rows), 0, -1) if found[-n:] == rows[:n]), 0)
+        found += rows[overlap:]
+        await pilot.press("down")
+        await pilot.pause()
+        if before and found == before:
+            break
+    return "\n".join(found)

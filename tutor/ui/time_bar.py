@@ -1,0 +1,275 @@
+"""The time bar: the whole recording in one line, with its backward passes, cells and problems, and playback."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
+from itertools import islice
+from math import ceil
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.message import Message
+
+from tutor.i18n import _
+from tutor.text_width import width as cells_of
+from tutor.trace.index import PassInfo
+from tutor.trace.training_loop import TrainingLoop, find_training_loop
+from tutor.ui.panes.base import StepPicked, Surface
+from tutor.ui.render.segments import Glyphs, Piece, Row
+
+if TYPE_CHECKING:
+    from textual.timer import Timer
+
+    from tutor.trace.timeline import Timeline
+
+WIDE = 100
+"""From this width on the bar also says the iteration and the pass."""
+_OUTSIDE = 4
+"""The steps outside of the training loop take as much room as so many would that are iterations."""
+
+
+class Scale:
+    """Where each step lies between the ends of the bar: each iteration of the training loop takes the same room."""
+
+    def __init__(self, steps: int, loop: TrainingLoop | None = None) -> None:
+        self.steps = steps
+        self._steps: list[int] = [0, max(steps, 1)]
+        self._places: list[float] = [0.0, 1.0]
+        starts = [] if loop is None else [start for start in loop.starts if 0 < start <= steps]
+        if loop is None or len(starts) < 2:
+            return
+        end = steps if loop.end is None else max(min(loop.end, steps), starts[-1])
+        before, after = starts[0] - 1, steps - end
+        outside = before + after
+        share = max(outside / steps, min(outside / (outside + _OUTSIDE * len(starts)), 0.25) if outside else 0.0)
+        first = share * before / outside if outside else 0.0
+        last = 1 - (share * after / outside if outside else 0.0)
+        self._steps = [0, *(start - 1 for start in starts), end, steps]
+        inside = [first + (last - first) * number / len(starts) for number in range(len(starts) + 1)]
+        self._places = [0.0, *inside, 1.0]
+
+    def place(self, step: float) -> float:
+        """Return the place of a step, from 0 to 1."""
+        return _interpolated(step, self._steps, self._places)
+
+    def step(self, place: float) -> float:
+        """Return the step at a place."""
+        return _interpolated(place, self._places, self._steps) if self.steps else 0.0
+
+
+def _interpolated(x: float, xs: Sequence[float], ys: Sequence[float]) -> float:
+    at = min(max(bisect_right(xs, x) - 1, 0), len(xs) - 2)
+    while at and xs[at + 1] == xs[at]:
+        at -= 1
+    size = xs[at + 1] - xs[at]
+    return ys[at] + (ys[at + 1] - ys[at]) * min(max((x - xs[at]) / size, 0.0), 1.0) if size else ys[at]
+
+
+def step_at(x: int, cells: int, scale: Scale) -> int:
+    """Return the step under column `x` of a bar of `cells` columns."""
+    if cells < 2 or not scale.steps:
+        return 0
+    return max(0, min(scale.steps, round(scale.step(max(0, min(x, cells - 1)) / (cells - 1)))))
+
+
+def column_of(step: int, cells: int, scale: Scale) -> int:
+    """Return the column of a bar in which a step lies."""
+    return round(scale.place(step) * (cells - 1)) if scale.steps else 0
+
+
+class BackwardSteps:
+    """A byte for each step from 0 on, 1 within a backward pass and 0 outside, kept up to date as a recording grows."""
+
+    def __init__(self) -> None:
+        self._back = bytearray(1)
+        self._ended = 0
+        """The number of leading passes that have ended and are in `_back`."""
+
+    def update(self, steps: int, passes: Sequence[PassInfo]) -> bytearray:
+        """Add the steps and passes that are new since the last call, and return the bytes."""
+        self._back.extend(bytes(steps + 1 - len(self._back)))
+        all_ended = True
+        for info in islice(passes, self._ended, None):
+            end = (steps if info.end_step is None else info.end_step) + 1
+            self._back[info.start_step : end] = b"\1" * (end - info.start_step)
+            all_ended = all_ended and info.end_step is not None
+            self._ended += all_ended
+        return self._back
+
+
+class Bar:
+    """The time bar as a row of text. Only the cursor moves; another width or recording needs another `Bar`."""
+
+    def __init__(
+        self,
+        cells: int,
+        scale: Scale,
+        back: bytes | bytearray,
+        starts: Sequence[int],
+        limit: int | None = None,
+        problems: Collection[int] = (),
+    ) -> None:
+        """Prepare the bar.
+
+        Args:
+            cells: Its width.
+            scale: Where each step of the recording lies.
+            back: For each step, whether it is in a backward pass, from `BackwardSteps.update`.
+            starts: The steps at which cells begin.
+            limit: The last step that the cursor may reach; the rest is hidden. None hides nothing.
+            problems: The steps of the problems.
+        """
+        self.cells, self.scale = cells, scale
+        self.limit = scale.steps if limit is None else limit
+        """The last step that the cursor may reach: the steps beyond are hidden until a question is answered."""
+        self.back = self._backward_columns(back)
+        self.ticks = {column_of(start, cells, scale) for start in starts if start > 1}
+        self.problems = {column_of(step, cells, scale): step for step in sorted(problems, reverse=True)}
+        """By column: the first problem there."""
+
+    def _backward_columns(self, back: bytes | bytearray) -> list[bool]:
+        """Return for each column whether most of its steps are in backward passes."""
+        size, step = max(self.cells - 1, 1), self.scale.step
+        is_backward = []
+        for column in range(self.cells):
+            first, end = ceil(step((column - 0.5) / size)), ceil(step((column + 0.5) / size))
+            if first >= end:  # more columns than steps
+                first = int(step(column / size))
+                end = first + 1
+            is_backward.append(2 * back.count(1, first, end) > end - first)
+        return is_backward
+
+    def row(self, cursor: int, glyphs: Glyphs) -> Row:
+        """Draw the bar with the cursor."""
+        cursor_column = column_of(cursor, self.cells, self.scale)
+        is_hidden = self.limit < self.scale.steps
+        last_visible = column_of(self.limit, self.cells, self.scale) if is_hidden else self.cells
+        pieces: list[Piece] = []
+        for column in range(self.cells):
+            if column == cursor_column:
+                pieces.append((glyphs.cursor, "now"))
+                continue
+            back = self.back[column]
+            if column > last_visible:
+                text, role = glyphs.hidden, "faint"
+            elif column in self.problems:
+                text, role = glyphs.no, "error"
+            elif column in self.ticks:
+                text, role = glyphs.tick, "title" if column < cursor_column else "quiet"
+            elif column < cursor_column:
+                text, role = (glyphs.past_back, "grad") if back else (glyphs.past, "value")
+            else:
+                text, role = glyphs.future, "quiet" if back else "faint"
+            if pieces and pieces[-1][1] == role:
+                pieces[-1] = (pieces[-1][0] + text, role)
+            else:
+                pieces.append((text, role))
+        return tuple(pieces)
+
+
+# ------------------------------------------------------------ the widget
+
+SPEEDS = (1, 2, 4, 8, 15, 30)
+"""Steps per second."""
+
+
+class TimeBar(Surface):
+    """The whole recording in one line; a click moves the cursor, and so does playback."""
+
+    class Ticked(Message):
+        """Posted while the recording is played: it is time for the next step."""
+
+    def __init__(self) -> None:
+        super().__init__(id="timebar")
+        self._speed_index = 2
+        self._timer: Timer | None = None
+        self._bar = Bar(2, Scale(0), b"", ())
+        self._loop: TrainingLoop | None = None
+        self._back = BackwardSteps()
+        self._key: object = None
+        self._cursor = 0
+        self._timeline: Timeline | None = None
+        self._limit = 0
+        self._problems: Sequence[int] = ()
+
+    def show(self, timeline: Timeline, cursor: int, limit: int, problems: Sequence[int] = ()) -> None:
+        """Show the cursor, the last step that it may reach, and the steps of the problems."""
+        if timeline is not self._timeline:
+            self._key, self._back = None, BackwardSteps()
+        self._timeline, self._cursor, self._limit, self._problems = timeline, cursor, limit, problems
+        self.paint()
+
+    def rows(self, width: int, height: int) -> list[Row]:
+        timeline = self._timeline
+        if timeline is None:
+            return []
+        key = (width, timeline.steps, self._limit, tuple(self._problems), timeline.run_end is not None)
+        if key != self._key:
+            self._key = key
+            self._loop = find_training_loop(timeline)
+            back = self._back.update(timeline.steps, timeline.passes)
+            starts = [info.start for info in timeline.cells]
+            scale = Scale(timeline.steps, self._loop)
+            columns = width - 2 - cells_of(self._place_text(timeline, timeline.steps))
+            self._bar = Bar(columns, scale, back, starts, self._limit, self._problems)
+        place: Piece = (self._place_text(timeline, self._cursor), "quiet")
+        return [((" ", "plain"), *self._bar.row(self._cursor, self.glyphs), place)]
+
+    def _place_text(self, timeline: Timeline, step: int) -> str:
+        """Return the iteration and the pass of a step, right-aligned; empty without a loop, or without room."""
+        loop = self._loop
+        if loop is None or self.size.width < WIDE:
+            return ""
+        last = len(loop.starts)
+        total = str(last) if loop.end is not None else ""
+        iteration, pass_number = loop.iteration(step), self._pass(timeline, step)
+        texts = []
+        for number, of_passes in ((iteration, pass_number), (last, len(timeline.passes))):
+            text = f"{loop.variable or _('iteration')} {number}" + (f"/{total}" if total else "")
+            texts.append(f"  {text} {self.glyphs.dot} {_('pass {number}', number=of_passes)}")
+        return " " * (cells_of(texts[1]) - cells_of(texts[0])) + texts[0]
+
+    def _pass(self, timeline: Timeline, step: int) -> int:
+        """Return the number of the last pass that has begun at a step; 0 before the first."""
+        return bisect_right(timeline.passes, step, key=lambda info: info.start_step)
+
+    @property
+    def playing(self) -> bool:
+        """Whether the recording is being played."""
+        return self._timer is not None
+
+    @property
+    def speed(self) -> int:
+        """Steps per second."""
+        return SPEEDS[self._speed_index]
+
+    def play(self) -> None:
+        """Begin to play."""
+        self._timer = self.set_interval(1 / self.speed, lambda: self.post_message(self.Ticked()))
+
+    def pause(self) -> None:
+        """Play no more."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
+    def change_speed(self, by: int) -> None:
+        """Play faster or slower."""
+        self._speed_index = max(0, min(self._speed_index + by, len(SPEEDS) - 1))
+        if self.playing:
+            self.pause()
+            self.play()
+
+    def _pick(self, event: events.MouseEvent) -> None:
+        bar = self._bar
+        if self._timeline is not None and event.x - 1 < bar.cells:
+            step = bar.problems.get(event.x - 1)
+            self.post_message(StepPicked(step_at(event.x - 1, bar.cells, bar.scale) if step is None else step))
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        self._pick(event)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if event.button == 1:
+            self._pick(event)
