@@ -71,7 +71,7 @@ async def test_v_on_the_chart_shows_curves_and_a_log_axis(tmp_path: Path) -> Non
 def test_on_a_log_axis_powers_of_ten_are_evenly_apart() -> None:
     drawn = plot.canvas([[(x, 10.0**-x) for x in range(5)]], 9, 5, plain=True, log=True)
     assert (drawn.low, drawn.high) == (-4.0, 0.0)
-    assert [drawn.label(height) for height in (0.0, -2.0, -4.0)] == ["1.", "0.01", "0.0001"]
+    assert [drawn.label(height) for height in (0.0, -2.0, -4.0)] == ["1", "0.01", "0.0001"]
     assert [line.rindex("*") for line in drawn.lines] == [0, 2, 4, 6, 8]
     assert plot.canvas([[(0, 1.0), (1, 0.0), (2, -1.0), (3, 10.0)]], 9, 5, log=True).unreal == 2
 
