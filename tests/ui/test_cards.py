@@ -10,7 +10,7 @@ from textual.app import App
 from textual.geometry import Region
 
 from tests.study.test_problems import IN_PLACE, MODULE, SQUARE_ROOT
-from tests.ui.conftest import lines, opened, screen_of, text
+from tests.ui.conftest import explained, lines, opened, screen_of, text
 from tests.worker.recording import Forker, Recording
 from tutor.lesson.catalog import Target
 from tutor.study.problems import Problems
@@ -55,7 +55,7 @@ async def test_a_failed_recording_opens_at_its_failure(record: Forker, size: tup
         await pilot.pause()
         assert screen_of(app).model.cursor == cause
         assert not screen_of(app).card.display
-        assert f"this made the error at step {failure} inevitable" in lines(app)[-3]
+        assert f"this made the error at step {failure} inevitable" in explained(app)
         await pilot.press("!")
         await pilot.pause()
         assert screen_of(app).model.cursor == failure
@@ -116,7 +116,7 @@ async def test_the_end_of_a_good_run(record: Forker) -> None:
         await pilot.press("end")
         await pilot.pause()
         assert "5 backward passes · loss" in flat(app)
-        assert "the script is done" in lines(app)[-3]
+        assert "the script is done" in explained(app)
         assert "epoch 5/5 · pass 5" in lines(app)[-2]
         await pilot.press("home")
         await pilot.pause()
