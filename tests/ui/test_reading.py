@@ -122,7 +122,7 @@ async def test_two_questions_are_told_together(
         at = next(at for at in range(screen.code.count()) if "b = a" in str(screen.code.row(at, 60)))
         screen.code.choose(at)
         await pilot.pause()
-        assert "line 15: b = a + 1  # a comment that makes this line longer" in explained(pilot.app)
+        assert "line 15: b = a + 1 # a comment that makes this line longer" in explained(pilot.app)
 
 
 async def test_a_marked_line_that_is_cut_is_told_until_the_next_step(tmp_path: Path, home: Path) -> None:

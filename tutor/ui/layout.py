@@ -16,7 +16,7 @@ WIDE, TALL = 110, 30
 LEAST = (60, 16)
 HEAD, BARS = 1, 2
 """Rows of the title above the panes, and of the time bar and the key line below them."""
-CODE = 6
+CODE = 5
 """The least height of the code pane, however long the prose."""
 
 
