@@ -81,7 +81,7 @@ async def test_forward_and_back_through_the_backward_pass() -> None:
             await pilot.press("left")
         await pilot.pause()
         assert "graph · forward" in text(app)
-        assert " 5 " not in row(app, " w ", "float32")
+        assert " 5 " not in row(app, " w ", "f32")
         screen_of(app)
 
 
