@@ -87,9 +87,15 @@ class Watcher:
         for name, value in self.names.items():
             if isinstance(value, torch.Tensor) and value.is_floating_point() and bool(value.isnan().any()):
                 where = value.detach().flatten().isnan()
+                element = int(where.nonzero()[0])
                 self.answers["nan"] = {
                     "line": self.line, "name": name, "count": int(where.sum()), "of": value.numel(),
-                    "element": int(where.nonzero()[0]),
+                    "element": element,
+                    "values": {
+                        other: tensor.flatten()[element].item()
+                        for other, tensor in self.names.items()
+                        if isinstance(tensor, torch.Tensor) and tensor.numel() == value.numel()
+                    },
                     "iteration": self.names.get("epoch", self.names.get("step")),
                 }  # fmt: skip
                 return

@@ -133,3 +133,22 @@ def other_spellings(app: App[int], sources: Sequence[str]) -> list[CutText]:
             if not all(map(is_canonical, numbers_in(text))):
                 found.append(CutText(pane, row.strip()))
     return found
+
+
+# ---------------------------------------------------------------- sheets
+
+
+async def sheet_text(pilot: Pilot[int]) -> str:
+    """Return the whole text of the sheet that is open, scrolled through to its end."""
+    (sheet,) = [widget for widget in pilot.app.screen.query(Surface) if widget.can_focus and widget.display]
+    found: list[str] = []
+    for _ in range(400):
+        rows = shown(pilot.app)[getattr(sheet, "NAME", "") or type(sheet).__name__]
+        before = list(found)
+        overlap = next((n for n in range(len(rows), 0, -1) if found[-n:] == rows[:n]), 0)
+        found += rows[overlap:]
+        await pilot.press("down")
+        await pilot.pause()
+        if before and found == before:
+            break
+    return "\n".join(found)

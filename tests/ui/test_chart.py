@@ -22,7 +22,7 @@ async def mark(app: GradtutorApp, pilot: Pilot[int], name: str) -> None:
     """Put the mark of the tensors pane on a row."""
     pane = screen_of(app).tensors
     pane.focus()
-    while pane.chosen is None or pane._table[pane.chosen][0].text.strip(" ▸") != name:
+    while pane.chosen is None or pane._followed != name:
         before = pane.chosen
         await pilot.press("down")
         assert pane.chosen != before, f"{name} has no row"

@@ -94,8 +94,8 @@ COLUMNS = (
     Column("grad", 6, 0),
 )
 TABLE = [
-    [Cell("w"), Cell("[1. 2. 3. 4.]"), Cell("float32", brief=lambda _: "f32"), Cell("cpu"), Cell("None")],
-    [Cell("model.weight"), Cell("2."), Cell("float32", brief=lambda _: "f32"), Cell("cpu"), Cell("[1. 2.]")],
+    [Cell("w"), Cell("[1 2 3 4]"), Cell("float32", brief=lambda _: "f32"), Cell("cpu"), Cell("None")],
+    [Cell("model.weight"), Cell("2"), Cell("float32", brief=lambda _: "f32"), Cell("cpu"), Cell("[1 2]")],
 ]
 
 

@@ -9,9 +9,12 @@ import pytest
 
 from tests.trace.conftest import build_timeline, chance_events
 from tests.worker.recording import Forker, Recording
-from tutor.trace.graph import subgraph_of
+from tutor.trace.graph import graph_of, subgraph_of
+from tutor.trace.number_format import number
 from tutor.ui.panes.graph.lanes import Graph, NodeRow
 from tutor.ui.panes.graph.model import GraphModel
+from tutor.ui.panes.graph.structure import COMPUTING, EVERYTHING
+from tutor.ui.panes.graph.structure import VIEWS as VIEWS_TOO
 
 MLP = """\
 import torch
@@ -71,8 +74,8 @@ z = y.sum(0)
     )
     _, graph = at_end(run)
     assert named(graph) == [
-        ("leaf", "w", "1.0000"), ("input", "x", "3.0000"), ("op", "x + w", "4.0000"), ("constant", "", "2"),
-        ("op", "(x + w) * 2", "8.0000"), ("constant", "lr", "0.5"), ("op", "y", "7.5000"), ("op", "z", "7.5000"),
+        ("leaf", "w", "1"), ("input", "x", "3"), ("op", "x + w", "4"), ("constant", "", "2"),
+        ("op", "(x + w) * 2", "8"), ("constant", "lr", "0.5"), ("op", "y", "7.5"), ("op", "z", "7.5"),
     ]  # fmt: skip
     assert joined(graph) == {
         ("x", "x + w", ""), ("w", "x + w", ""), ("x + w", "(x + w) * 2", ""), ("2", "(x + w) * 2", ""),
@@ -93,7 +96,7 @@ b = a + x
     )
     _, graph = at_end(run)
     inputs = [(node.name, node.value) for node in rows(graph) if node.kind == "input"]
-    assert inputs == [("x", "3.0000"), ("x", "13.0000")]
+    assert inputs == [("x", "3"), ("x", "13")]
     assert {edge for edge in joined(graph) if edge[0] == "x"} == {("x", "a", ""), ("x", "b", "")}
 
 
@@ -101,13 +104,13 @@ def test_what_needs_no_gradient_is_hidden_in_large_graphs_and_by_a_toggle(record
     run = record("import torch\nw = torch.ones(1, requires_grad=True)\ny = w\nfor i in range(12):\n    y = y * 2\n")
     model, graph = at_end(run)
     assert [node.kind for node in rows(graph)] == ["leaf"] + ["constant", "op"] * 12
-    assert not model.toggle_others()
+    assert model.next_level() == COMPUTING
     graph = model.at(run.timeline, run.timeline.steps)
     assert [node.kind for node in rows(graph)] == ["leaf"] + ["op"] * 12
     longer = record("import torch\nw = torch.ones(1, requires_grad=True)\ny = w\nfor i in range(13):\n    y = y * 2\n")
     model, graph = at_end(longer)
     assert [node.kind for node in rows(graph)] == ["leaf"] + ["op"] * 13
-    assert model.toggle_others()
+    assert model.next_level() == EVERYTHING
     graph = model.at(longer.timeline, longer.timeline.steps)
     assert [node.kind for node in rows(graph)] == ["leaf"] + ["constant", "op"] * 13
 
@@ -134,7 +137,7 @@ y.backward()
         assert seen[-1] <= shares
     assert seen[0] == set()
     assert seen[-1] == shares
-    assert row(graph, "w").grad == "9.0000"
+    assert row(graph, "w").grad == "9"
     backward = model.at(run.timeline, run.steps_of("backward")[0])
     assert not any(edge.share for edge in backward.edges)
     assert {edge.times for edge in graph.edges if (edge.source, edge.to) == _ends(graph, "w", "c")} == {2}
@@ -185,7 +188,7 @@ def test_a_small_network_is_open_and_its_modules_can_be_closed(record: Forker) -
     assert model.close(linear.node) is not None  # the module around it: all of the network
     graph = model.at(run.timeline, step)
     assert [node.label for node in rows(graph) if node.kind == "module"] == ["Sequential"]
-    assert row(graph, "net").value == f"{run.timeline.state(step).nodes[_output(run, step)].value[0][0]:.4f}"
+    assert (row(graph, "net").value, row(graph, "net").shape) == ("", "1×2 → 1×1")
     inside = model.open(row(graph, "net").node)
     assert inside is not None
     graph = model.at(run.timeline, step)
@@ -214,17 +217,17 @@ def test_a_closed_module_says_what_reached_its_output_and_how_far_it_is(record: 
         (module,) = [node for node in rows(graph) if node.kind == "module"]
         if module.now:
             assert graph.now == module.node
-            texts.append(module.name)
-    assert texts == [f"net[2] {count}/4" for count in (1, 2, 3, 4)]
+            texts.append((module.name, module.progress))
+    assert texts == [("net[2]", f"{count}/4") for count in (1, 2, 3, 4)]
     state = run.timeline.state(before_end_of_pass(run))
     output = state.nodes[_output(run, state.step)]
     assert output.grad_outputs is not None
     (module,) = [node for node in rows(model.at(run.timeline, state.step)) if node.kind == "module"]
-    assert module.grad == f"{output.grad_outputs[0][0][0]:.4f}"
+    assert module.grad == number(output.grad_outputs[0][0][0], "float32")
     assert module.freed
 
 
-def test_in_a_larger_graph_modules_of_torchs_are_closed_and_the_learners_open(record: Forker) -> None:
+def test_in_a_larger_graph_there_is_a_row_for_each_module_of_the_network(record: Forker) -> None:
     run = record(
         """\
 import torch
@@ -258,10 +261,17 @@ main()
     model = GraphModel()
     graph = model.at(run.timeline, before_end_of_pass(run))
     assert [(node.label, node.name) for node in rows(graph) if node.kind == "module"] == [
-        ("Linear", "model[0].up"), ("Linear", "model[0].down"), ("Linear", "model[1].up"), ("Linear", "model[1].down"),
+        ("Block", "model[0]"), ("Block", "model[1]"), ("Scale", "model[2]"),
+    ]  # fmt: skip
+    assert [node.label for node in rows(graph) if node.kind == "op"] == ["sum"]
+    assert model.open(row(graph, "model[0]").node) is not None
+    assert model.open(row(graph, "model[2]").node) is not None
+    graph = model.at(run.timeline, before_end_of_pass(run))
+    assert [(node.label, node.name) for node in rows(graph) if node.kind == "module"] == [
+        ("Linear", "model[0].up"), ("Linear", "model[0].down"), ("Block", "model[1]"),
     ]  # fmt: skip
     operations = [node.label for node in rows(graph) if node.kind == "op"]
-    assert operations == ["relu", "add", "relu", "add", "mul", "add", "sum"]
+    assert operations == ["relu", "add", "mul", "add", "sum"]
     assert row(graph, "model[2].scale").kind == "leaf"
     # Inside forward a parameter is called as outside of it.
     inside = run.op("x * self.scale")
@@ -333,7 +343,7 @@ def test_the_graph_of_the_gradients_stands_below_the_first_one(double: Recording
     assert row(graph, "g") in rows(graph)[second:third]
     assert row(graph, "h") in rows(graph)[third:]
     assert graph.has_headings
-    assert (row(graph, "g").value, row(graph, "x").grad) == ("32.0000", "96.0000")
+    assert (row(graph, "g").value, row(graph, "x").grad) == ("32", "96")
     places = {entry.node: place for place, entry in enumerate(rows(graph))}
     assert all(places[edge.source] < places[edge.to] for edge in graph.edges)
     headings = [entry.node for entry in rows(graph) if entry.kind == "heading"]
@@ -347,7 +357,7 @@ def test_nodes_of_the_second_graph_say_which_gradient_they_computed(double: Reco
     graph = model.at(double.timeline, before_end_of_pass(double))
     second = [node for node in rows(graph) if node.kind == "op" and node.name not in ("y", "z")]
     assert {(node.name, node.value) for node in second if node.name} == {
-        ("∇y", "2.0000"), ("∇x via z", "8.0000"), ("∇x via y", "24.0000"), ("g", "32.0000"),
+        ("∇y", "2"), ("∇x via z", "8"), ("∇x via y", "24"), ("g", "32"),
     }  # fmt: skip
     assert graph.now is None
     at_node = model.at(double.timeline, double.steps_of("node")[0])
@@ -397,3 +407,102 @@ def test_graphs_made_by_chance_have_edges_between_what_is_drawn() -> None:
             state = timeline.state(step)
             shown = {node for node in state.shown if node in state.nodes}
             assert shown == {node for node in graph.nodes if node > 0}
+
+
+# ---------------------------------------------------------------- views and repeated chains
+
+VIEWS = """\
+import torch
+w = torch.ones(2, 3, requires_grad=True)
+x = torch.ones(1, 2, requires_grad=True)
+h = x
+for i in range(6):
+    h = (h @ w) @ w.t()
+    h = h.reshape(2, 1).t()
+h.sum().backward()
+"""
+DECAY = """\
+import torch
+leaves = [torch.full((2,), float(i), requires_grad=True) for i in range(7)]
+x = torch.ones(2)
+for leaf in leaves:
+    x = torch.sin(x * leaf)
+loss = x.sum()
+for leaf in leaves:
+    loss = loss + leaf.pow(2).sum()
+loss.backward()
+"""
+
+
+def test_views_are_hidden_and_edges_lead_through_them(record: Forker) -> None:
+    run = record(VIEWS)
+    model = GraphModel()
+    graph = model.at(run.timeline, before_end_of_pass(run))
+    assert {node.label for node in rows(graph) if node.kind == "op"} == {"mm", "sum"}
+    assert model.hidden_views == 18
+    labels = [node.label for node in rows(graph) if node.kind != "leaf"]
+    assert labels == ["mm"] * 12 + ["sum"]
+    leaf = row(graph, "w").node
+    assert sorted(edge.times for edge in graph.edges if edge.source == leaf) == [1] * 12
+    assert model.next_level() == VIEWS_TOO
+    graph = model.at(run.timeline, before_end_of_pass(run))
+    assert {node.label for node in rows(graph) if node.kind == "op"} >= {"t", "view", "mm", "sum"}
+
+
+def test_a_hidden_view_that_runs_is_told_at_its_input(record: Forker) -> None:
+    run = record(VIEWS)
+    model = GraphModel()
+    progress = []
+    for step in run.steps_of("node"):
+        graph = model.at(run.timeline, step)
+        (now,) = [node for node in rows(graph) if node.now]
+        assert graph.now == now.node
+        event = run.timeline.event(step)
+        progress.append((now.label, now.progress))
+        assert event.node in model.structure.items[now.node].views + model.structure.items[now.node].nodes
+    assert ("mm", "→ t") in progress
+    assert ("leaf", "→ t") in progress
+    assert ("mm", "") in progress
+
+
+def test_a_view_that_is_the_root_of_a_pass_is_shown(record: Forker) -> None:
+    run = record(VIEWS.replace("h.sum().backward()", "r = h.sum().view(())\nr.backward()"))
+    graph = GraphModel().at(run.timeline, before_end_of_pass(run))
+    assert (rows(graph)[-1].label, rows(graph)[-1].name) == ("view", "r")
+
+
+def test_a_chain_repeated_on_one_leaf_after_the_other_is_one_row(record: Forker) -> None:
+    run = record(DECAY)
+    model = GraphModel()
+    graph = model.at(run.timeline, before_end_of_pass(run))
+    (repeat,) = [node for node in rows(graph) if node.kind == "module"]
+    assert (repeat.label, repeat.name) == ("pow, sum, add", "×7")
+    # What is computed from what went before stays as it is: its gradients differ.
+    assert [node.label for node in rows(graph) if node.kind == "op"] == ["mul", "sin"] * 7 + ["sum"]
+    assert sum(edge.to == repeat.node for edge in graph.edges) == 8
+    inside = model.open(repeat.node)
+    graph = model.at(run.timeline, before_end_of_pass(run))
+    assert [node.label for node in rows(graph) if node.kind == "op"][-21:] == ["pow", "sum", "add"] * 7
+    assert inside is not None
+    assert model.can_close(inside)
+    assert model.close(inside) is not None
+    assert len(rows(model.at(run.timeline, before_end_of_pass(run)))) == 7 + 14 + 1 + 1
+
+
+def test_every_edge_of_a_folded_graph_stands_for_edges_of_the_graph(record: Forker) -> None:
+    """Each edge between nodes is within one row, or an edge between the rows that their nodes belong to."""
+    for script in (VIEWS, DECAY, MLP):
+        timeline = record(script).timeline
+        for level in (None, COMPUTING, VIEWS_TOO, EVERYTHING):
+            model = GraphModel()
+            model.options.level = level
+            for step in range(1, timeline.steps + 1):
+                graph = model.at(timeline, step)
+                _, edges = graph_of(timeline.state(step))
+                item_of = model.structure.item_of
+                pairs = [(item_of[a], item_of[b]) for a, b in edges if item_of[a] != item_of[b]]
+                drawn = [
+                    (edge.source, edge.to) for edge in graph.edges if edge.source in item_of.values()
+                    for _ in range(edge.times)
+                ]  # fmt: skip
+                assert sorted(drawn) == sorted(pairs), step

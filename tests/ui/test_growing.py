@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.worker.recording import Forker
+from tutor.trace.gradient_flow import GradientFlow
 from tutor.trace.graph import is_leaf
 from tutor.trace.state import State
 from tutor.ui.panes.graph.structure import GraphOptions, GraphStructure, IncrementalBuilder, StructureBuilder
-from tutor.ui.panes.tensors import GradientFlow
 
 LOOP = """\
 import torch
@@ -44,6 +44,17 @@ for layer in net:
     x = torch.relu(layer(x)) + x
 x.sum().backward()
 """
+VIEWED = """\
+import torch
+w, leaves = torch.ones(2, 2, requires_grad=True), [torch.ones(2, requires_grad=True) for _ in range(6)]
+h = torch.ones(1, 2)
+for i in range(9):
+    h = h @ w.t()
+    h = (h + h.t().view(1, 2)) * h.view(2, 1).t()
+for leaf in leaves:
+    h = h + leaf.pow(2).sum()
+h.sum().view(1).backward()
+"""
 
 
 def contents_of(structure: GraphStructure) -> tuple[object, ...]:
@@ -51,6 +62,7 @@ def contents_of(structure: GraphStructure) -> tuple[object, ...]:
     return (
         list(structure.items.items()), structure.numbers, structure.edges, structure.shared, structure.item_of,
         structure.consumers, structure.operations, users, structure.has_headings,
+        structure.repeats,
     )  # fmt: skip
 
 
@@ -60,11 +72,11 @@ def unused(state: State) -> tuple[int, ...]:
     return tuple(sorted(tensor for tensor in leaves if tensor not in used))
 
 
-@pytest.mark.parametrize("script", [LOOP, SECOND, MODULES])
-@pytest.mark.parametrize("others", [None, True, False])
-def test_an_extended_structure_is_the_one_built_anew(record: Forker, script: str, others: bool | None) -> None:
+@pytest.mark.parametrize("script", [LOOP, SECOND, MODULES, VIEWED])
+@pytest.mark.parametrize("level", [None, 0, 1, 2])
+def test_an_extended_structure_is_the_one_built_anew(record: Forker, script: str, level: int | None) -> None:
     timeline = record(script).timeline
-    builder = StructureBuilder(timeline, GraphOptions(others))
+    builder = StructureBuilder(timeline, GraphOptions(level))
     incremental = IncrementalBuilder(builder)
     for step in [*range(1, timeline.steps + 1), *range(timeline.steps, 0, -1), *range(1, timeline.steps + 1, 3)]:
         state = timeline.state(step)

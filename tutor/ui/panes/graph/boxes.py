@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from tutor.i18n import ngettext
 from tutor.text_width import cut, width
+from tutor.trace.number_format import equals
 from tutor.ui.panes.graph.lanes import Edge, Graph, NodeRow
 from tutor.ui.panes.graph.layered_layout import (
     DOWN,
@@ -24,7 +25,8 @@ from tutor.ui.panes.graph.layered_layout import (
     ports,
     route_edges,
 )
-from tutor.ui.render.segments import Glyphs, Piece, Row, clean, row_width, shortened_path
+from tutor.ui.panes.graph.names import short_names
+from tutor.ui.render.segments import Glyphs, Piece, Row, clean, row_width
 
 MAX_NODES = 400
 """Maximum number of nodes drawn as boxes."""
@@ -160,6 +162,7 @@ class BoxDrawing:
     glyphs: Glyphs
     _fitted: dict[int, tuple[NodeRow, NodeRow]] = field(default_factory=dict)
     """By node: its row, and that row with its values shortened to the box."""
+    _names_of: dict[str, list[str]] = field(default_factory=dict)
 
     def row(self, y: int, left: int, cells: int, chosen: int | None = None) -> Row:
         """Return `cells` cells of row `y` from column `left` on, with the node `chosen` shown as selected."""
@@ -179,6 +182,13 @@ class BoxDrawing:
             row += pieces if x >= left else _without_first(pieces, left - x)
             column = end
         return tuple(row)
+
+    def _names(self, kind: str) -> list[str]:
+        """Return the names of all boxes of a kind."""
+        if kind not in self._names_of:
+            rows = (self.graph.row(node) for node in self.layout.boxes)
+            self._names_of[kind] = [clean(row.name or row.code) for row in rows if row.kind == kind]
+        return self._names_of[kind]
 
     def _lines(self, y: int) -> Iterable[tuple[int, str]]:
         """Yield the strokes of a row as (column, text), joining adjacent ones."""
@@ -222,8 +232,11 @@ class BoxDrawing:
         elif line == shape.height - 1:
             pieces = self._bottom(row, border, frame)
         else:
-            text = cut(clean(row.value), shape.width - 6)
-            inner: Row = ((" ", "plain"), ("= ", "quiet"), (text, "quiet" if quiet else "plain")) if text else ()
+            sign, text = equals(clean(row.value)) if row.value else ("", "")
+            text = cut(text, shape.width - 6)
+            inner: Row = ((" ", "plain"), (f"{sign.strip():2}", "quiet"), (text, "quiet" if quiet else "plain"))
+            if not text:
+                inner = ((" ", "plain"), (cut(row.shape, shape.width - 4), "quiet"))
             fill = " " * (shape.width - 2 - row_width(inner))
             pieces = ((border[3], frame), *inner, (fill, "plain"), (border[3], frame))
         return tuple((text, f"chosen {role}") for text, role in pieces) if box.node == chosen else pieces
@@ -245,9 +258,10 @@ class BoxDrawing:
         label = clean(row.label) if row.kind in ("op", "module") or not name else ""
         if value and (value == name or (row.kind == "constant" and not name)):
             name, label, value = value, "", ""
-        value_part = f" = {value}" if value else ""
-        if row.kind == "leaf":
-            name = shortened_path(name, max(room, 3))
+        sign, value = equals(value) if value else ("", "")
+        value_part = sign + value
+        if row.kind in ("leaf", "module") and width(name) > room:
+            name = short_names(self._names(row.kind), max(room, 3)).get(name, name)
         separator = f" {border[1]} " if shape.height > 2 and border[1].strip() else " "
         if label and name and width(label + separator + name + value_part) > room:
             separator = " "
@@ -276,7 +290,7 @@ class BoxDrawing:
             pieces += [(separator, frame)] if label else []
             pieces.append((name, role if row.now and not label else name_role))
         if value_part:
-            pieces += [(" = ", "quiet"), (value, "quiet" if quiet else "plain")]
+            pieces += [(sign, "quiet"), (value, "quiet" if quiet else "plain")]
         pieces = _clipped(pieces, shape.width - 2, glyphs.more)
         pieces.append((" ", "plain"))
         return (*pieces, (border[1] * (shape.width - 1 - row_width(pieces)) + border[2], frame))

@@ -17,12 +17,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from tutor.i18n import _
 from tutor.text_width import cut, pad, width
-from tutor.ui.render.segments import Glyphs, Piece, Row, shortened_path
+from tutor.trace.number_format import equals
+from tutor.ui.panes.graph.names import short_names
+from tutor.ui.render.segments import Glyphs, Piece, Row
 
 # ------------------------------------------------------------ assignment of lanes
 
@@ -223,6 +225,14 @@ class NodeRow:
     """The expression that made it, if it has no name."""
     linked: bool = False
     """Whether it belongs to the selection in another pane."""
+    shape: str = ""
+    """The shape, where there is no value; of a folded module, what it takes and gives."""
+    sent: str = ""
+    """The gradient that a folded module sent on."""
+    progress: str = ""
+    """How far a folded module is while it runs backward; the hidden view of this node that is current."""
+    dim: bool = False
+    """Whether it is not on the way from the selection to the root."""
 
 
 @dataclass(frozen=True)
@@ -254,11 +264,12 @@ class Graph:
 
 def label_of(name: str) -> str:
     """Return the operation's name in Python: add for `AddBackward0`, mse_loss for `MseLossBackward0`."""
-    return _("leaf") if name.endswith(_LEAF) else _operation_name(name)
+    return _("leaf") if name.endswith(_LEAF) else operation_name(name)
 
 
 @lru_cache(512)
-def _operation_name(name: str) -> str:
+def operation_name(name: str) -> str:
+    """Return the name of a node's operation in Python."""
     short = re.sub(r"Backward\d*$", "", name.rpartition("::")[2])
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", short).lower() or name
 
@@ -281,7 +292,7 @@ class ColumnWidths:
 
 
 Widest = tuple[int, int, int, int]
-"""Widths of the widest label, name, name or expression, and value."""
+"""Widths of the widest label, name, expression in place of a name, and value."""
 
 
 def widest(rows: Iterable[NodeRow], previous: Widest = (0, 0, 0, 0)) -> Widest:
@@ -290,13 +301,24 @@ def widest(rows: Iterable[NodeRow], previous: Widest = (0, 0, 0, 0)) -> Widest:
     for row in rows:
         label = max(label, width(row.label) if row.kind != "heading" else 0)
         name = max(name, width(row.name))
-        code = max(code, width(row.name or row.code))
-        value = max(value, width(row.value))
+        code = max(code, width(row.code) if not row.name else 0)
+        value = max(value, width(row.value or row.shape))
     return label, name, code, value
+
+
+_MIN_LABEL, _MAX_LABEL = 4, 14
+_MIN_LANES = 4
+_MIN_NAME, _MAX_CODE = 10, 18
+_MIN_VALUE, _MAX_VALUE = 5, 24
+_GRAD = 12
+"""Cells for a gradient before any other part gives way."""
 
 
 def column_widths(parts: Widest, lanes: Lanes, cells: int, centre: int = 0) -> ColumnWidths:
     """Return the widths of the parts of rows, which stay steady while values change.
+
+    Where there is not enough room, the operation gives way first, then the lanes, the name and the value; the gradient
+    is the last.
 
     Args:
         parts: The widths of the widest parts.
@@ -305,15 +327,33 @@ def column_widths(parts: Widest, lanes: Lanes, cells: int, centre: int = 0) -> C
         centre: A lane to keep visible.
     """
     roomy = cells >= 44
-    step = 2 if lanes.count * 2 <= max(cells * 45 // 100, 6) else 1
-    shown = min(lanes.count, max(cells * 45 // 100, 6) // step)
+    most_lanes = max(cells // 3, 6)
+    step = 2 if lanes.count * 2 <= most_lanes else 1
+    shown = min(lanes.count, most_lanes // step)
+    label = max(min(parts[0], _MAX_LABEL), _MIN_LABEL)
+    name = max(parts[1], min(parts[2], _MAX_CODE) if roomy else 0, 1)
+    value = max(min(parts[3], _MAX_VALUE), _MIN_VALUE)
+    gaps = 1 + (10 if roomy else 5)
+    excess = shown * step + label + name + value + _GRAD + gaps - cells
+    label, excess = _narrowed(label, _MIN_LABEL, excess)
+    if excess > 0 and step == 2 and shown > _MIN_LANES:
+        step, excess = 1, excess - shown
+    if excess > 0 and step == 1:
+        shown, excess = _narrowed(shown, _MIN_LANES, excess)
+    name, excess = _narrowed(name, _MIN_NAME, excess)
+    value, excess = _narrowed(value, _MIN_VALUE, excess)
+    if excess > 0:
+        value, gaps, excess = 0, gaps - (4 if roomy else 1), 0
+    rest = cells - shown * step - label - value - gaps
+    name = max(min(name, rest - _GRAD // 2), 1)
     first = max(0, min(centre - shown // 2, lanes.count - shown))
-    label = max(min(parts[0], 14 if roomy else 8), 4)
-    # Without a name, the expression is shown, if there is room.
-    name = max(min(parts[2], 18) if roomy else min(parts[1], 9), 1)
-    rest = cells - shown * step - 1 - label - name - (8 if roomy else 5)
-    value = max(min(max(parts[3], 6), rest // 2), 4)
-    return ColumnWidths(shown, step, first, label, name, value, max(rest - value, 4), roomy)
+    return ColumnWidths(shown, step, first, label, name, value, max(rest - name, 4), roomy)
+
+
+def _narrowed(size: int, least: int, excess: int) -> tuple[int, int]:
+    """Return a size made smaller by an excess, no smaller than `least`, and the excess that is left."""
+    taken = max(min(size - least, excess), 0)
+    return size - taken, excess - taken
 
 
 def node_character(row: NodeRow, glyphs: Glyphs) -> str:
@@ -347,38 +387,47 @@ def node_line(row: NodeRow, lanes: Lanes, index: int, widths: ColumnWidths, glyp
     label = pad(row.label, widths.label)
     pieces.append((label, "here" if row.now else f"{kind} quiet" if row.freed and not is_leaf else kind))
     gap = "  " if widths.roomy else " "
-    pieces += [(gap, "plain"), _name_piece(row, widths.name), (gap, "plain")]
-    if widths.roomy:
-        pieces.append(("= ", "quiet"))
-    pieces += [
-        (pad(row.value, widths.value), "quiet" if is_operand else "plain"),
-        (gap, "plain"),
-    ]
-    if is_operand:
-        return tuple(pieces)
-    pieces += [
-        (glyphs.grad + " ", "grad" if row.grad else "quiet"),
-    ]
+    pieces += [(gap, "plain"), *_name_pieces(row, widths.name), (gap, "plain")]
+    if widths.value:
+        sign, text = equals(row.value) if row.value else ("", "")
+        if widths.roomy:
+            pieces.append((f"{sign.strip():2}", "quiet"))
+        pieces += [_value_piece(replace(row, value=text if widths.roomy else row.value), widths.value), (gap, "plain")]
+    if not is_operand:
+        pieces += _grad_pieces(row, widths.grad, glyphs)
+    return tuple((text, "quiet") for text, _ in pieces) if row.dim else tuple(pieces)
+
+
+def _value_piece(row: NodeRow, cells: int) -> Piece:
+    if row.value:
+        return pad(row.value, cells), "quiet" if row.kind in ("constant", "input") else "plain"
+    fits = width(row.shape) <= cells
+    return pad(row.shape if fits else row.shape.rpartition(" ")[2], cells), "quiet"
+
+
+def _grad_pieces(row: NodeRow, room: int, glyphs: Glyphs) -> list[Piece]:
+    """Return the gradient that reached a node, what it is the sum of or what was sent on, and whether it is new."""
     if not row.grad:
-        pieces.append((glyphs.none, "quiet"))
-        return tuple(pieces)
-    room = widths.grad
-    grad = cut(row.grad, room)
-    pieces.append((grad, "grad changed" if row.new else "grad"))
-    room -= width(grad)
-    if row.parts and width(row.parts) + 3 <= room:
-        pieces += [(" = ", "quiet"), (row.parts, "grad")]
-        room -= width(row.parts) + 3
+        return [(glyphs.grad + " ", "quiet"), (glyphs.none, "quiet")]
+    pieces: list[Piece] = [(glyphs.grad + " ", "grad"), (cut(row.grad, room), "grad changed" if row.new else "grad")]
+    room -= width(row.grad)
+    for sign, text in ((" = ", row.parts), (f" {glyphs.arrow} ", row.sent)):
+        if text and width(sign + text) <= room:
+            pieces += [(sign, "quiet"), (text, "grad")]
+            room -= width(sign + text)
     if row.new and room >= 3:
         pieces.append((f" {glyphs.new}" + (f" {_('new')}" if room >= 6 else ""), "grad"))
-    return tuple(pieces)
+    return pieces
 
 
-def _name_piece(row: NodeRow, cells: int) -> Piece:
-    if not row.name:
-        return pad(row.code, cells), "quiet"
-    name = shortened_path(row.name, cells) if row.kind == "leaf" else row.name
-    return pad(name, cells), "quiet" if row.kind in ("constant", "input") else "strong"
+def _name_pieces(row: NodeRow, cells: int) -> list[Piece]:
+    """Return the name, or the expression without one, and the progress."""
+    room = cells - width(row.progress) - 1 if row.progress else cells
+    text = short_names((row.name,), room)[row.name] if row.name else cut(row.code, max(room, 0))
+    role = "strong" if row.name and row.kind not in ("constant", "input") else "quiet"
+    if not row.progress:
+        return [(pad(text, cells), role)]
+    return [(pad(text, max(room, 0)), role), (pad(f" {row.progress}", cells - max(room, 0)), "now")]
 
 
 def _coloured_lanes(drawn: str, mark: str, kind: str, freed: bool) -> list[Piece]:

@@ -17,21 +17,29 @@ from tutor.trace.graph import gradients_sent, is_leaf
 from tutor.trace.history import code_of
 from tutor.trace.module_calls import with_ancestors
 from tutor.trace.names import name_of, names_of
-from tutor.trace.number_format import inline, shape
+from tutor.trace.number_format import shape, summary
 from tutor.trace.operands import only_literal, op_texts
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
-from tutor.trace.values import Value
+from tutor.trace.values import Value, shape_of
 from tutor.ui.panes.graph import lanes as drawing
+from tutor.ui.panes.graph.folding import root_views
 from tutor.ui.panes.graph.lanes import Edge, Graph, NodeRow
-from tutor.ui.panes.graph.structure import GraphOptions, GraphStructure, IncrementalBuilder, Item, StructureBuilder
+from tutor.ui.panes.graph.structure import (
+    EVERYTHING,
+    VIEWS,
+    GraphOptions,
+    GraphStructure,
+    IncrementalBuilder,
+    Item,
+    StructureBuilder,
+)
 from tutor.ui.render.segments import clean
 
 _VALUE_WIDTH = 24
-_TERM_WIDTH = 12
 """Maximum width of a value, in cells."""
-_NAME_WIDTH = 18
-"""Maximum width of a module's name, in characters."""
+_TERM_WIDTH = 12
+"""Maximum width of a term of a sum, in cells."""
 _MAX_TERMS = 12
 """Maximum number of shares of a gradient that are listed."""
 _OUTER_FRAMES = 4
@@ -46,12 +54,28 @@ _OPERAND_LABELS = {"constant": N_("constant"), "input": N_("input")}
 # ------------------------------------------------------------ texts of nodes
 
 
+def value_text(value: Value, dtype: str, cells: int) -> str:
+    """Return a value in at most `cells` cells: its numbers, or its range."""
+    return summary(value, dtype, _sizes(value, dtype), cells)
+
+
+def gradient_text(value: Value, dtype: str, cells: int) -> str:
+    """Return a gradient in at most `cells` cells: its numbers, or its norm."""
+    return summary(value, dtype, _sizes(value, dtype), cells, gradient=True)
+
+
+def _sizes(value: Value, dtype: str) -> tuple[int, ...]:
+    sizes = shape_of(value)
+    return sizes[:-1] if dtype.startswith("complex") and isinstance(value, list) else sizes
+
+
 class NodeTexts:
     """Makes the rows of nodes, step after step of a recording."""
 
     def __init__(self, timeline: Timeline) -> None:
         self.timeline = timeline
-        self._text = ValueTexts(inline, _VALUE_WIDTH)
+        self._text = ValueTexts(value_text, _VALUE_WIDTH)
+        self._grad_text = ValueTexts(gradient_text, _VALUE_WIDTH)
         self._operands: dict[int, OperandText] = {}
         """By item: the text of an input or a constant when the operation ran."""
         self._expressions: dict[int, str] = {}
@@ -75,12 +99,12 @@ class NodeTexts:
             name, value, dtype = self._operand(item)
             text = value if isinstance(value, str) else self._text(value, dtype) if value is not None else ""
             return NodeRow(item.number, _(_OPERAND_LABELS[item.kind]), name, text, kind=item.kind)
-        if item.kind == "module":
-            return self._module(item)
+        if item.is_folded:
+            return self._folded(item)
         node = self._state.nodes.get(item.node)
         if node is None:
             node = NodeState(item.number, "AccumulateGrad", [], item.tensor, -1, [])
-        row = self._node(node, item, item.number == self._now)
+        row = self._node(node, item, self._now == item.number or self._now in item.views)
         name = self._name(node.tensor) or self._derivative_name(node)
         return replace(row, name=name, code="" if name else self._expression(node))
 
@@ -88,38 +112,85 @@ class NodeTexts:
         """Return the row of a node, without its name."""
         value, dtype = value_of(self._state, node)
         text = "" if value is None else self._text(value, dtype)
-        if value is None and node.shape is not None:
-            text = shape(node.shape)
+        sizes = "" if value is not None or node.shape is None else shape(node.shape)
         grad, parts = self._grad_and_shares(node)
         shares = (
-            " + ".join(inline(part, dtype, _TERM_WIDTH, gradient=True) for part in parts[:_MAX_TERMS])
-            if len(parts) > 1
-            else ""
+            " + ".join(gradient_text(part, dtype, _TERM_WIDTH) for part in parts[:_MAX_TERMS]) if len(parts) > 1 else ""
         )
         if len(parts) > _MAX_TERMS:
             shares += _(" + {count:,} more", count=len(parts) - _MAX_TERMS)
         return NodeRow(
             item.number, drawing.label_of(node.name), "", text,
-            grad=self._text(grad, dtype) if grad is not None else shares,
+            grad=self._grad_text(grad, dtype) if grad is not None else shares,
             parts=shares if grad is not None else "",
             kind=item.kind, freed=node.state == "freed", now=now, new=not self._sent.isdisjoint(item.nodes),
+            shape=sizes, progress=self._view_progress(item),
         )  # fmt: skip
 
-    def _module(self, item: Item) -> NodeRow:
-        """Return the row of a folded module: that of its output, with its progress while it runs backward."""
-        nodes = [self._state.nodes[number] for number in item.nodes if number in self._state.nodes]
-        is_current = self._now in item.nodes
-        row = self._node(self._state.nodes[item.node], item, is_current)
-        ran_count = sum(node.order > 0 for node in nodes)
-        name = self.module_name(item.module or 0)
-        if is_current and ran_count:
-            name = f"{name} {ran_count}/{len(nodes)}"
-        kind = self._state.modules[item.module or 0].kind
-        return replace(row, label=clean(kind), name=name, freed=any(node.state == "freed" for node in nodes),
-                       new=self._sent_to_output(item))  # fmt: skip
+    def _view_progress(self, item: Item) -> str:
+        """Return the hidden view of an item that is current: `→ view`."""
+        view = self._state.nodes[self._now] if self._now in item.views else None
+        return "" if view is None else f"→ {drawing.label_of(view.name)}"
 
-    def _sent_to_output(self, item: Item) -> bool:
-        return item.node in self._sent
+    def _folded(self, item: Item) -> NodeRow:
+        """Return the row of a folded module or chain: its shapes, the gradient of its output and what it sent on."""
+        state = self._state
+        nodes = [state.nodes[number] for number in item.nodes if number in state.nodes]
+        is_current = self._now in (*item.nodes, *item.views)
+        row = self._node(state.nodes[item.node], item, is_current)
+        ran_count = sum(node.order > 0 for node in nodes)
+        progress = f"{ran_count}/{len(nodes)}" if is_current and ran_count else row.progress
+        if item.kind == "repeat":
+            label, name = item.text, f"×{item.place}"
+        else:
+            label, name = clean(state.modules[item.module or 0].kind), self.module_name(item.module or 0)
+        return replace(row, label=label, name=name, kind="module", value="", shape=self._shapes(item), parts="",
+                       sent=self._sent_on(item), progress=progress, new=item.node in self._sent,
+                       freed=any(node.state == "freed" for node in nodes))  # fmt: skip
+
+    def _inputs(self, item: Item) -> list[tuple[NodeState, int]]:
+        """Return the edges into a folded module or chain: the node inside, and the index of the input."""
+        inside = {*item.nodes}
+        nodes = (self._state.nodes[number] for number in item.nodes if number in self._state.nodes)
+        return [
+            (node, index)
+            for node in nodes
+            for index, source in enumerate(node.inputs)
+            if source is not None and source[0] not in inside
+        ]
+
+    def _shapes(self, item: Item) -> str:
+        """Return the shapes of what a folded module or chain takes and gives: `4×8×16 → 4×8×48`."""
+        state = self._state
+        output = state.nodes[item.node].shape
+        result = "" if output is None else shape(output)
+        if item.kind == "repeat":
+            return result
+        sources = [state.nodes.get((node.inputs[index] or (0, 0))[0]) for node, index in self._inputs(item)]
+        shapes = [
+            node.shape
+            for node in sources
+            if node is not None and node.shape is not None and not is_parameter(node, state)
+        ]
+        if not shapes:
+            others = (
+                entry[1] for number in item.nodes if number in state.nodes for entry in state.nodes[number].others
+            )
+            tensors = (state.tensors[number] for number in others if number in state.tensors)
+            shapes = [tensor.shape for tensor in tensors]
+        taken = "" if not shapes else shape(shapes[0])
+        return f"{taken} → {result}" if taken and result else result
+
+    def _sent_on(self, item: Item) -> str:
+        """Return the gradient that a folded module or chain sent to its input, if it has a single one."""
+        inputs = self._inputs(item)
+        sources = {(node.inputs[index] or (0, 0))[0] for node, index in inputs}
+        gradients = [
+            node.grad_inputs[index]
+            for node, index in inputs
+            if node.grad_inputs is not None and index < len(node.grad_inputs) and node.grad_inputs[index] is not None
+        ]
+        return self._grad_text(gradients[0], "float32") if len(sources) == len(gradients) == 1 else ""
 
     def fitted(self, row: NodeRow, cells: int, grad_cells: int) -> NodeRow:
         """Return the row with its value and its gradient shortened to these numbers of cells, as far as possible."""
@@ -132,10 +203,10 @@ class NodeTexts:
         else:
             value, dtype = value_of(self._state, node)
         if value is not None and not isinstance(value, str) and width(row.value) > cells:
-            row = replace(row, value=inline(value, dtype, cells))
+            row = replace(row, value=value_text(value, dtype, cells))
         grad = None if node is None or item.kind in ("constant", "input") else self._grad_and_shares(node)[0]
         if grad is not None and width(row.grad) > grad_cells:
-            row = replace(row, grad=inline(grad, dtype, grad_cells, gradient=True))
+            row = replace(row, grad=gradient_text(grad, dtype, grad_cells))
         return row
 
     def _grad_and_shares(self, node: NodeState) -> tuple[Value, list[Value]]:
@@ -203,7 +274,7 @@ class NodeTexts:
             outermost = with_ancestors(self._state.modules, module)[0]
             root = self._root_names[outermost] = self._root_names.get(outermost) or self._root_name(outermost)
             name = root + name
-        return clean(name if len(name) <= _NAME_WIDTH else "…" + name[1 - _NAME_WIDTH :])
+        return clean(name)
 
     def _root_name(self, outermost: int) -> str:
         """Return the learner's name for an outermost module, found in the path of one of its parameters."""
@@ -261,6 +332,12 @@ class NodeTexts:
         return ("", text, "") if text[:1] in "0123456789.-+([" else (text, None, "")
 
 
+def is_parameter(node: NodeState, state: State) -> bool:
+    """Return whether a node is the leaf of a parameter."""
+    tensor = state.tensors.get(node.tensor or 0) if is_leaf(node) else None
+    return tensor is not None and tensor.class_name == "Parameter"
+
+
 def value_of(state: State, node: NodeState) -> tuple[Value, str]:
     """Return the value that a node made or a leaf holds, and its dtype."""
     tensor = None if node.tensor is None else state.tensors.get(node.tensor)
@@ -296,7 +373,7 @@ class GraphModel:
         """Return the graph at a step."""
         if timeline is not self._timeline:
             self._timeline = timeline
-            self.options.opened = {}
+            self.options.opened, self.options.open_repeats = {}, set()
             self._builder, self._key = IncrementalBuilder(StructureBuilder(timeline, self.options)), None
             self._texts = NodeTexts(timeline)
         assert self._texts is not None
@@ -328,7 +405,7 @@ class GraphModel:
             leaves = {node.tensor for node in nodes if is_leaf(node)}
             self._leaves = self._leaves | leaves if grew else leaves
         unused = _unused(state, self._leaves)
-        key = (state.shown, unused, self.options.others, dict(self.options.opened))
+        key = (state.shown, unused, self.options.key(), root_views(state))
         if key != self._key:
             self._key = (state.shown.copy(), *key[1:])
             self.structure = self._builder.build(state, unused)
@@ -351,7 +428,7 @@ class GraphModel:
             self._edges = self._edges.copy()
             for index in changed:
                 shares = [
-                    inline(part, "float32", _TERM_WIDTH, gradient=True)
+                    gradient_text(part, "float32", _TERM_WIDTH)
                     for pair in node_edges[index]
                     for part in gradients_sent(state, *pair)
                 ]
@@ -365,14 +442,14 @@ class GraphModel:
         if item is None:
             return False
         tensor_number = -item.tensor if item.kind == "input" and item.tensor is not None else number
-        return not self.linked.isdisjoint((*item.nodes, number, tensor_number))
+        return not self.linked.isdisjoint((*item.nodes, *item.views, number, tensor_number))
 
     def subject(self, number: int) -> tuple[str, int] | None:
         """Return the node or tensor that an item stands for, or None."""
         item = self.structure.items.get(number)
         if item is None or item.kind == "heading":
             return None
-        if item.kind in ("leaf", "op", "module") and item.node:
+        if (item.kind in ("leaf", "op") or item.is_folded) and item.node:
             return "node", item.node
         if item.tensor in self._state.tensors:
             return "tensor", item.tensor
@@ -392,40 +469,60 @@ class GraphModel:
 
     # ------------------------------------------------------------ options
 
-    def toggle_others(self) -> bool:
-        """Show or hide inputs without gradient and constants; return whether they are shown now."""
-        self.options.others = not self.options.shows_others(self.structure.operations)
-        return self.options.others
+    def next_level(self) -> int:
+        """Show more detail, or after everything the least; return the level."""
+        level = self.options.level_of(self.structure.operations)
+        level = (level + 1) % (EVERYTHING + 1)
+        if level == VIEWS and not self.hidden_views:  # it would be the same as what is shown
+            level = EVERYTHING
+        self.options.level = level
+        return level
+
+    @property
+    def hidden_views(self) -> int:
+        """The number of hidden views."""
+        return sum(len(item.views) for item in self.structure.items.values())
 
     def can_open(self, number: int) -> bool:
-        """Return whether an item is a closed module."""
+        """Return whether an item is a closed module or a repeated chain."""
         item = self.structure.items.get(number)
-        return item is not None and item.kind == "module"
+        return item is not None and item.is_folded
 
     def can_close(self, number: int) -> bool:
-        """Return whether an item is inside an open module."""
-        return self._module_to_close(number) is not None
+        """Return whether an item is inside an open module or chain."""
+        return self._around(number) is not None
 
     def open(self, number: int) -> int | None:
-        """Open a module; return the node to select then."""
+        """Open a module or a chain; return the node to select then."""
         item = self.structure.items.get(number)
-        if item is None or item.kind != "module" or item.module is None:
+        if item is None or not item.is_folded:
             return None
-        self.options.opened[item.module] = True
+        if item.kind == "repeat":
+            self.options.open_repeats.add(self.structure.repeats[item.node])
+        else:
+            self.options.opened[item.module or 0] = True
         return item.nodes[0]
 
     def close(self, number: int) -> int | None:
-        """Fold the innermost module around an item; return a node in it."""
-        module = self._module_to_close(number)
-        if module is None:
+        """Fold the chain or the innermost module around an item; return a node in it."""
+        around = self._around(number)
+        if around is None:
             return None
-        self.options.opened[module] = False
+        kind, ref = around
+        if kind == "repeat":
+            self.options.open_repeats.discard(ref)
+        else:
+            self.options.opened[ref] = False
         return self.structure.items[number].node
 
-    def _module_to_close(self, number: int) -> int | None:
+    def _around(self, number: int) -> tuple[str, int] | None:
+        """Return the open chain, by its site, or the innermost open module around an item."""
         item = self.structure.items.get(number)
-        if item is None or item.kind not in ("op", "leaf", "module") or not item.node:
+        if item is None or not item.node or not (item.kind in ("op", "leaf") or item.is_folded):
             return None
+        site = self.structure.repeats.get(item.node)
+        if item.kind == "op" and site is not None:
+            return "repeat", site
         module = item.module
         if item.kind == "module" and module is not None:
             module = self._state.modules[module].parent
@@ -433,7 +530,7 @@ class GraphModel:
             consumers = self.structure.consumers.get(item.node, [])
             module = self._state.nodes[consumers[0]].module if consumers else None
         chain = with_ancestors(self._state.modules, module)
-        return chain[-1] if chain else None
+        return ("module", chain[-1]) if chain else None
 
 
 def _unused(state: State, used: set[int | None]) -> tuple[int, ...]:

@@ -19,10 +19,18 @@ if TYPE_CHECKING:
     from tutor.ui.panes.base import Linked
 
 
+_LEVELS = (
+    N_("the graph of what computes: without views, data and numbers"),
+    N_("the graph with its views (view, transpose, expand); without data and numbers"),
+    N_("the whole graph, with its views, data and numbers"),
+)
+"""By level of detail: what is shown."""
+
+
 class GraphPane(Pane):
     """The graph at the cursor, as lanes, as boxes, or as a node with its neighbours."""
 
-    BINDINGS = pane_bindings(into="fold(True)", out="fold(False)", view="next_view", others="toggle_others")
+    BINDINGS = pane_bindings(into="fold(True)", out="fold(False)", view="next_view", others="next_level")
     NAME = N_("graph")
     VALUES = True
     CHOOSES = True
@@ -182,16 +190,11 @@ class GraphPane(Pane):
         """Leave the keys that go into a module and out of it to the screen where there is none."""
         return action != "fold" or self.can_fold(bool(parameters[0]))
 
-    def action_toggle_others(self) -> None:
-        """Show or hide inputs without gradient and constants."""
-        shown = self.model.toggle_others()
+    def action_next_level(self) -> None:
+        """Show more of the graph: views, then inputs without gradient and constants; then the least again."""
+        level = self.model.next_level()
         self.update()
-        message = (
-            _("what needs no gradient is shown in the graph")
-            if shown
-            else _("what needs no gradient is hidden in the graph")
-        )
-        self.post_message(Said([(message, "quiet")]))
+        self.post_message(Said([(_(_LEVELS[level]), "quiet")]))
 
     def can_fold(self, inward: bool) -> bool:
         """Return whether the selection is a closed module (`inward`), or is inside an open one."""

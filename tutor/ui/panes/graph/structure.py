@@ -17,10 +17,14 @@ from tutor.trace.module_calls import Call, fold, with_ancestors
 from tutor.trace.operands import shows_operands
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
+from tutor.ui.panes.graph.folding import GraphRow, Repeat, find_repeats, fold_repeats, is_view, root_views
 from tutor.ui.panes.graph.lanes import Edge
 
 _SMALL = 12
-"""With at most this many operations, constants, inputs and the inside of torch's own modules are shown."""
+"""With at most this many operations, everything is shown."""
+COMPUTING, VIEWS, EVERYTHING = range(3)
+"""Levels of detail: operations that compute; those that only view a tensor, too; also inputs without gradient and
+constants."""
 _ARITHMETIC_NAMES = """add sub mul div truediv true_divide floordiv floor_divide pow mod remainder fmod matmul
     radd rsub rmul rdiv rtruediv rfloordiv rpow rmod iadd isub imul itruediv idiv ipow subtract multiply divide
     maximum minimum where lerp clamp clip masked_fill float_power"""
@@ -33,17 +37,25 @@ class Item(NamedTuple):
 
     number: int
     kind: str
-    """leaf, op, constant, input, module, or heading (a line of text between two graphs)."""
+    """leaf, op, constant, input, module, repeat (a repeated chain), or heading (a line of text between two graphs)."""
     node: int = 0
-    """The node; of a module, the node that made its output; of an input, the node that used it first."""
+    """The node; of a module or a chain, the node that made its output; of an input, the node that used it first."""
     nodes: tuple[int, ...] = ()
-    """All nodes of a module, including its parameters."""
+    """All nodes of a module or a chain, including the leaves that belong to it."""
     place: int = 0
-    """Of a constant or an input: its index among the operation's inputs."""
+    """Of a constant or an input: its index among the operation's inputs; of a chain: the number of its repetitions."""
     tensor: int | None = None
     module: int | None = None
     """Of a module: its number; of a node: the innermost module around it."""
     text: str = ""
+    """Of a heading: what it says; of a chain: its operations."""
+    views: tuple[int, ...] = ()
+    """Hidden views of it."""
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether it stands for several nodes, and can be opened."""
+        return self.kind in ("module", "repeat")
 
 
 @dataclass
@@ -60,6 +72,8 @@ class GraphStructure:
     consumers: dict[int, list[int]]
     """By node: its consumers, once for each use."""
     operations: int
+    repeats: dict[int, int] = field(default_factory=dict)
+    """By node of a repeated chain, open or not: the site of its first operation."""
     numbers: list[int] = field(init=False)
     """Numbers of the items, in order."""
     users: dict[int, list[int]] = field(init=False)
@@ -81,14 +95,26 @@ class GraphStructure:
 class GraphOptions:
     """What the learner chose to show."""
 
-    others: bool | None = None
-    """Whether inputs without gradient and constants are shown; None: if the graph is small."""
+    level: int | None = None
+    """What is shown: one of the levels; None: everything if the graph is small, else what computes."""
     opened: dict[int, bool] = field(default_factory=dict)
     """By module: whether the learner opened or closed it."""
+    open_repeats: set[int] = field(default_factory=set)
+    """Sites of the repeated chains that the learner opened."""
+
+    def level_of(self, operations: int) -> int:
+        """Return the level of detail of a graph with so many operations."""
+        if self.level is None:
+            return EVERYTHING if operations <= _SMALL else COMPUTING
+        return self.level
 
     def shows_others(self, operations: int) -> bool:
         """Return whether inputs without gradient and constants are shown."""
-        return operations <= _SMALL if self.others is None else self.others
+        return self.level_of(operations) == EVERYTHING
+
+    def key(self) -> tuple[object, ...]:
+        """Return what tells these options from others."""
+        return self.level, dict(self.opened), frozenset(self.open_repeats)
 
 
 EdgeCache = dict[tuple[int, int], Edge]
@@ -115,14 +141,17 @@ class StructureBuilder:
         opened = self.options.opened.get(module)
         if opened is not None:
             return not opened
-        return operations > _SMALL and state.modules[module].of_torch and not self._is_container(state, module)
+        return operations > _SMALL and not self._is_container(state, module)
 
     def _is_container(self, state: State, module: int) -> bool:
-        """Return whether a module of torch's is the whole network, or contains modules of the learner's."""
-        if state.modules[module].parent is None and any(info.parent == module for info in state.modules.values()):
+        """Return whether a module is the whole network, or one of torch's that contains modules of the learner's."""
+        info = state.modules[module]
+        if info.parent is None and (
+            not info.of_torch or any(other.parent == module for other in state.modules.values())
+        ):
             return True
         own_modules = (other for other, info in state.modules.items() if other != module and not info.of_torch)
-        return any(module in with_ancestors(state.modules, other) for other in own_modules)
+        return info.of_torch and any(module in with_ancestors(state.modules, other) for other in own_modules)
 
     def build(self, state: State, unused: tuple[int, ...]) -> GraphStructure:
         """Build the structure of the visible graph; `unused` are leaves that no operation has used yet."""
@@ -130,10 +159,17 @@ class StructureBuilder:
         operations = sum(not is_leaf(node) for node in nodes)
         closed: Callable[[int], bool] = lambda module: self.is_closed(state, module, operations)  # noqa: E731
         folded = fold(nodes, edges, state, self.timeline.definitions, closed)
-        collector = _ItemCollector(self, state, self.options.shows_others(operations), subgraph_of(nodes))
-        for row in folded.rows:
+        repeats = find_repeats(folded.rows) if operations > _SMALL else []
+        closed_repeats = [repeat for repeat in repeats if repeat.site not in self.options.open_repeats]
+        rows: list[GraphRow] = [*folded.rows]
+        if closed_repeats:
+            rows = fold_repeats(folded.rows, edges, state, closed_repeats)
+        collector = _ItemCollector(self, state, self.options.level_of(operations), subgraph_of(nodes))
+        for row in rows:
             if isinstance(row, Call):
                 collector.add_call(row)
+            elif isinstance(row, Repeat):
+                collector.add_repeat(row)
             else:
                 collector.add_node(row)
         for tensor in unused:
@@ -141,17 +177,20 @@ class StructureBuilder:
         self.items = collector.items
         drawn, shared = _item_edges(edges, collector.item_of, self._edges)
         drawn += collector.edges
-        return GraphStructure(collector.items, drawn, shared, collector.item_of, _consumers(edges), operations)
+        sites = {number: repeat.site for repeat in repeats for number in repeat.nodes}
+        return GraphStructure(collector.items, drawn, shared, collector.item_of, _consumers(edges), operations, sites)
 
 
 class _ItemCollector:
     """Collects the items of a structure in drawing order."""
 
-    def __init__(self, builder: StructureBuilder, state: State, others: bool, parts: dict[int, int]) -> None:
+    def __init__(self, builder: StructureBuilder, state: State, level: int, parts: dict[int, int]) -> None:
         self.builder = builder
         self.state = state
-        self.others = others
+        self.others = level == EVERYTHING
         self.parts = parts
+        self._hides_views = level == COMPUTING
+        self._roots = root_views(state) if self._hides_views else frozenset[int]()
         self.items: dict[int, Item] = {}
         self.edges: list[Edge] = []
         self.item_of: dict[int, int] = {}
@@ -160,16 +199,38 @@ class _ItemCollector:
     def add_node(self, node: NodeState) -> None:
         """Add a node, and the inputs and constants of its operation."""
         leaf = is_leaf(node)
+        if self._hides_views and self._hide(node):
+            return
         if not leaf:
             self._add_heading(node)
             if self.others:
                 self._add_inputs(node, node.node)
         item = self.builder.items.get(node.node)
-        if item is None or item.tensor != node.tensor or item.module != node.module:
+        if item is None or item.tensor != node.tensor or item.module != node.module or item.views:
             kind = "leaf" if leaf else "op"
             item = Item(node.node, kind, node.node, (node.node,), tensor=node.tensor, module=node.module)
         self.items[node.node] = item
         self.item_of[node.node] = node.node
+
+    def _hide(self, node: NodeState) -> bool:
+        """Add a node to the row of its input if it is a view; return whether it is hidden so."""
+        source = viewed(node)
+        if source not in self.item_of or node.node in self._roots or self.parts[source] != self.parts[node.node]:
+            return False
+        _hide_view(self.items, self.item_of, source, node.node)
+        return True
+
+    def add_repeat(self, repeat: Repeat) -> None:
+        """Add a repeated chain."""
+        nodes = [self.state.nodes[number] for number in repeat.nodes]
+        number = self.builder.number("repeat", repeat.nodes[0])
+        self._add_heading(nodes[0])
+        inside = (*repeat.nodes, *repeat.leaves)
+        self.items[number] = Item(
+            number, "repeat", repeat.nodes[-1], inside, place=repeat.count, tensor=nodes[-1].tensor,
+            module=nodes[-1].module, text=", ".join(repeat.names),
+        )  # fmt: skip
+        self.item_of.update(dict.fromkeys(inside, number))
 
     def add_call(self, call: Call) -> None:
         """Add a folded call of a module."""
@@ -225,6 +286,18 @@ class _ItemCollector:
         return is_buffer or tensor > (first.tensor or tensor)
 
 
+def viewed(node: NodeState) -> int | None:
+    """Return the input of a node that only views it; None for other nodes."""
+    sources = [source[0] for source in node.inputs if source is not None]
+    return sources[0] if len(sources) == 1 and is_view(node) else None
+
+
+def _hide_view(items: dict[int, Item], item_of: dict[int, int], source: int, view: int) -> None:
+    """Make a view part of the row of its input."""
+    number = item_of[view] = item_of[source]
+    items[number] = items[number]._replace(views=(*items[number].views, view))
+
+
 def _item_edges(edges: Edges, item_of: dict[int, int], cache: EdgeCache) -> tuple[list[Edge], dict[int, Edges]]:
     """Return the edges between items, and by index of those with a shared source the node edges they stand for."""
     uses: dict[int, int] = {}
@@ -273,8 +346,10 @@ class IncrementalBuilder:
         self._last: GraphStructure | None = None
         """The last structure, if it can be extended."""
         self._shown: set[int] = set()
-        self._opened: dict[int, bool] = {}
+        self._options: tuple[object, ...] = ()
         self._order = (0, 0)
+        self._leaves_at: dict[int, set[int]] = {}
+        """By site: the leaves that its last operation used."""
 
     def build(self, state: State, unused: tuple[int, ...]) -> GraphStructure:
         """Build the structure of the visible graph; `unused` are leaves that no operation has used yet."""
@@ -282,7 +357,7 @@ class IncrementalBuilder:
         if structure is None:
             structure = self.builder.build(state, unused)
             self._last = structure if self._is_extensible(structure, state) else None
-            self._opened = dict(self.builder.options.opened)
+            self._options = self.builder.options.key()
         else:
             self._last, self.builder.items = structure, structure.items
         self._shown = state.shown.copy()
@@ -293,13 +368,20 @@ class IncrementalBuilder:
         numbers = structure.numbers
         if not numbers or min(numbers) < 0 or is_leaf(state.nodes[numbers[-1]]):
             return False
-        self._order = max(_order(node) for number in numbers if not is_leaf(node := state.nodes[number]))
+        operations = [node for number in structure.item_of if not is_leaf(node := state.nodes[number])]
+        self._order = max(map(_order, operations))
+        self._leaves_at = {node.site: self._leaves_of(node, state) for node in sorted(operations, key=_order)}
         return not self.builder.options.shows_others(structure.operations)
+
+    @staticmethod
+    def _leaves_of(node: NodeState, state: State) -> set[int]:
+        sources = {source[0] for source in node.inputs if source is not None}
+        return {source for source in sources if source in state.nodes and is_leaf(state.nodes[source])}
 
     def _extended(self, state: State) -> GraphStructure | None:
         """Return the last structure with the new nodes appended; None if it must be rebuilt."""
         last, options = self._last, self.builder.options
-        if last is None or options.opened != self._opened or options.shows_others(last.operations):
+        if last is None or options.key() != self._options or options.shows_others(last.operations):
             return None
         if not self._shown <= state.shown or len(state.shown) > len(self._shown) + _MAX_ADDED:
             return None
@@ -310,15 +392,24 @@ class IncrementalBuilder:
             return None
         if not operations or _order(operations[0]) <= self._order:
             return None
+        hides_views = options.level_of(last.operations) == COMPUTING
         extended = _copy(last)
         for node in operations:
+            used_leaves = self._leaves_of(node, state)
+            if self._leaves_at.setdefault(node.site, used_leaves) != used_leaves:
+                return None  # it may repeat a chain on another leaf
             sources = [source[0] for source in node.inputs if source is not None and source[0] in state.shown]
             for source in sources:
                 leaf = leaves.pop(source, None)
                 if leaf is not None:
                     _append(extended, leaf, "leaf")
-                elif source not in extended.items:
+                elif source not in extended.item_of:
                     return None
+            viewed_node = viewed(node) if hides_views else None
+            if viewed_node in extended.item_of:
+                _hide_view(extended.items, extended.item_of, viewed_node, node.node)
+                extended.consumers[viewed_node] = [*extended.consumers.get(viewed_node, ()), node.node]
+                continue
             _append(extended, node, "op")
             _connect(extended, sources, node.node)
         if leaves:
@@ -352,15 +443,27 @@ def _append(structure: GraphStructure, node: NodeState, kind: str) -> None:
 
 
 def _connect(structure: GraphStructure, sources: list[int], node: int) -> None:
-    """Add the edges to a node; edges from a source with several consumers become shared."""
-    for source in dict.fromkeys(sources):
-        times, consumers = sources.count(source), structure.consumers.get(source, [])
-        structure.consumers[source] = [*consumers, *[node] * times]
-        indices = [len(structure.edges)]
-        structure.edges.append(Edge(source, node, times=times))
-        if len(consumers) == 1:
-            indices.append(next(index for index, edge in enumerate(structure.edges) if edge.source == source))
-        for index in indices if len(consumers) + times > 1 else ():
-            edge = structure.edges[index]
-            structure.shared[index] = [(edge.source, edge.to)]
-            structure.users[edge.to] = [*structure.users.get(edge.to, ()), index]
+    """Add the edges to a node; edges from an item with several uses become shared."""
+    pairs_of: dict[int, Edges] = {}
+    for source in sources:
+        pairs_of.setdefault(structure.item_of[source], []).append((source, node))
+    for number, pairs in pairs_of.items():
+        before = _uses(structure, structure.items[number])
+        added = {len(structure.edges): pairs}
+        structure.edges.append(Edge(number, node, times=len(pairs)))
+        if len(before) == 1:
+            first = next(index for index, edge in enumerate(structure.edges) if edge.source == number)
+            added[first] = before
+        for index, node_edges in added.items() if len(before) + len(pairs) > 1 else ():
+            structure.shared[index] = [*dict.fromkeys(node_edges)]
+            for target in {target for _, target in node_edges}:
+                structure.users[target] = [*structure.users.get(target, ()), index]
+        for source, _ in pairs:
+            structure.consumers[source] = [*structure.consumers.get(source, ()), node]
+
+
+def _uses(structure: GraphStructure, item: Item) -> Edges:
+    """Return the edges from an item to others, between nodes."""
+    inside = (item.node, *item.views)
+    uses = ((source, target) for source in inside for target in structure.consumers.get(source, ()))
+    return [(source, target) for source, target in uses if target not in inside]

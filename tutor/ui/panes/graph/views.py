@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from tutor.i18n import N_
@@ -19,6 +20,7 @@ from tutor.ui.panes.graph.boxes import (
 )
 from tutor.ui.panes.graph.lanes import ColumnWidths, Edge, Graph, Lanes, Widest, extend_lanes
 from tutor.ui.panes.graph.layered_layout import Layers, arrange_layers
+from tutor.ui.panes.graph.names import short_names
 from tutor.ui.render.segments import Glyphs, Row
 
 VIEWS = (N_("lanes"), N_("boxes"), N_("focus"))
@@ -59,6 +61,7 @@ class LanesView:
         self.widest = widest
         """Greatest widths so far of label, name, expression and value."""
         self._widths: ColumnWidths | None = None
+        self._names: list[str] = []
 
     def count(self) -> int:
         return len(self.graph.nodes)
@@ -66,6 +69,7 @@ class LanesView:
     def prepare_rows(self, top: int, page: int, cells: int) -> None:
         nodes = self.graph.nodes if len(self.graph.nodes) <= _MEASURED_ROWS else self.graph.nodes[top : top + page]
         rows = [self.graph.row(node) for node in nodes]
+        self._names = [row.name for row in rows if row.name]
         self.widest = lane_rows.widest(rows, self.widest)
         current_row = self.row_of(self.graph.now) if self.graph.now is not None else None
         self._widths = lane_rows.column_widths(
@@ -78,6 +82,8 @@ class LanesView:
         row = self.graph.row(self.graph.nodes[index])
         if width(row.value) > widths.value or width(row.grad) > widths.grad:
             row = self.graph.fitted(row, widths.value, widths.grad)
+        if width(row.name) > widths.name:
+            row = replace(row, name=short_names(self._names, widths.name).get(row.name, row.name))
         return lane_rows.node_line(row, self.lanes, index, widths, self.glyphs)
 
     def row_of(self, node: int) -> int | None:
