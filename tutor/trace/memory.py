@@ -14,8 +14,9 @@ from math import prod
 from weakref import WeakKeyDictionary
 
 from tutor.trace import events as ev
+from tutor.trace.frame_store import STEP_TYPES
 from tutor.trace.graph import is_freed
-from tutor.trace.history import EVENTS_PER_READ, STEP_TYPES
+from tutor.trace.history import EVENTS_PER_READ
 from tutor.trace.index import Point
 from tutor.trace.names import PARAMETER
 from tutor.trace.replay import Replay

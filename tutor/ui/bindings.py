@@ -98,7 +98,7 @@ KEYS: tuple[Key, ...] = (
     Key("details", "enter", "Enter", N_("everything about the tensor or node under the mark, or the step")),
     Key("chart", "c", "c", N_("chart the tensor under the mark over time; again: no more")),
     Key("view", "v", "v",
-        N_("the graph as lanes, as boxes, or one node with those around it; the chart: figure, curves, log axis"),
+        N_("the graph as lanes, boxes, or one node with those around it; the chart: figure, curves, log axis, memory"),
         K_("view"), 16),
     Key("others", "V", "V", N_("show or hide what needs no gradient in the graph: data and numbers"), K_("inputs"), 17),
     Key("sort", "comma", ",", N_("sort the tensors: code order, gradient, gradient over value, memory")),
