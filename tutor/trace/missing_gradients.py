@@ -1,4 +1,4 @@
-"""Why a parameter has no gradient: it is frozen, no pass led to it, a pass has not reached it yet, or it was cleared."""
+"""Why a parameter has no gradient: it is frozen, no pass led to it, or one has not reached it yet."""
 
 from __future__ import annotations
 
