@@ -204,14 +204,17 @@ class TensorsPane(Pane):
                 self._add_text(pieces)
 
     def _add_notes(self, state: State) -> None:
+        if self.filter:
+            if not self._entries:
+                self._add_note(_("nothing here matches {filter}: Esc shows all", filter=self.filter))
+            return
         plain_values = self._plain_values(state)
         if plain_values:
             self._add_note(plain_values, "quiet")
         if not self._by_module and not self.asking and self._any_passing():
             self._add_note(_("(…) passes through here; kept only by retain_grad()"))
         if not self._entries:
-            empty = N_("nothing here matches {filter}: Esc shows all") if self.filter else ""
-            self._add_note(_(empty, filter=self.filter) if empty else _("tensors appear here as the code makes them"))
+            self._add_note(_("tensors appear here as the code makes them"))
 
     def _any_passing(self) -> bool:
         tensors = [self._facts.state.tensors[entry.leaf.tensor] for entry in self._entries if entry.leaf is not None]
@@ -281,18 +284,19 @@ class TensorsPane(Pane):
             return entry.text
         cells_by_title = self._branch_cells(entry) if entry.branch is not None else self._leaf_cells(entry)
         row = [cells_by_title.get(column.title, Cell("")) for column in self._columns]
-        if entry.leaf is not None and self.linked is not None and entry.leaf.tensor in self.linked.tensors:
-            # The marker of a change takes precedence over that of a link.
-            name = row[0].text if row[0].text[0] != " " else self.glyphs.linked + row[0].text[1:]
-            row[0] = replace(row[0], text=name, role=row[0].role + " linked", brief=None)
         return table.line(self._columns, self._fit, row)
+
+    def _is_linked(self, leaf: Leaf) -> bool:
+        return self.linked is not None and leaf.tensor in self.linked.tensors
 
     def _wanted(self, entry: _Entry) -> list[Cell]:
         """Return cells that are as wide as an entry wants its columns: by names and shapes alone, so that no column
         moves as values change."""
         name = "  " * entry.depth + "  "
         if entry.branch is not None:
-            texts = {" ": f"{name}  {_(entry.branch.label)}", "shape": self._count_text(entry.branch)}
+            texts = {" ": f"{name}  {_(entry.branch.label)}"}
+            if self._facts.is_model(entry.branch):
+                texts["shape"] = self._count_text(entry.branch)
             return [Cell(texts.get(column.title, "")) for column in self._columns]
         assert entry.leaf is not None
         tensor = self._facts.state.tensors[entry.leaf.tensor]
@@ -323,8 +327,10 @@ class TensorsPane(Pane):
         norm, reason = self._facts.branch_norm(branch), self._facts.branch_reason(branch)
         cells = {
             " ": self._name_cell(f"{mark} {'  ' * entry.depth}{arrow} ", [_(branch.label)], "strong"),
-            "shape": Cell("" if entry.is_open else self._count_text(branch), "quiet"),
         }
+        if not entry.is_open:
+            count = str(sum(1 for _leaf in branch.leaves()))
+            cells["shape"] = Cell(self._count_text(branch), "quiet", lambda _cells: count)
         if norm is not None:
             cells["|grad|"], cells[""] = self._number_cell(norm, "grad"), self._bar(norm)
         elif reason is not None and not entry.is_open:
@@ -345,13 +351,13 @@ class TensorsPane(Pane):
         value_changed, grad_changed = self._facts.value_changed(frame, leaf), self._facts.grad_changed(leaf)
         is_learned = bool(tensor.is_leaf and tensor.requires_grad)
         function = (tensor.grad_fn or "").removesuffix(" object") or glyphs.none
-        mark = glyphs.explain if value_changed or grad_changed else " "
+        is_linked = self._is_linked(leaf)
+        mark = glyphs.explain if value_changed or grad_changed else glyphs.linked if is_linked else " "
+        style = "leaf" if is_learned else "value" if tensor.requires_grad else "strong"
         indent = "  " * entry.depth + ("  " if self._by_module else "")
         names = _names(leaf)
         cells = {
-            " ": self._name_cell(
-                f"{mark} {indent}", names, "leaf" if is_learned else "value" if tensor.requires_grad else "strong"
-            ),
+            " ": self._name_cell(f"{mark} {indent}", names, f"{style} linked" if is_linked else style),
             N_("value"): self._value_cell(tensor.value, tensor, "changed" if value_changed else ""),
             "shape": Cell(glyphs.text(number_format.shape(tensor.shape))),
             "dtype": Cell(tensor.dtype, brief=lambda _: _brief_dtype(tensor.dtype)),
@@ -460,8 +466,11 @@ class TensorsPane(Pane):
     # ------------------------------------------------------------ the selection
 
     def linked_row(self) -> int | None:
-        linked = self.linked.tensors if self.linked is not None else ()
-        return next((i for i, entry in enumerate(self._entries) if entry.leaf and entry.leaf.tensor in linked), None)
+        for index, entry in enumerate(self._entries):
+            folded = entry.branch.leaves() if entry.branch is not None and not entry.is_open else ()
+            if any(self._is_linked(leaf) for leaf in ([entry.leaf] if entry.leaf is not None else folded)):
+                return index
+        return None
 
     def in_view(self) -> int | None:
         return self._first_change
