@@ -100,7 +100,7 @@ KEYS: tuple[Key, ...] = (
     Key("view", "v", "v",
         N_("the graph as lanes, as boxes, or one node with those around it; the chart: figure, curves, log axis"),
         K_("view"), 16),
-    Key("others", "V", "V", N_("show or hide what needs no gradient in the graph: data and numbers"), K_("inputs"), 17),
+    Key("others", "V", "V", N_("more of the graph: views, data and numbers; then less"), K_("detail"), 17),
     Key("knobs", "k", "k", N_("what if: set the knobs for another run"), K_("what if"), 12),
     Key("edit", "e", "e", N_("edit this cell, and run it; the file stays as it is"), K_("edit"), 4),
     Key("runs", "w", "w", N_("the runs: walk, compare, name and drop them"), K_("runs"), 12),

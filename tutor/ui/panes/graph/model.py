@@ -25,6 +25,7 @@ from tutor.trace.values import Value, shape_of
 from tutor.ui.panes.graph import lanes as drawing
 from tutor.ui.panes.graph.folding import root_views
 from tutor.ui.panes.graph.lanes import Edge, Graph, NodeRow
+from tutor.ui.panes.graph.passes import LastPass
 from tutor.ui.panes.graph.structure import (
     EVERYTHING,
     VIEWS,
@@ -359,10 +360,16 @@ class GraphModel:
         self.structure = _EMPTY
         self.linked: frozenset[int] = frozenset()
         """Nodes linked with the selection in another pane."""
+        self.shows_newer = False
+        """Whether a graph that is newer than the last pass is shown in its place."""
+        self.state = State()
+        """The state whose graph is shown: at the cursor, or in the last pass before it."""
+        self.has_newer = False
+        """Whether there is a graph at the cursor that is newer than the last pass."""
         self._timeline: Timeline | None = None
+        self._last_pass: LastPass | None = None
         self._builder: IncrementalBuilder | None = None
         self._texts: NodeTexts | None = None
-        self._state = State()
         self._key: object = None
         self._leaves: set[int | None] = set()
         self._edges: list[Edge] = []
@@ -375,10 +382,15 @@ class GraphModel:
             self._timeline = timeline
             self.options.opened, self.options.open_repeats = {}, set()
             self._builder, self._key = IncrementalBuilder(StructureBuilder(timeline, self.options)), None
-            self._texts = NodeTexts(timeline)
+            self._texts, self._last_pass = NodeTexts(timeline), LastPass(timeline)
         assert self._texts is not None
-        state = self._state = timeline.state(cursor)
+        assert self._last_pass is not None
+        state = self.state = timeline.state(cursor)
         event = timeline.event(cursor) if cursor else None
+        self.has_newer = self._last_pass.exists_beside(state) and bool(state.shown)
+        if not self.shows_newer:
+            state = self.state = self._last_pass.at(state)
+            event = event if state.step == cursor else None
         self._update_structure(state)
         self._update_shares(state)
         now = current_node(event, state)
@@ -451,7 +463,7 @@ class GraphModel:
             return None
         if (item.kind in ("leaf", "op") or item.is_folded) and item.node:
             return "node", item.node
-        if item.tensor in self._state.tensors:
+        if item.tensor in self.state.tensors:
             return "tensor", item.tensor
         return ("node", item.node) if item.node else None
 
@@ -461,7 +473,7 @@ class GraphModel:
             return self.structure.item_of.get(ref)
         if subject == "node":
             ref = -ref
-        record = self._state.tensors.get(ref)
+        record = self.state.tensors.get(ref)
         if record is not None and record.node in self.structure.item_of:
             return self.structure.item_of[record.node]
         numbers = (item.number for item in self.structure.items.values() if item.tensor == ref)
@@ -525,11 +537,11 @@ class GraphModel:
             return "repeat", site
         module = item.module
         if item.kind == "module" and module is not None:
-            module = self._state.modules[module].parent
+            module = self.state.modules[module].parent
         elif item.kind == "leaf":
             consumers = self.structure.consumers.get(item.node, [])
-            module = self._state.nodes[consumers[0]].module if consumers else None
-        chain = with_ancestors(self._state.modules, module)
+            module = self.state.nodes[consumers[0]].module if consumers else None
+        chain = with_ancestors(self.state.modules, module)
         return ("module", chain[-1]) if chain else None
 
 
