@@ -124,7 +124,7 @@ MISTAKES = [
         w = torch.tensor([2.0, 3.0, 4.0], requires_grad=True)
         y = w * 2
         y.backward()
-        """, ("y has 3 elements (shape [3])", "y.sum().backward()")),
+        """, ("y has 3 elements (shape 3)", "y.sum().backward()")),
     Mistake("gradients of whole numbers", "torch.tensor([1], requires_grad=True)",
             ("whole numbers", "Write 1. instead of 1")),
     Mistake("numpy", """
@@ -151,7 +151,7 @@ MISTAKES = [
     Mistake("item of two", """
         t = torch.tensor([1.0, 2.0])
         t.item()
-        """, ("t has 2 elements, shape [2]", "t.tolist()")),
+        """, ("t has 2 elements, shape 2", "t.tolist()")),
     Mistake("two dtypes", """
         layer = torch.nn.Linear(2, 1)
         layer(torch.ones(3, 2, dtype=torch.float64))
@@ -159,7 +159,7 @@ MISTAKES = [
     Mistake("two shapes", """
         p, t = torch.full((4, 1), 0.5), torch.ones(4)
         torch.nn.functional.binary_cross_entropy(p, t)
-        """, ("[4, 1]", "[4]", "t.unsqueeze(1)")),
+        """, ("shape 4×1 and the target 4:", "t.unsqueeze(1)")),
     Mistake("in a function", """
         def train(p):
             loss = p * p

@@ -244,7 +244,7 @@ def test_each_step_is_told_once_outside(others: Recording) -> None:
 def test_zero_grad(others: Recording) -> None:
     timeline = others.timeline
     said = [text for step in range(1, timeline.steps + 1) if (text := describe_zero_grad(timeline, step)) is not None]
-    assert said[0].startswith("NAdam.zero_grad: w.grad 2.0 → None")
+    assert said[0].startswith("NAdam.zero_grad: w.grad 2 → None")
     assert said[1].startswith("SGD.zero_grad: w.grad ")
     assert said[1].endswith(" → filled with zeros")
 

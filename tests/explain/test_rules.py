@@ -88,7 +88,8 @@ def test_rules_for_matrices(matrices: Recording) -> None:
     assert len(told) == 6
     assert all(len(one.claims) == len(one.sent) > 0 for one in told)
     said = {text for step, _ in stories(matrices) for text, _ in line(matrices.timeline, step)}
-    assert {"A·B + C", "G·Bᵀ", "Aᵀ·G", "G·net.weight", "grad(B) = [3, 4] = [3, 2]·[2, 4]"} <= said
+    assert {"A·B + C", "grad(A) = G·Bᵀ (2×4 · 4×3)", "grad(B) = Aᵀ·G (3×2 · 2×4)"} <= said
+    assert any(" = G·net.weight (" in text for text in said)
 
 
 def test_the_rest_claims_nothing_and_shows_its_numbers(matrices: Recording) -> None:
@@ -108,8 +109,8 @@ def test_a_rule_that_is_wrong_is_not_believed(record: Forker, monkeypatch: pytes
     assert "∂y/∂x = y" in "".join(text for text, _ in line(recording.timeline, step))
     monkeypatch.setitem(RULES, "ExpBackward0", wrong)
     assert line(recording.timeline, step) == [
-        ("ExpBackward0", "node"), (" · arrives ", "quiet"), ("1.0", "grad"), (" → ", "quiet"),
-        ("grad(x) = 7.38906", "grad"),
+        ("ExpBackward0", "node"), (" · arrives ", "quiet"), ("1", "grad"), (" → ", "quiet"),
+        ("grad(x) = 7.3891", "grad"),
     ]  # fmt: skip
 
 
@@ -120,7 +121,7 @@ def test_a_rule_that_is_wrong_is_not_believed(record: Forker, monkeypatch: pytes
         "y = (a - 2) ** 0.5 + b",  # nan
         "y = a * torch.tensor(1 + 2j)",  # complex numbers
         "y = 3 / a",  # two nodes for one operation
-        "y = a * torch.tensor([1., 2.]).to_sparse()",
+        "y = a * torch.tensor([1., 2]).to_sparse()",
     ],
 )
 def test_nothing_is_claimed_that_is_not_known(record: Forker, code: str) -> None:
@@ -262,7 +263,7 @@ def test_of_what_is_too_large_the_rule_in_general(record: Forker) -> None:
     recording = record(LARGE)
     step = next(step for step, one in stories(recording) if one.node == "MmBackward0")
     assert plain(recording.timeline, step).startswith(
-        "MmBackward0: the gradient 40x40 mean 1. arrives; in general, Y = A·B: grad(A) = G·Bᵀ, grad(B) = Aᵀ·G"
+        "MmBackward0: the gradient |g| 40, max 1 arrives; in general, Y = A·B: grad(A) = G·Bᵀ, grad(B) = Aᵀ·G"
     )
     assert rule_json(recording.timeline, step) is None
 
@@ -286,8 +287,8 @@ def test_the_sum_that_undoes_broadcasting(record: Forker) -> None:
     recording = record(BROADCAST)
     steps = recording.steps_of("node")
     assert "".join(text for text, _ in line(recording.timeline, steps[0])) == (
-        "MulBackward0 · y = x·w · ∂y/∂w = x → grad(w) = sum over 2 of [2, 2] × [2, 2] = [301.0 4020.0], "
-        "of which [0] = 1.0 × 1.0 + 100.0 × 3.0 = 301.0"
+        "MulBackward0 · y = x·w · ∂y/∂w = x → grad(w) = sum over 2 of G · x = [301 4020], "
+        "of which [0] = 1·1 + 100·3 = 301 · G = [[1 10] [100 1000]] arrived"
     )
     assert rule_json(recording.timeline, steps[0]) == {
         "formula": "y = x·w",
@@ -296,13 +297,13 @@ def test_the_sum_that_undoes_broadcasting(record: Forker) -> None:
                 "of": "w",
                 "text": "∂y/∂w = x",
                 "grad": [301.0, 4020.0],
-                "working": "sum over 2 of [2, 2] × [2, 2] = [301.0 4020.0]",
-                "element": {"index": [0], "text": "1.0 × 1.0 + 100.0 × 3.0 = 301.0", "grad": 301.0},
+                "working": "sum over 2 of G · x = [301 4020]",
+                "element": {"index": [0], "text": "1·1 + 100·3 = 301", "grad": 301.0},
             }
         ],
     }
     assert plain(recording.timeline, steps[1]) == (
-        "SelectBackward0, of i = w[1]: the gradient 1.0 arrives. w gets [0.0 1.0], as di/dw = 1 at [1], else 0."
+        "SelectBackward0, of i = w[1]: the gradient 1 arrives. w gets [0 1], as di/dw = 1 at [1], else 0."
     )
     changed = next(step for step in steps[2:] if summarize_node(recording.timeline, step).node == "MulBackward0")  # type: ignore[union-attr]
     assert "w2 = (old w2)·w" in plain(recording.timeline, changed)

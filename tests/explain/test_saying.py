@@ -6,7 +6,7 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain import line, plain
-from tutor.explain.formatting import ROLES, code, first_line, joined, number, term, value
+from tutor.explain.formatting import ROLES, code, first_line, joined, term
 
 TWO_PATHS = """\
 import torch
@@ -63,43 +63,43 @@ def all_plain(recording: Recording, kind: str) -> list[str]:
 def test_the_line_of_the_design(two_paths: Recording) -> None:
     step = two_paths.steps_of("node")[0]
     assert said(two_paths, step) == (
-        "MulBackward0 · y = a·b · ∂y/∂a = b → grad(a) = 1.0 × 2.0 = 2.0 · ∂y/∂b = a → grad(b) = 1.0 × 3.0 = 3.0"
+        "MulBackward0 · y = a·b · ∂y/∂a = b → grad(a) = 1 × 2 = 2 · ∂y/∂b = a → grad(b) = 1 × 3 = 3"
     )
     roles = dict(line(two_paths.timeline, step))
     assert roles["MulBackward0"] == "node"
-    assert roles["grad(a) = 1.0 × 2.0 = 2.0"] == "grad"
+    assert roles["grad(a) = 1 × 2 = 2"] == "grad"
 
 
 def test_both_sums_of_accumulation(two_paths: Recording, much: Recording) -> None:
     assert all_plain(two_paths, "accumulate") == [
-        "x.grad was None; 2.0 arrives; it is now 2.0.",
-        "w.grad was None; 3.0 + 2.0 = 5.0 arrives; it is now 5.0.",
+        "x.grad was None; 2 arrives; it is now 2.",
+        "w.grad was None; 3 + 2 = 5 arrives; it is now 5.",
     ]
     assert said(two_paths, two_paths.steps_of("accumulate")[1]) == (
-        "AccumulateGrad · w.grad = None + 5.0 = 5.0 · 3.0 + 2.0 = 5.0 arrived"
+        "AccumulateGrad · w.grad = None + 5 = 5 · 3 + 2 = 5 arrived"
     )
-    assert all_plain(much, "accumulate")[1].startswith("w.grad was -12.0; ")
+    assert all_plain(much, "accumulate")[1].startswith("w.grad was -12; ")
 
 
 def test_operations_with_their_numbers(two_paths: Recording) -> None:
     assert all_plain(two_paths, "op")[2:] == [
-        "add: a = x + w = 2.0 + 1.0 = 3.0",
-        "add: b = w + 1 = 1.0 + 1 = 2.0",
-        "mul: y = a * b = 3.0 × 2.0 = 6.0",
+        "add: a = x + w = 2 + 1 = 3",
+        "add: b = w + 1 = 1 + 1 = 2",
+        "mul: y = a * b = 3 × 2 = 6",
     ]
 
 
 def test_operations_of_all_sorts(much: Recording) -> None:
     told = all_plain(much, "op")
-    assert "mul: w * x = 1.0 × 3.0 = 3.0" in told
-    assert "sub: model(3.0) - 5 = 3.0 - 5 = -2.0" in told
-    assert "pow: loss = (model(3.0) - 5) ** 2 = (-2.0) ^ 2 = 4.0" in told
-    assert any(text.startswith("sub_: w -= 0.1 * w.grad; w was 1.0 and is now 2.2") for text in told)
+    assert "mul: w * x = 1 × 3 = 3" in told
+    assert "sub: model(3.0) - 5 = 3 - 5 = -2" in told
+    assert "pow: loss = (model(3.0) - 5) ** 2 = (-2) ^ 2 = 4" in told
+    assert any(text.startswith("sub_: w -= 0.1 * w.grad; w was 1 and is now 2.2") for text in told)
     assert any(text.startswith("set_grad: w.grad was ") and text.endswith(" and is now None.") for text in told)
-    assert "matmul: M = torch.ones(2, 3) @ torch.ones(3, 2) = [2, 3]·[3, 2] = [[3. 3.] [3. 3.]]" in told
+    assert "matmul: M = torch.ones(2, 3) @ torch.ones(3, 2) (2×3 · 3×2) = [[3 3] [3 3]]" in told
     assert "empty: t = torch.empty(3) = memory not yet filled" in told
-    assert "fill_: t.fill_(7) = [7.0 7.0 7.0]" in told
-    assert "item: loss.item() = 2.56" in told
+    assert "fill_: t.fill_(7) = [7 7 7]" in told
+    assert "item: loss.item() ≈ 2.56" in told
 
 
 def test_lines_say_where_they_are(much: Recording) -> None:
@@ -110,7 +110,7 @@ def test_lines_say_where_they_are(much: Recording) -> None:
 
 
 def test_the_backward_pass_from_start_to_end(much: Recording) -> None:
-    assert all_plain(much, "backward")[0] == "backward pass 1 begins at loss = 4.0 with gradient 1.0, keeps its graph"
+    assert all_plain(much, "backward")[0] == "backward pass 1 begins at loss = 4 with gradient 1, keeps its graph"
     assert all_plain(much, "backward")[3].startswith("backward pass 4 begins at (h * h) = ")
     assert all_plain(much, "backward_end")[0] == "backward pass 1 is over, 4 nodes ran, its graph is kept"
     assert all_plain(much, "captured")[0].startswith("autograd.grad returns ")
@@ -122,7 +122,7 @@ def test_the_backward_pass_from_start_to_end(much: Recording) -> None:
 def test_a_cell_and_its_failure(much: Recording) -> None:
     assert all_plain(much, "cell") == ["cell 1 begins"]
     assert all_plain(much, "failed") == ["ZeroDivisionError: division by zero"]
-    assert all_plain(much, "cell_end") == ["cell 1 has failed: ZeroDivisionError"]
+    assert all_plain(much, "cell_end") == ["the script has failed: ZeroDivisionError"]
 
 
 def test_every_step_has_a_line_whatever_comes_first(two_paths: Recording, much: Recording) -> None:
@@ -138,13 +138,7 @@ def test_every_step_has_a_line_whatever_comes_first(two_paths: Recording, much: 
 
 
 def test_words() -> None:
-    assert [number(x) for x in (2.0, 0.05, 1e-9, float("nan"), 3, True, 123456789.0)] == [
-        "2.0", "0.05", "1e-09", "nan", "3", "True", "1.23457e+08",
-    ]  # fmt: skip
-    assert value([[2.0]]) == "2.0"
-    assert value([1.0, 2.0]) == "[1.0 2.0]"
-    assert value(None) == "None"
-    assert term("-1.0") == "(-1.0)"
+    assert term("-1") == "(-1)"
     assert joined([]) == ""
     assert joined(["a", "b", "c"]) == "a, b and c"
     assert code("a  +\n  b") == "a + b"
@@ -165,7 +159,7 @@ for turn in range(300):
 """
     )
     # The momentum comes to 3 + 6/2 = 6; the first thing that a turn does with it is to halve it.
-    assert "was 6.0 and is now 3.0" in all_plain(recording, "op")[-3]
+    assert "was 6 and is now 3" in all_plain(recording, "op")[-3]
 
 
 def test_numbers_that_the_code_works_out(record: Forker) -> None:
@@ -175,21 +169,21 @@ def test_numbers_that_the_code_works_out(record: Forker) -> None:
         "y = w * (n + 1)\nz = w ** powers['cube']\nv = (n - 3) - w\n(y + z).backward()\n"
     )
     ops = {step: plain(recording.timeline, step) for step in recording.steps_of("op")}
-    assert ops[recording.op("w * (n + 1)")] == "mul: y = w * (n + 1) = 2.0 × 3.0 = 6.0"
-    assert ops[recording.op("(n - 3) - w")] == "rsub: v = (n - 3) - w = (-1.0) - 2.0 = -3.0"
-    assert ops[recording.op("w ** powers['cube']")] == "pow: z = w ** powers['cube'] = 2.0 ^ 3.0 = 8.0"
+    assert ops[recording.op("w * (n + 1)")] == "mul: y = w * (n + 1) = 2 × 3 = 6"
+    assert ops[recording.op("(n - 3) - w")] == "rsub: v = (n - 3) - w = (-1) - 2 = -3"
+    assert ops[recording.op("w ** powers['cube']")] == "pow: z = w ** powers['cube'] = 2 ^ 3 = 8"
 
 
 @pytest.mark.parametrize(
     ("code", "numbers"),
     [
-        ("(n + 1) * w.sqrt()", "3.0 × 2.0 = 6.0"),
-        ("w.sqrt() * (n + 1)", "2.0 × 3.0 = 6.0"),
-        ("(n + 1) + w.sqrt()", "3.0 + 2.0 = 5.0"),
-        ("n * w.grad", "2.0 × 1.0 = 2.0"),
-        ("w.grad * n", "1.0 × 2.0 = 2.0"),
-        ("len(sizes) * w.sqrt()", "3.0 × 2.0 = 6.0"),
-        ("-n + w.grad", "-2.0 + 1.0 = -1.0"),
+        ("(n + 1) * w.sqrt()", "3 × 2 = 6"),
+        ("w.sqrt() * (n + 1)", "2 × 3 = 6"),
+        ("(n + 1) + w.sqrt()", "3 + 2 = 5"),
+        ("n * w.grad", "2 × 1 = 2"),
+        ("w.grad * n", "1 × 2 = 2"),
+        ("len(sizes) * w.sqrt()", "3 × 2 = 6"),
+        ("-n + w.grad", "-2 + 1 = -1"),
     ],
 )
 def test_the_order_of_numbers_and_tensors_without_a_name(code: str, numbers: str, record: Forker) -> None:
@@ -198,7 +192,7 @@ def test_the_order_of_numbers_and_tensors_without_a_name(code: str, numbers: str
         f"n, sizes = 2, [1, 2, 3]\ny = {code}\n"
     )
     said = plain(recording.timeline, recording.op(code))
-    assert said.partition(f"y = {code} = ")[2].replace("(-2.0)", "-2.0") == numbers
+    assert said.partition(f"y = {code} = ")[2].replace("(-2)", "-2") == numbers
 
 
 def test_the_name_of_what_an_operation_in_the_statement_made(record: Forker) -> None:
@@ -206,5 +200,5 @@ def test_the_name_of_what_an_operation_in_the_statement_made(record: Forker) -> 
         "import torch\nn = 2\nw = torch.tensor(4.0, requires_grad=True)\ny = (n + 1) + w.sqrt()\ny.backward()\n"
     )
     sentence = plain(recording.timeline, recording.steps_of("node")[0])
-    assert "w.sqrt() gets 1.0 × 1.0 = 1.0" in sentence
+    assert "w.sqrt() gets 1 × 1 = 1" in sentence
     assert "n + 1 gets" not in sentence

@@ -14,17 +14,17 @@ JOINED = [
     Failure("cat along the other dimension", """
         a, b = torch.ones(2, 3), torch.ones(2, 4)
         torch.cat([a, b])
-        """, ("joins along dimension 0", "a (shape [2, 3]) and b (shape [2, 4])"), "[a, b])", "[a, b], dim=1)",
+        """, ("joins along dimension 0", "a (shape 2×3) and b (shape 2×4)"), "[a, b])", "[a, b], dim=1)",
         "dim=1"),
     Failure("cat of a list by its name, in a function", """
         def joined(rows):
             return torch.cat(rows)
         joined([torch.ones(2, 3), torch.ones(2, 3), torch.ones(2, 4)])
-        """, ("rows[0] (shape [2, 3]) and rows[2] (shape [2, 4])",), "cat(rows)", "cat(rows, dim=1)", "dim=1"),
+        """, ("rows[0] (shape 2×3) and rows[2] (shape 2×4)",), "cat(rows)", "cat(rows, dim=1)", "dim=1"),
     Failure("cat with a row", """
         a, b = torch.ones(2, 3), torch.ones(3)
         torch.cat([a, b])
-        """, ("the same number of dimensions", "b (shape [3])"), "[a, b]", "[a, b.unsqueeze(0)]", "b.unsqueeze(0)"),
+        """, ("the same number of dimensions", "b (shape 3)"), "[a, b]", "[a, b.unsqueeze(0)]", "b.unsqueeze(0)"),
     Failure("cat of two tensors by themselves", """
         a, b = torch.ones(3), torch.ones(3)
         torch.cat(a, b)
@@ -40,19 +40,19 @@ JOINED = [
     Failure("cat of single numbers", """
         losses = [torch.tensor(1.0), torch.tensor(2.0)]
         torch.cat(losses)
-        """, ("a tensor of shape [] has none",), "torch.cat(losses)", "torch.stack(losses)"),
+        """, ("a scalar has none",), "torch.cat(losses)", "torch.stack(losses)"),
     Failure("stack of different lengths", """
         a, b = torch.ones(3), torch.ones(2)
         torch.stack([a, b])
-        """, ("a (shape [3]) and b (shape [2])",), "stack([a, b])", "cat([a, b])", "torch.cat"),
+        """, ("a (shape 3) and b (shape 2)",), "stack([a, b])", "cat([a, b])", "torch.cat"),
     Failure("samples of different lengths", """
         samples = [(torch.ones(2), 0), (torch.ones(3), 1)]
         for x in DataLoader(samples, batch_size=2):
             pass
-        """, ("one has [2], another [3]",), "batch_size=2", "batch_size=2, collate_fn=list", "collate_fn=list"),
+        """, ("one has 2, another 3",), "batch_size=2", "batch_size=2, collate_fn=list", "collate_fn=list"),
     Failure("arrays of different lengths, the next of a loader",
         "next(iter(DataLoader([np.ones(2), np.ones(3)], batch_size=2)))",
-        ("one has [2], another [3]",), "batch_size=2", "batch_size=2, collate_fn=list", "collate_fn=list"),
+        ("one has 2, another 3",), "batch_size=2", "batch_size=2, collate_fn=list", "collate_fn=list"),
     Failure("lists of different lengths in the samples",
         "next(iter(DataLoader([([1, 2], 0), ([1], 1)], batch_size=2)))",
         ("not all of one length",), "batch_size=2", "batch_size=2, collate_fn=list", "collate_fn=list"),
@@ -61,7 +61,7 @@ JOINED = [
     Failure("a Dataset of more inputs than targets", """
         x, y = torch.ones(4, 2), torch.ones(3)
         TensorDataset(x, y)
-        """, ("x (shape [4, 2]) and y (shape [3])", "first sizes"), "torch.ones(3)", "torch.ones(4)", "equal"),
+        """, ("x (shape 4×2) and y (shape 3)", "first sizes"), "torch.ones(3)", "torch.ones(4)", "equal"),
     Failure("rows of different lengths", "torch.tensor([[1., 2.], [3.]])",
         ("dimension 1", "2, and 1"), "torch.tensor([[1., 2.], [3.]])",
         "nn.utils.rnn.pad_sequence([torch.tensor(row) for row in [[1.0, 2.0], [3.0]]], batch_first=True)"),
@@ -75,16 +75,16 @@ RESHAPED = [
     Failure("a view of more elements", """
         x = torch.ones(4, 3)
         x.view(5, 2)
-        """, ("x (shape [4, 3])", "shape [5, 2], which is 10 elements", "has 12"), "5, 2", "6, 2",
+        """, ("x (shape 4×3)", "shape 5×2, which is 10 elements", "has 12"), "5, 2", "6, 2",
         "must keep them all"),
     Failure("a view that is made for larger images", """
         x = torch.ones(2, 16, 4, 4)
         x.view(-1, 16 * 5 * 5)
-        """, ("512 elements cannot be divided by 400", "shape [2, 256]"), "x.view(-1, 16 * 5 * 5)", "x.flatten(1)"),
+        """, ("512 elements cannot be divided by 400", "shape 2×256"), "x.view(-1, 16 * 5 * 5)", "x.flatten(1)"),
     Failure("a reshape by the function", """
         x = torch.ones(4, 3)
         torch.reshape(x, (5, -1))
-        """, ("x (shape [4, 3])", "cannot be divided by 5"), "(5, -1)", "(6, -1)", "12"),
+        """, ("x (shape 4×3)", "cannot be divided by 5"), "(5, -1)", "(6, -1)", "12"),
     Failure("two sizes left open", """
         x = torch.ones(4, 3)
         x.view(-1, -1)
@@ -92,41 +92,41 @@ RESHAPED = [
     Failure("a view of a transpose", """
         x = torch.ones(4, 3)
         x.t().view(12)
-        """, ("x.t() (shape [3, 4])",), "x.t().view(12)", "x.t().reshape(12)"),
+        """, ("x.t() (shape 3×4)",), "x.t().view(12)", "x.t().reshape(12)"),
     Failure("a view after permute", """
         x = torch.ones(2, 3, 4).permute(0, 2, 1)
         x.view(2, -1)
-        """, ("x (shape [2, 4, 3])",), "x.view(2, -1)", "x.reshape(2, -1)"),
+        """, ("x (shape 2×4×3)",), "x.view(2, -1)", "x.reshape(2, -1)"),
     Failure("expand of a dimension that is there", """
         x = torch.ones(4, 3)
         x.expand(4, 6)
-        """, ("x (shape [4, 3])", "3 is to become 6"), "x.expand(4, 6)", "x.repeat(1, 2)"),
+        """, ("x (shape 4×3)", "3 is to become 6"), "x.expand(4, 6)", "x.repeat(1, 2)"),
     Failure("expand to fewer dimensions", """
         x = torch.ones(4, 3)
         x.expand(3)
-        """, ("for each dimension of x (shape [4, 3])",), "x.expand(3)", "x.expand(4, 3)", "2 at least"),
+        """, ("for each dimension of x (shape 4×3)",), "x.expand(3)", "x.expand(4, 3)", "2 at least"),
     Failure("a row that is too long", """
         a = torch.ones(2, 3)
         a[0] = torch.ones(4)
-        """, ("`a[0]` has shape [3]", "`torch.ones(4)`"), "ones(4)", "ones(3)", "shape [4]"),
+        """, ("`a[0]` has shape 3", "`torch.ones(4)`"), "ones(4)", "ones(3)", "shape 4"),
     Failure("permute of two of three", """
         x = torch.ones(2, 3, 4)
         x.permute(1, 2)
-        """, ("every dimension of x (shape [2, 3, 4])", "0, 1, 2"), "x.permute(1, 2)", "x.transpose(1, 2)"),
+        """, ("every dimension of x (shape 2×3×4)", "0, 1, 2"), "x.permute(1, 2)", "x.transpose(1, 2)"),
     Failure("permute with one twice", "torch.ones(2, 3, 4).permute(0, 1, 1)",
         ("every dimension",), "0, 1, 1", "0, 2, 1", "0, 1, 2"),
     Failure("t of a batch", """
         x = torch.ones(2, 3, 4)
         x.t()
-        """, ("x (shape [2, 3, 4]) has 3 dimensions",), "x.t()", "x.transpose(1, 2)"),
+        """, ("x (shape 2×3×4) has 3 dimensions",), "x.t()", "x.transpose(1, 2)"),
     Failure("transpose of a dimension that is not there", """
         x = torch.ones(2, 3)
         x.transpose(1, 2)
-        """, ("asks for dimension 2", "x (shape [2, 3]) has 2"), "(1, 2)", "(0, 1)", "from 0 to 1"),
+        """, ("asks for dimension 2", "x (shape 2×3) has 2"), "(1, 2)", "(0, 1)", "from 0 to 1"),
     Failure("a softmax along the columns of a vector", """
         x = torch.ones(3)
         F.softmax(x, dim=1)
-        """, ("asks for dimension 1", "x (shape [3]) has 1"), "dim=1", "dim=0", "from 0 to 0"),
+        """, ("asks for dimension 1", "x (shape 3) has 1"), "dim=1", "dim=0", "from 0 to 0"),
     Failure("a new dimension too far", """
         x = torch.ones(2, 3)
         x.unsqueeze(4)
@@ -134,15 +134,15 @@ RESHAPED = [
     Failure("a size that is not there", """
         x = torch.ones(2, 3)
         x.shape[2]
-        """, ("x (shape [2, 3])", "2 dimensions"), "[2]", "[1]", "numbered from 0"),
+        """, ("x (shape 2×3)", "2 dimensions"), "[2]", "[1]", "numbered from 0"),
     Failure("two names for three sizes", """
         x = torch.ones(2, 3, 4)
         rows, columns = x.shape
-        """, ("x (shape [2, 3, 4]) has 3 sizes", "takes 2"), "rows, columns", "n, rows, columns", "a name for each"),
+        """, ("x (shape 2×3×4) has 3 sizes", "takes 2"), "rows, columns", "n, rows, columns", "a name for each"),
     Failure("four names for three sizes", """
         x = torch.ones(2, 3, 4)
         n, c, h, w = x.size()
-        """, ("x (shape [2, 3, 4]) has 3 sizes", "takes 4"), "n, c, h, w", "n, h, w", "a name for each"),
+        """, ("x (shape 2×3×4) has 3 sizes", "takes 4"), "n, c, h, w", "n, h, w", "a name for each"),
     Failure("columns by two names", """
         x = torch.ones(3, 2)
         a, b = x
@@ -155,7 +155,7 @@ RESHAPED = [
         n = torch.tensor(3)
         for i in n:
             pass
-        """, ("n is a single number",), "in n:", "in range(n.item()):", "n.item()"),
+        """, ("n is a scalar",), "in n:", "in range(n.item()):", "n.item()"),
     Failure("parts that are not all", """
         x = torch.ones(5)
         x.split([2, 2])
@@ -166,7 +166,7 @@ COMPUTED = [
     Failure("a vector for each row", """
         a, b = torch.ones(2, 3), torch.ones(2)
         a * b
-        """, ("a (shape [2, 3]) and b (shape [2])", "3 meets 2"), "a * b", "a * b.unsqueeze(1)", "b.unsqueeze(1)"),
+        """, ("a (shape 2×3) and b (shape 2)", "3 meets 2"), "a * b", "a * b.unsqueeze(1)", "b.unsqueeze(1)"),
     Failure("one of two the wrong way round", """
         a, b = torch.ones(2, 3), torch.ones(3, 2)
         a - b
@@ -174,27 +174,27 @@ COMPUTED = [
     Failure("in place", """
         a, b = torch.ones(2, 3), torch.ones(4)
         a += b
-        """, ("a (shape [2, 3]) and b (shape [4])",), "ones(4)", "ones(3)", "3 meets 4"),
+        """, ("a (shape 2×3) and b (shape 4)",), "ones(4)", "ones(3)", "3 meets 4"),
     Failure("a comparison", """
         a, b = torch.ones(2, 3), torch.ones(4)
         a > b
-        """, ("a (shape [2, 3]) and b (shape [4])",), "ones(4)", "ones(3)", "3 meets 4"),
+        """, ("a (shape 2×3) and b (shape 4)",), "ones(4)", "ones(3)", "3 meets 4"),
     Failure("batches of matrices by @", """
         a, b = torch.ones(2, 3, 4), torch.ones(3, 4, 5)
         a @ b
-        """, ("multiplies two batches of matrices", "a (shape [2, 3, 4])"), "ones(3, 4", "ones(2, 4", "2 meets 3"),
+        """, ("multiplies two batches of matrices", "a (shape 2×3×4)"), "ones(3, 4", "ones(2, 4", "2 meets 3"),
     Failure("a vector that is too short", """
         A, v = torch.ones(2, 3), torch.ones(2)
         torch.mv(A, v)
-        """, ("A (shape [2, 3]) by v (shape [2])", "3 elements"), "(A, v)", "(A.T, v)", "A.T would fit"),
+        """, ("A (shape 2×3) by v (shape 2)", "3 elements"), "(A, v)", "(A.T, v)", "A.T would fit"),
     Failure("a vector before a matrix", """
         v, A = torch.ones(3), torch.ones(2, 3)
         v @ A
-        """, ("v (shape [3]) by A (shape [2, 3])",), "v @ A", "v @ A.T", "A.T would fit"),
+        """, ("v (shape 3) by A (shape 2×3)",), "v @ A", "v @ A.T", "A.T would fit"),
     Failure("vectors of two lengths", """
         a, b = torch.ones(2), torch.ones(3)
         a.dot(b)
-        """, ("a (shape [2]) and b (shape [3])",), "ones(3)", "ones(2)", "same number of elements"),
+        """, ("a (shape 2) and b (shape 3)",), "ones(3)", "ones(2)", "same number of elements"),
     Failure("dot of matrices", """
         a, b = torch.ones(2, 3), torch.ones(3, 2)
         a.dot(b)
@@ -202,7 +202,7 @@ COMPUTED = [
     Failure("bmm of rows by rows", """
         q, k = torch.ones(2, 3, 4), torch.ones(2, 5, 4)
         torch.bmm(q, k)
-        """, ("q (shape [2, 3, 4]) and k (shape [2, 5, 4])", "4, not 5"), "(q, k)", "(q, k.transpose(1, 2))",
+        """, ("q (shape 2×3×4) and k (shape 2×5×4)", "4, not 5"), "(q, k)", "(q, k.transpose(1, 2))",
         "k.transpose(1, 2) would fit"),
     Failure("bmm of two matrices", """
         a, b = torch.ones(2, 3), torch.ones(3, 5)
@@ -211,27 +211,27 @@ COMPUTED = [
     Failure("a product with a number", """
         a, b = torch.tensor(2.0), torch.ones(3)
         a @ b
-        """, ("a (shape [])",), "a @ b", "a * b"),
+        """, ("a (a scalar)",), "a @ b", "a * b"),
     Failure("distances of points of two kinds", """
         a, b = torch.ones(3, 2), torch.ones(4, 5)
         torch.cdist(a, b)
-        """, ("a (shape [3, 2]) and b (shape [4, 5])",), "ones(4, 5)", "ones(4, 2)", "last sizes must be equal"),
+        """, ("a (shape 3×2) and b (shape 4×5)",), "ones(4, 5)", "ones(4, 2)", "last sizes must be equal"),
     Failure("the determinant of what is not square", """
         a = torch.ones(2, 3)
         torch.det(a)
-        """, ("a (shape [2, 3])",), "2, 3", "3, 3", "square"),
+        """, ("a (shape 2×3)",), "2, 3", "3, 3", "square"),
     Failure("a letter of two sizes", """
         a, b = torch.ones(2, 3), torch.ones(4, 5)
         torch.einsum("ij,jk->ik", a, b)
-        """, ("the letter j", "3 and 4", "b (shape [4, 5])"), "ones(4", "ones(3", "one size"),
+        """, ("the letter j", "3 and 4", "b (shape 4×5)"), "ones(4", "ones(3", "one size"),
     Failure("too many letters", """
         a, b = torch.ones(2, 3), torch.ones(3, 5)
         torch.einsum("nij,jk->nik", a, b)
-        """, ("3 letters for a (shape [2, 3])",), "nij,jk->nik", "ij,jk->ik", "one letter for each"),
+        """, ("3 letters for a (shape 2×3)",), "nij,jk->nik", "ij,jk->ik", "one letter for each"),
     Failure("images straight into a layer", """
         layer, x = nn.Linear(64, 10), torch.ones(5, 1, 8, 8)
         layer(x)
-        """, ("layer takes 64 numbers", "x has shape [5, 1, 8, 8], so 8"), "layer(x)", "layer(x.flatten(1))",
+        """, ("layer takes 64 numbers", "x has shape 5×1×8×8, so 8"), "layer(x)", "layer(x.flatten(1))",
         "x.flatten(1)"),
     Failure("images into a layer of a model", """
         class Net(nn.Module):
@@ -242,15 +242,15 @@ COMPUTED = [
                 x = self.conv(x).relu()
                 return self.fc(x)
         Net()(torch.ones(2, 1, 8, 8))
-        """, ("self.fc takes 288", "x has shape [2, 8, 6, 6]"), "self.fc(x)", "self.fc(x.flatten(1))", "x.flatten(1)"),
+        """, ("self.fc takes 288", "x has shape 2×8×6×6"), "self.fc(x)", "self.fc(x.flatten(1))", "x.flatten(1)"),
     Failure("nothing flattens in a Sequential", """
         net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Linear(288, 10))
         net(torch.ones(2, 1, 8, 8))
-        """, ("net[2] takes 288", "shape [2, 8, 6, 6]"), "nn.Linear", "nn.Flatten(), nn.Linear", "put nn.Flatten()"),
+        """, ("net[2] takes 288", "shape 2×8×6×6"), "nn.Linear", "nn.Flatten(), nn.Linear", "put nn.Flatten()"),
     Failure("a layer for another number", """
         net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.Flatten(), nn.Linear(8, 10))
         net(torch.ones(2, 1, 8, 8))
-        """, ("net[2] takes 8", "shape [2, 288]"), "nn.Linear(8, 10)", "nn.Linear(288, 10)"),
+        """, ("net[2] takes 8", "shape 2×288"), "nn.Linear(8, 10)", "nn.Linear(288, 10)"),
     Failure("a flat layer and no Flatten", """
         net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.MaxPool2d(2), nn.Linear(8, 10))
         net(torch.ones(2, 1, 8, 8))
@@ -258,39 +258,39 @@ COMPUTED = [
     Failure("an image in one row", """
         layer, x = nn.Linear(64, 10), torch.ones(8, 8)
         layer(x)
-        """, ("x has shape [8, 8]",), "layer(x)", "layer(x.flatten())", "x.flatten()"),
+        """, ("x has shape 8×8",), "layer(x)", "layer(x.flatten())", "x.flatten()"),
     Failure("a weight by hand", """
         x, w = torch.ones(5, 3), torch.ones(3, 2)
         F.linear(x, w)
-        """, ("x (shape [5, 3]) and w (shape [3, 2])",), "(x, w)", "(x, w.T)", "w.T would fit"),
+        """, ("x (shape 5×3) and w (shape 3×2)",), "(x, w)", "(x, w.T)", "w.T would fit"),
 ]  # fmt: skip
 
 LAYERS = [
     Failure("channels", """
         conv, x = nn.Conv2d(1, 4, 3), torch.ones(2, 3, 8, 8)
         conv(x)
-        """, ("conv takes 1 channels, dimension 1", "x has shape [2, 3, 8, 8], so 3"), "Conv2d(1", "Conv2d(3",
+        """, ("conv takes 1 channels, dimension 1", "x has shape 2×3×8×8, so 3"), "Conv2d(1", "Conv2d(3",
         "3 input channels"),
     Failure("channels of a layer inside", """
         net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.Conv2d(4, 2, 3))
         net(torch.ones(2, 1, 8, 8))
-        """, ("net[1] takes 4 channels", "shape [2, 8, 6, 6]"), "Conv2d(4", "Conv2d(8", "8 input channels"),
+        """, ("net[1] takes 4 channels", "shape 2×8×6×6"), "Conv2d(4", "Conv2d(8", "8 input channels"),
     Failure("channels last", """
         conv, x = nn.Conv2d(3, 4, 3), torch.ones(2, 8, 8, 3)
         conv(x)
-        """, ("x has shape [2, 8, 8, 3]",), "conv(x)", "conv(x.permute(0, 3, 1, 2))", "x.permute(0, 3, 1, 2)"),
+        """, ("x has shape 2×8×8×3",), "conv(x)", "conv(x.permute(0, 3, 1, 2))", "x.permute(0, 3, 1, 2)"),
     Failure("one image with its channels last", """
         conv, x = nn.Conv2d(3, 4, 3), torch.ones(8, 8, 3)
         conv(x)
-        """, ("dimension 0", "x has shape [8, 8, 3]"), "conv(x)", "conv(x.permute(2, 0, 1))", "x.permute(2, 0, 1)"),
+        """, ("dimension 0", "x has shape 8×8×3"), "conv(x)", "conv(x.permute(2, 0, 1))", "x.permute(2, 0, 1)"),
     Failure("a batch without channels", """
         conv, x = nn.Conv2d(1, 4, 3), torch.ones(5, 8, 8)
         conv(x)
-        """, ("x has shape [5, 8, 8], so 5",), "conv(x)", "conv(x.unsqueeze(1))", "x.unsqueeze(1)"),
+        """, ("x has shape 5×8×8, so 5",), "conv(x)", "conv(x.unsqueeze(1))", "x.unsqueeze(1)"),
     Failure("an image without channels", """
         conv, x = nn.Conv2d(1, 4, 3), torch.ones(8, 8)
         conv(x)
-        """, ("x has shape [8, 8]",), "conv(x)", "conv(x.unsqueeze(0))", "x.unsqueeze(0)"),
+        """, ("x has shape 8×8",), "conv(x)", "conv(x.unsqueeze(0))", "x.unsqueeze(0)"),
     Failure("an image that is smaller than the kernel", """
         conv, x = nn.Conv2d(3, 4, 3), torch.ones(2, 3, 2, 2)
         conv(x)
@@ -302,7 +302,7 @@ LAYERS = [
     Failure("features of a normalization", """
         bn, x = nn.BatchNorm1d(5), torch.ones(4, 6)
         bn(x)
-        """, ("bn takes 5 features", "x has shape [4, 6], so 6"), "nn.BatchNorm1d(5)", "nn.BatchNorm1d(6)"),
+        """, ("bn takes 5 features", "x has shape 4×6, so 6"), "nn.BatchNorm1d(5)", "nn.BatchNorm1d(6)"),
     Failure("features of a normalization inside", """
         net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(4))
         net(torch.ones(2, 1, 8, 8))
@@ -314,11 +314,11 @@ LAYERS = [
     Failure("a normalization for images", """
         bn, x = nn.BatchNorm2d(6), torch.ones(4, 6)
         bn(x)
-        """, ("4 dimensions", "x has shape [4, 6]"), "nn.BatchNorm2d(6)", "nn.BatchNorm1d(6)"),
+        """, ("4 dimensions", "x has shape 4×6"), "nn.BatchNorm2d(6)", "nn.BatchNorm1d(6)"),
     Failure("one image for a normalization", """
         bn, x = nn.BatchNorm2d(3), torch.ones(3, 8, 8)
         bn(x)
-        """, ("x has shape [3, 8, 8]",), "bn(x)", "bn(x.unsqueeze(0))", "x.unsqueeze(0)"),
+        """, ("x has shape 3×8×8",), "bn(x)", "bn(x.unsqueeze(0))", "x.unsqueeze(0)"),
     Failure("images with their channels last, for a normalization", """
         bn, x = nn.BatchNorm2d(3), torch.ones(2, 8, 8, 3)
         bn(x)
@@ -330,15 +330,15 @@ LAYERS = [
     Failure("classes of each place with a channel", """
         out, target = torch.ones(2, 3, 4, 4), torch.ones(2, 1, 4, 4, dtype=torch.long)
         F.cross_entropy(out, target)
-        """, ("a target of shape [2, 4, 4]",), "(out, target)", "(out, target.squeeze(1))", "target.squeeze(1)"),
+        """, ("a target of shape 2×4×4",), "(out, target)", "(out, target.squeeze(1))", "target.squeeze(1)"),
     Failure("the last dimensions", """
         ln, x = nn.LayerNorm([4, 5]), torch.ones(4, 6, 5)
         ln(x)
-        """, ("must be [4, 5]", "so [6, 5]"), "nn.LayerNorm([4, 5])", "nn.LayerNorm([6, 5])"),
+        """, ("must be 4×5", "so 6×5"), "nn.LayerNorm([4, 5])", "nn.LayerNorm([6, 5])"),
     Failure("features of a sequence", """
         rnn, x = nn.GRU(4, 6), torch.ones(5, 2, 3)
         rnn(x)
-        """, ("rnn was made for 4", "x has shape [5, 2, 3]"), "GRU(4, 6)", "GRU(input_size=3, hidden_size=6)",
+        """, ("rnn was made for 4", "x has shape 5×2×3"), "GRU(4, 6)", "GRU(input_size=3, hidden_size=6)",
         "input_size=3"),
     Failure("features of a cell", """
         cell, x = nn.LSTMCell(4, 6), torch.ones(5, 3)
@@ -347,11 +347,11 @@ LAYERS = [
     Failure("a sequence without features", """
         rnn, x = nn.LSTM(1, 6), torch.ones(5)
         rnn(x)
-        """, ("x has shape [5]", "the features last"), "rnn(x)", "rnn(x.unsqueeze(1))", "the features last"),
+        """, ("x has shape 5", "the features last"), "rnn(x)", "rnn(x.unsqueeze(1))", "the features last"),
     Failure("a state for another batch", """
         rnn, x, h = nn.GRU(4, 6), torch.ones(5, 2, 4), torch.zeros(1, 3, 6)
         rnn(x, h)
-        """, ("shape [1, 2, 6]", "one has [1, 3, 6]"), "torch.zeros(1, 3, 6)", "torch.zeros(1, 2, 6)"),
+        """, ("shape 1×2×6", "one has 1×3×6"), "torch.zeros(1, 3, 6)", "torch.zeros(1, 2, 6)"),
     Failure("an LSTM with one state", """
         rnn, x, h = nn.LSTM(4, 6), torch.ones(5, 2, 4), torch.zeros(1, 2, 6)
         rnn(x, h)
@@ -363,7 +363,7 @@ LAYERS = [
     Failure("a mask of another length", """
         mha, x = nn.MultiheadAttention(8, 2), torch.ones(5, 2, 8)
         mha(x, x, x, attn_mask=torch.zeros(4, 4))
-        """, ("shape [5, 5], not [4, 4]",), "zeros(4, 4)", "zeros(5, 5)", "[5, 5]"),
+        """, ("shape 5×5, not 4×4",), "zeros(4, 4)", "zeros(5, 5)", "5×5"),
     Failure("heads that do not divide", "nn.MultiheadAttention(8, 3)",
         ("embed_dim must be a multiple of num_heads",), "8, 3", "9, 3", "multiple"),
 ]  # fmt: skip
@@ -372,35 +372,35 @@ PICKED = [
     Failure("an element of each row", """
         x, i = torch.ones(2, 3), torch.tensor([0, 1])
         x.gather(1, i)
-        """, ("x (shape [2, 3]) and i (shape [2])",), "gather(1, i)", "gather(1, i.unsqueeze(1))", "i.unsqueeze(1)"),
+        """, ("x (shape 2×3) and i (shape 2)",), "gather(1, i)", "gather(1, i.unsqueeze(1))", "i.unsqueeze(1)"),
     Failure("an element of each column, by the function", """
         x, i = torch.ones(2, 3), torch.tensor([0, 1, 0])
         torch.gather(x, 0, i)
-        """, ("x (shape [2, 3]) and i (shape [3])",), "0, i)", "0, i.unsqueeze(0))", "i.unsqueeze(0)"),
+        """, ("x (shape 2×3) and i (shape 3)",), "0, i)", "0, i.unsqueeze(0))", "i.unsqueeze(0)"),
     Failure("a number that is too large", """
         x, i = torch.ones(2, 3), torch.tensor([[0], [3]])
         x.gather(1, i)
-        """, ("i (shape [2, 1]), which holds 3", "dimension 1", "3 elements"), "[3]]", "[2]]", "from 0 to 2"),
+        """, ("i (shape 2×1), which holds 3", "dimension 1", "3 elements"), "[3]]", "[2]]", "from 0 to 2"),
     Failure("more rows than there are", """
         x, i = torch.ones(2, 3), torch.tensor([[0], [1], [1]])
         x.gather(1, i)
-        """, ("x (shape [2, 3]) and i (shape [3, 1])",), ", [1]])", "])", "must not be larger"),
+        """, ("x (shape 2×3) and i (shape 3×1)",), ", [1]])", "])", "must not be larger"),
     Failure("rows by number", """
         x, i = torch.ones(2, 3), torch.tensor([0, 2])
         x.index_select(0, i)
-        """, ("i (shape [2]), which holds 2",), "[0, 2]", "[0, 1]", "from 0 to 1"),
+        """, ("i (shape 2), which holds 2",), "[0, 2]", "[0, 1]", "from 0 to 1"),
     Failure("rows by a table", """
         x, i = torch.ones(2, 3), torch.tensor([[0, 1]])
         x.index_select(0, i)
-        """, ("i (shape [1, 2]) has 2",), "(0, i)", "(0, i.flatten())", "i.flatten()"),
+        """, ("i (shape 1×2) has 2",), "(0, i)", "(0, i.flatten())", "i.flatten()"),
     Failure("scatter into a column that is not there", """
         x, i = torch.zeros(2, 3), torch.tensor([[0], [3]])
         x.scatter_(1, i, 1.0)
-        """, ("i (shape [2, 1]), which holds 3",), "[3]]", "[2]]", "from 0 to 2"),
+        """, ("i (shape 2×1), which holds 3",), "[3]]", "[2]]", "from 0 to 2"),
     Failure("pairs of indices", """
         x, i, j = torch.zeros(4, 3), torch.tensor([0, 1, 2]), torch.tensor([0, 1])
         x[i, j]
-        """, ("i (shape [3]) and j (shape [2])",), "tensor([0, 1])", "tensor([0, 1, 2])", "one shape"),
+        """, ("i (shape 3) and j (shape 2)",), "tensor([0, 1])", "tensor([0, 1, 2])", "one shape"),
     Failure("a column that is not there", """
         x, i = torch.zeros(2, 3), torch.tensor([0, 3])
         x[:, i]
@@ -408,27 +408,27 @@ PICKED = [
     Failure("a mask for the columns", """
         x = torch.ones(3, 4)
         x[:, torch.ones(3) > 0]
-        """, ("along dimension 1", "has [3]"), "ones(3) > 0", "ones(4) > 0", "must have the shape [4]"),
+        """, ("along dimension 1", "has 3"), "ones(3) > 0", "ones(4) > 0", "must have the shape 4"),
     Failure("a mask for the rows", """
         x = torch.ones(3, 4)
         x[torch.ones(2) > 0]
-        """, ("it has [2]",), "ones(2)", "ones(3)", "its first dimensions"),
+        """, ("it has 2",), "ones(2)", "ones(3)", "its first dimensions"),
     Failure("what a mask takes", """
         x = torch.zeros(2, 3)
         x[x == 0] = torch.ones(4)
-        """, ("`x[x == 0]` has shape [6]", "[4]"), "ones(4)", "ones(6)", "[6]"),
+        """, ("`x[x == 0]` has shape 6", "shape 4"), "ones(4)", "ones(6)", "shape 6"),
     Failure("a column to fill that is not there", """
         x, i = torch.ones(2, 3), torch.tensor([3])
         x.index_fill_(1, i, 0.0)
-        """, ("i (shape [1]), which holds 3",), "[3]", "[2]", "from 0 to 2"),
+        """, ("i (shape 1), which holds 3",), "[3]", "[2]", "from 0 to 2"),
     Failure("beyond the end", """
         x = torch.ones(2, 3)
         x.narrow(1, 2, 2)
-        """, ("x (shape [2, 3])",), "1, 2, 2", "1, 1, 2", "beyond the end"),
+        """, ("x (shape 2×3)",), "1, 2, 2", "1, 1, 2", "beyond the end"),
     Failure("more than there are", """
         x = torch.ones(2, 3)
         torch.topk(x, 4)
-        """, ("x (shape [2, 3])",), "(x, 4)", "(x, 3)", "more elements"),
+        """, ("x (shape 2×3)",), "(x, 4)", "(x, 3)", "more elements"),
 ]  # fmt: skip
 
 REFUSED = [
@@ -443,7 +443,7 @@ REFUSED = [
     Failure("a class for a probability", """
         p, y = torch.tensor([0.5, 0.5]), torch.tensor([1., 2.])
         nn.BCELoss()(p, y)
-        """, ("y holds 2.0",), "2.]", "0.]", "from 0 to 1"),
+        """, ("y holds 2",), "2.]", "0.]", "from 0 to 1"),
     Failure("a gradient in double", """
         w = torch.ones(2, requires_grad=True)
         w.grad = torch.ones(2, dtype=torch.float64)
@@ -573,9 +573,9 @@ def test_what_meets_is_what_the_failing_operation_was_given(record: Forker) -> N
         """]  # fmt: skip
     recording = record(script(code))
     said = [explanation(recording.timeline, step) or "" for step in by_piece(recording).values()]
-    assert "works element by element, and a @ b (shape [2, 4]) and c (shape [5])" in said[0]
-    assert "works element by element, and torch.matmul(a, b) (shape [2, 4]) and c (shape [5])" in said[1]
-    assert "multiplies F.linear(x, w) (shape [2, 4]) by z (shape [5, 2])" in said[2]
+    assert "works element by element, and a @ b (shape 2×4) and c (shape 5)" in said[0]
+    assert "works element by element, and torch.matmul(a, b) (shape 2×4) and c (shape 5)" in said[1]
+    assert "multiplies F.linear(x, w) (shape 2×4) by z (shape 5×2)" in said[2]
     assert "net[2] takes 3 channels" in said[3]
     assert "permute" not in said[3]
     assert "unsqueeze" not in said[4]

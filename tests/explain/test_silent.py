@@ -132,7 +132,7 @@ def test_the_element_worked_out_is_one_that_is_nan(record: Forker) -> None:
     step = next(step for step, _ in said(recording, "of this pass"))
     rule = rule_json(recording.timeline, step)
     assert rule is not None
-    assert rule["inputs"][0]["element"] == {"index": [1, 0], "text": "0.0 × nan = nan", "grad": "nan"}
+    assert rule["inputs"][0]["element"] == {"index": [1, 0], "text": "0·nan = nan", "grad": "nan"}
 
 
 def test_what_stays_finite_gets_no_mark(record: Forker) -> None:

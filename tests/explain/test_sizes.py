@@ -12,11 +12,11 @@ WRONG = [
     Mistake("a product of matrices", """
         x, W = torch.ones(3, 4), torch.ones(3, 2)
         x @ W
-        """, ("`x @ W` multiplies x (shape [3, 4]) by W (shape [3, 2])", "columns (4)", "rows (3)", "x.T would fit")),
+        """, ("`x @ W` multiplies x (shape 3×4) by W (shape 3×2)", "columns (4)", "rows (3)", "x.T would fit")),
     Mistake("the second the wrong way round", """
         x, W = torch.ones(3, 4), torch.ones(2, 4)
         torch.matmul(x + 1, W)
-        """, ("x + 1 (shape [3, 4]) by W (shape [2, 4])", "W.T would fit")),
+        """, ("x + 1 (shape 3×4) by W (shape 2×4)", "W.T would fit")),
     Mistake("no way round", """
         x, W = torch.ones(3, 4), torch.ones(5, 6)
         x.mm(W)
@@ -24,18 +24,18 @@ WRONG = [
     Mistake("a layer", """
         net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 1))
         net(torch.ones(5, 2))
-        """, ("net[0] takes 3 numbers in each row", "shape [5, 2], so 2 in each", "nn.Linear(2, 4)")),
+        """, ("net[0] takes 3 numbers in each row", "shape 5×2, so 2 in each", "nn.Linear(2, 4)")),
     Mistake("a layer that is given a product", """
         layer, x = torch.nn.Linear(3, 2), torch.ones(5, 2)
         layer(x * 2)
-        """, ("layer takes 3 numbers in each row", "x * 2 has shape [5, 2], so 2 in each", "nn.Linear(2, 2)")),
+        """, ("layer takes 3 numbers in each row", "x * 2 has shape 5×2, so 2 in each", "nn.Linear(2, 2)")),
     Mistake("element by element", """
         a, b = torch.ones(2, 3), torch.ones(4)
         a + b
-        """, ("a (shape [2, 3]) and b (shape [4]) do not go together", "Here 3 meets 4")),
+        """, ("a (shape 2×3) and b (shape 4) do not go together", "Here 3 meets 4")),
     Mistake("element by element in a loss", """
         torch.nn.functional.l1_loss(torch.ones(3), torch.ones(2))
-        """, ("torch.ones(3) (shape [3]) and torch.ones(2) (shape [2]) do not go together", "Here 3 meets 2")),
+        """, ("torch.ones(3) (shape 3) and torch.ones(2) (shape 2) do not go together", "Here 3 meets 2")),
     Mistake("the gradient given", """
         w = torch.ones(3, requires_grad=True)
         y = w * 2
@@ -49,7 +49,7 @@ WRONG = [
     Mistake("a number of two", """
         t = torch.ones(2)
         float(t)
-        """, ("t has 2 elements, shape [2]", "t[0].item()", "t.tolist()")),
+        """, ("t has 2 elements, shape 2", "t[0].item()", "t.tolist()")),
     Mistake("one gradient too few", """
         class Times(torch.autograd.Function):
             @staticmethod

@@ -162,7 +162,7 @@ CASES = [
     Mistake("a single number for a batch of one", """
         for x, y in [(torch.randn(1, 2), torch.tensor(2))]:
             F.cross_entropy(nn.Linear(2, 3)(x), y)
-        """, ("y is a single number, of shape []", "Write y.unsqueeze(0) there."),
+        """, ("y is a scalar, a single number", "Write y.unsqueeze(0) there."),
         fixes=((("(x), y)", "(x), y.unsqueeze(0))"),),)),
     Mistake("two targets for one row", """
         F.cross_entropy(nn.Linear(2, 3)(torch.randn(1, 2)), torch.tensor([0, 1]))
@@ -180,7 +180,7 @@ CASES = [
                 return self.net(x)
         q, actions = Net(), torch.tensor([0, 1, 0])
         chosen = q(torch.randn(3, 2)).gather(1, actions)
-        """, ("actions has shape [3]", "write actions.unsqueeze(1)"),
+        """, ("actions has shape 3", "write actions.unsqueeze(1)"),
         fixes=((("(1, actions)", "(1, actions.unsqueeze(1))"),),)),
     Mistake("hooks on every layer by a loop", """
         net = nn.Sequential(

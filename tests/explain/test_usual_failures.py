@@ -70,7 +70,8 @@ FAILURES = [
     Failure("two shapes and two dtypes", """
         labels = torch.tensor([0, 1])
         nn.BCEWithLogitsLoss()(torch.randn(2, 1), labels)
-        """, ("[2, 1]", "[2]"), "labels)", "labels.unsqueeze(1).float())", "labels.unsqueeze(1).float()"),
+        """, ("shape 2×1 and the target 2:",), "labels)", "labels.unsqueeze(1).float())",
+        "labels.unsqueeze(1).float()"),
     # numbers of classes
     Failure("classes as floats", """
         wanted = torch.Tensor([0, 2])
@@ -89,7 +90,7 @@ FAILURES = [
     Failure("one column of classes", """
         wanted = torch.tensor([[0], [2]])
         F.cross_entropy(torch.randn(2, 3), wanted)
-        """, ("shape [2, 1]",), ", wanted)", ", wanted.squeeze(1))", "wanted.squeeze(1)"),
+        """, ("shape 2×1",), ", wanted)", ", wanted.squeeze(1))", "wanted.squeeze(1)"),
     Failure("one-hot rows of whole numbers", """
         wanted = F.one_hot(torch.tensor([0, 2]), 3)
         F.cross_entropy(torch.randn(2, 3), wanted)
@@ -98,7 +99,7 @@ FAILURES = [
         wanted = torch.tensor([1, 2, 3])
         out = torch.randn(3, 3)
         F.cross_entropy(out, wanted)
-        """, ("wanted holds 3", "out (shape [3, 3]) has 3 classes", "from 0 to 2"),
+        """, ("wanted holds 3", "out (shape 3×3) has 3 classes", "from 0 to 2"),
         "out, wanted", "out, wanted - 1", "wanted - 1"),
     Failure("a class that marks nothing", """
         F.cross_entropy(torch.randn(2, 3), torch.tensor([1, -1]))
@@ -124,7 +125,7 @@ FAILURES = [
     Failure("an element of a number", """
         loss = (torch.ones(2) * 2).sum()
         loss.data[0]
-        """, ("loss is a single number",), "loss.data[0]", "loss.item()"),
+        """, ("loss is a scalar",), "loss.data[0]", "loss.item()"),
     # dtypes that do not go together
     Failure("a layer and doubles", """
         x = torch.from_numpy(np.ones((2, 3)))

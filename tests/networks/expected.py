@@ -62,8 +62,12 @@ def without_gradient(answers: dict[str, Any], number: int = 1) -> dict[str, str]
 
 def saved_bytes(answers: dict[str, Any], line: int, number: int = 1) -> int:
     """The bytes that autograd keeps when the lines up to this one of an iteration have run: each storage once."""
-    saved = [item for item in answers["saved"] if item["pass"] == number - 1 and item["line"] <= line]
-    return sum({item["storage"]: item["storage_bytes"] for item in saved}.values())
+    saved, numbers = (
+        [item for item in answers[name] if item["pass"] == number - 1 and item["line"] <= line]
+        for name in ("saved", "numbers")
+    )
+    kept = {item["storage"]: item["storage_bytes"] for item in saved}
+    return sum(kept.values()) + 8 * max((item["count"] for item in numbers), default=0)
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,8 @@ _ELISION = re.compile(r"…[\])}]|[(\[{]…|^…$")
 
 
 @dataclass(frozen=True)
-class CutText:
-    """A text that is cut while cells beside it are empty."""
+class Finding:
+    """A row in which something is wrong."""
 
     pane: str
     row: str
@@ -64,13 +64,13 @@ class CutText:
         return f"{self.pane}: {self.row!r}"
 
 
-def cut_texts(app: App[int]) -> list[CutText]:
+def cut_texts(app: App[int]) -> list[Finding]:
     """Return the rows in which a text ends in `…`, or has one in its middle, beside empty cells.
 
     Those are the cells after it in its row, and the columns on the right of a pane that are empty in all of its rows.
     """
     return [
-        CutText(pane, row.rstrip())
+        Finding(pane, row.rstrip())
         for pane, rows in shown(app).items()
         for row in rows
         if is_cut(row) and (empty_columns(rows) > GAP or is_cut_beside_room(row))
@@ -78,7 +78,9 @@ def cut_texts(app: App[int]) -> list[CutText]:
 
 
 def empty_columns(rows: Sequence[str]) -> int:
-    """Return the number of columns on the right that are empty in all rows."""
+    """Return the number of columns on the right that are empty in all rows, and not kept for gradients to come."""
+    if any("∇" in row for row in rows):
+        return 0
     return min((len(row) - len(row.rstrip()) for row in rows if row.strip()), default=0)
 
 
@@ -100,16 +102,29 @@ def is_cut_beside_room(row: str) -> bool:
 
 # ---------------------------------------------------------------- numbers
 
-_NUMBER = re.compile(r"(?<![\w.×])(?<!\d,)≈?-?\d+(?:\.\d*)?(?:e[-+]?\d+)?(?![\w×%/.]|,\d)")
+_NUMBER = re.compile(r"(?<![\w.×])(?<!\d,)≈?-?\d+(?:\.\d*)?(?:e[-+]?\d+)?(?![\w×%/.…]|,\d)")
 _INDEX = re.compile(r"(?<=[\w)\]])\[[\d, ]+\]")
 _OWN = ("code", "lesson", "output")
 """Panes that show what the lesson or the program has written."""
+_FIGURE = re.compile(r"\d┤")
+"""A row of a figure of the program's, whose axes plotext draws."""
 
 
-def numbers_in(text: str) -> Iterator[str]:
-    """Yield the numbers of a text as they are spelled; not indices, shapes, shares and counts with a comma."""
-    for match in _NUMBER.finditer(_INDEX.sub(" ", text)):
-        yield match[0]
+def numbers_in(text: str, source: str = "") -> Iterator[str]:
+    """Yield the numbers of a text as they are spelled; not indices, shapes, shares and counts with a comma.
+
+    Args:
+        text: What is on the screen.
+        source: The code of the program. A number that stands in the text as it does there, beside the same operator or
+            bracket, is quoted.
+    """
+    text = _INDEX.sub(" ", text)
+    for match in _NUMBER.finditer(text):
+        before, after = text[max(match.start() - 2, 0) : match.start()], text[match.end() : match.end() + 2]
+        contexts = [match[0] + after] if after.strip(" ·=→") else []
+        contexts += [before + match[0]] if before.strip(" ·=→≈") else []
+        if not any(context in source for context in contexts):
+            yield match[0]
 
 
 def is_canonical(spelled: str) -> bool:
@@ -120,16 +135,30 @@ def is_canonical(spelled: str) -> bool:
     return number_format.number(float(plain), "float64") == plain
 
 
-def other_spellings(app: App[int], sources: Sequence[str]) -> list[CutText]:
-    """Return the rows with a number that is not spelled as everywhere; what is quoted from `sources` is no number."""
-    found = []
-    for pane, rows in shown(app).items():
-        if pane in _OWN:
-            continue
-        for row in rows:
-            text = row
-            for source in sources:
-                text = text.replace(source, " ")
-            if not all(map(is_canonical, numbers_in(text))):
-                found.append(CutText(pane, row.strip()))
-    return found
+def other_spellings(app: App[int], source: str) -> list[Finding]:
+    """Return the rows with a number that is not spelled as everywhere; what is quoted from `source` is no number."""
+    return [
+        Finding(pane, row.strip())
+        for pane, rows in shown(app).items()
+        for row in rows
+        if pane not in _OWN and not _FIGURE.search(row) and not all(map(is_canonical, numbers_in(row, source)))
+    ]
+
+
+# ---------------------------------------------------------------- sheets
+
+
+async def sheet_text(pilot: Pilot[int]) -> str:
+    """Return the whole text of the sheet that is open, scrolled through to its end."""
+    (sheet,) = [widget for widget in pilot.app.screen.query(Surface) if widget.can_focus and widget.display]
+    found: list[str] = []
+    for _ in range(400):
+        rows = shown(pilot.app)[getattr(sheet, "NAME", "") or type(sheet).__name__]
+        before = list(found)
+        overlap = next((n for n in range(len(rows), 0, -1) if found[-n:] == rows[:n]), 0)
+        found += rows[overlap:]
+        await pilot.press("down")
+        await pilot.pause()
+        if before and found == before:
+            break
+    return "\n".join(found)

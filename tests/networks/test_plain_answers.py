@@ -8,6 +8,7 @@ import pytest
 
 from tests.networks.conftest import NETWORKS, SCRIPTS, Answers, Recorded
 from tests.networks.expected import element, norms, saved_bytes, update, without_gradient
+from tutor.trace.memory import memory_of
 
 
 def line_of(name: str, code: str) -> int:
@@ -76,3 +77,20 @@ def test_memory_grows_to_the_backward_pass(answers: Answers) -> None:
 def test_the_recording_prints_and_ends_as_the_plain_run(answers: Answers, recorded: Recorded, name: str) -> None:
     printed = "".join(part.text for part in recorded(name).contents.printed)
     assert printed == answers(name)["printed"]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_recording_knows_what_autograd_keeps(answers: Answers, recorded: Recorded, name: str) -> None:
+    """At each statement of the first iteration, as saved-tensor hooks count it; nothing is left after the pass."""
+    timeline = recorded(name)
+    kept = memory_of(timeline)
+    while not kept.read():
+        pass
+    steps = range(1, timeline.steps + 1)
+    begin, end = (next(step for step in steps if timeline.kind(step) == kind) for kind in ("backward", "backward_end"))
+    views = [timeline.view(step) for step in steps[:begin] if timeline.kind(step) == "line"]
+    compared = [view for view in views if view.function == "<module>"]
+    for view in compared:
+        assert kept.at(view.step) == saved_bytes(answers(name), (view.line or 0) - 1), view.code
+    assert kept.at(begin) > kept.at(compared[0].step) == 0
+    assert kept.at(end) == 0

@@ -37,18 +37,14 @@ def states(timeline: Timeline) -> Sequence[int]:
 async def problems(timeline: Timeline, name: str) -> list[str]:
     """Walk through a recording at each size, pane by pane where they share a place, and say what is wrong."""
     found: dict[str, str] = {}
-    sources = sorted(
-        {line.strip() for source in timeline.sources.values() for line in source.text.splitlines() if line.strip()},
-        key=len,
-        reverse=True,
-    )
+    source = "\n".join(source.text for source in timeline.sources.values())
     async with walk(timeline, name, SIZES[0]) as (pilot, screen):
         for size in SIZES:
             await resize(pilot, size)
             for step in states(timeline):
                 await go_to(pilot, step)
                 for _ in range(PANES if size == SIZES[0] else 1):
-                    for what, rows in (("cut", cut_texts(pilot.app)), ("spelled", other_spellings(pilot.app, sources))):
+                    for what, rows in (("cut", cut_texts(pilot.app)), ("spelled", other_spellings(pilot.app, source))):
                         for row in rows:
                             found.setdefault(f"{what} {size[0]}x{size[1]} {row.pane}", f"step {step}: {row.row!r}")
                     if size == SIZES[0]:

@@ -44,7 +44,7 @@ def test_whose_it_is(parts: Parts, function: Any, args: Any, expected: Any) -> N
 
 def test_what_an_operation_makes_for_itself_has_its_bytes(parts: Parts) -> None:
     name, tensors, _, _ = saved(parts, lambda w: torch.max(w, 0)[0], W)
-    assert (name, tensors) == ("MaxBackward0", [("indices", OWN, 0, 16)])
+    assert (name, tensors) == ("MaxBackward0", [("indices", OWN, 1, 16)])
 
 
 def test_views_of_one_memory_are_told_apart(parts: Parts) -> None:
@@ -111,9 +111,9 @@ def test_a_function_of_ones_own(parts: Parts) -> None:
 
     inputs, tensors = saved_by_function(y, number_of)
     assert inputs == [1]
-    assert tensors == [("saved_tensors[0]", INPUT, 0, 0), ("saved_tensors[2]", OWN, 0, 16)]
+    assert tensors == [("saved_tensors[0]", INPUT, 0, 0), ("saved_tensors[2]", OWN, 1, 16)]
     found = saved_by_operation(y, (W, X), {}, parts.graph.number_of)
     assert found is not None
-    assert found[1] == [("saved_tensors[0]", INPUT, 0, 0), ("saved_tensors[2]", OWN, 0, 16)]
+    assert found[1] == [("saved_tensors[0]", INPUT, 0, 0), ("saved_tensors[2]", OWN, 1, 16)]
     y.sum().backward()
     assert saved_by_function(y, number_of) == ([], [])

@@ -88,8 +88,8 @@ def test_the_text_of_a_point(run: Recording) -> None:
     )
     after = show.lines(run.timeline, run.line(12))
     start = after.index("SGD.step: w - lr·g")
-    assert after[start + 1 : start + 3] == ["  w: 1.0 → 0.8, gradient 2.0", "    w = w - lr·g = 1 - 0.1·2 = 0.8"]
-    assert "SGD.zero_grad: w.grad 2.0 → None" in "\n".join(show.lines(run.timeline, run.line(13)))
+    assert after[start + 1 : start + 3] == ["  w: 1 → 0.8, gradient 2", "    w = w - lr·g = 1 - 0.1·2 = 0.8"]
+    assert "SGD.zero_grad: w.grad 2 → None" in "\n".join(show.lines(run.timeline, run.line(13)))
 
 
 def test_the_same_from_run_and_file(run: Recording, tmp_path: Path) -> None:

@@ -61,14 +61,15 @@ def test_enter_takes_a_step_and_b_goes_back(plain: Timeline) -> None:
 
 def test_each_step_says_what_changed(plain: Timeline) -> None:
     text = walk(plain, "f", "", "", "", "", "")
-    assert "  w.grad: None → 18.0" in text
-    assert "     w = 1.0" not in walk(plain, "4")  # the line says it already
-    assert "     w.grad: None → 18.0" not in walk(plain, "end")
+    assert "  w.grad: None → 18" in text
+    assert "     w = 1" not in walk(plain, "4")  # the line says it already
+    assert "     w.grad: None → 18" not in walk(plain, "end")
 
 
 def test_going_to_places(plain: Timeline) -> None:
     end = plain.steps
-    assert steps_told(walk(plain, "end", "1", "7")) == [end, 1, 7]
+    assert plain.kind(end - 1) == "failed"
+    assert steps_told(walk(plain, "end", "", "1", "7")) == [end - 1, end, 1, 7]
     assert "There is no step 999" in walk(plain, "999")
     assert "never ran" in walk(plain, "line:9#2") or "completed" in walk(plain, "line:9#2")
     assert "? lists the commands" in walk(plain, "hello")
@@ -79,7 +80,7 @@ def test_over_and_into_and_out(plain: Timeline) -> None:
     assert "in model" in text
     assert "No backward pass comes before this." not in walk(plain, "F", "end", "F").splitlines()[-1]
     assert "This is the first step." in walk(plain, "b")
-    assert "This was the last step." in walk(plain, "end", "")
+    assert "This was the last step." in walk(plain, "end", "", "")
 
 
 def test_help_and_everything(plain: Timeline) -> None:
@@ -96,11 +97,25 @@ def test_what_was_printed_comes_without_its_escapes(plain: Timeline) -> None:
 def test_a_failure_is_explained_and_its_cause_found(record: Forker, plain: Timeline) -> None:
     (failed,) = [step for step in range(1, plain.steps + 1) if plain.kind(step) == "failed"]
     assert "w is a leaf that requires grad" in walk(plain, str(failed))
-    assert "not known" in walk(plain, str(failed), "c")
-    assert "no failure" in walk(plain, "1", "c")
+    assert "this is the only problem" in walk(plain, str(failed), "!")
+    assert steps_told(walk(plain, "1", "!")) == [1, failed]
     twice = record("import torch\nw = torch.tensor(1., requires_grad=True)\ny = w * w\ny.backward()\ny.backward()\n")
     (failed,) = twice.steps_of("failed")
-    assert steps_told(walk(twice.timeline, str(failed), "c")) == [failed, twice.timeline.passes[0].start_step]
+    cause = twice.timeline.passes[0].start_step
+    assert steps_told(walk(twice.timeline, str(failed), "!", "!")) == [failed, cause, failed]
+
+
+def test_a_nan_is_explained_where_it_begins(record: Forker) -> None:
+    recording = record("import torch\nx = torch.tensor([4.0, -1.0])\ny = x.sqrt()\nz = y.sum()\n")
+    text = walk(recording.timeline, "!")
+    assert steps_told(text) == [recording.op("x.sqrt()")]
+    assert "y = x.sqrt() is nan where x is negative: 1 of its 2 elements, x[1] = -1." in text
+    assert "Perhaps: x.clamp(min=1e-6) in place of x." in text
+
+
+def test_without_problems_there_is_nowhere_to_go(record: Forker) -> None:
+    recording = record("import torch\nx = torch.ones(2)\n")
+    assert "nothing went wrong here" in walk(recording.timeline, "!")
 
 
 def test_prose_and_questions_come_before_their_cell(two_paths: Timeline) -> None:

@@ -1,4 +1,4 @@
-"""Values as JSON and as short text."""
+"""Values as JSON and as flat numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tutor.trace.values import elements, number, shape_of, short, to_json
+from tutor.trace import number_format
+from tutor.trace.values import elements, shape_of, to_json
 
 NAN, INF = math.nan, math.inf
 LARGE = {
@@ -64,40 +65,6 @@ def test_json(value: Any, dtype: str, json: Any) -> None:
     assert to_json(value, dtype) == json
 
 
-@pytest.mark.parametrize(
-    ("value", "dtype", "width", "text"),
-    [
-        (2.0, "float32", 12, "2."),
-        ([2.0], "float32", 12, "2."),
-        ([[[0.1]]], "float32", 12, "0.1"),
-        ([1.0, 2.0, 3.0], "float32", 12, "[1. 2. 3.]"),
-        ([1.0, 2.0, 3.0, 4.0, 5.0], "float32", 12, "[1. 2. 3. …]"),
-        ([[1, 2], [3, 4]], "int64", 20, "[[1 2] [3 4]]"),
-        ([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], "float32", 14, "2x3 mean 3.5"),
-        ([[0, 1, 2, 3]], "int64", 20, "[[0 1 2 3]]"),
-        ([[[0.0], [1.0]]], "float32", 20, "[[[0.] [1.]]]"),
-        ([[1.0, 2.0, 3.0, 4.0, 5.0]], "float32", 14, "[[1. 2. 3. …]]"),
-        (blob("f", list(range(30)), 1, 30, 1), "float32", 16, "1x30x1 mean 14.5"),
-        ([True, False], "bool", 20, "[True False]"),
-        ([[1.0, -2.0]], "complex64", 20, "1.-2.j"),
-        ([[1.0, 2.0], [0.0, 1.5]], "complex64", 20, "[1.+2.j 0.+1.5j]"),
-        (1234567.0, "float32", 12, "1.235e+06"),
-        (0.30000001192092896, "float32", 12, "0.3"),
-        (NAN, "float32", 12, "nan"),
-        ([INF, -INF], "float32", 12, "[inf -inf]"),
-        ([], "float32", 12, "[]"),
-        ([123456789, 1], "int64", 6, "[…]"),
-        (123456789, "int64", 5, "1234…"),
-        (LARGE, "float32", 30, "50x40 mean 0.125"),
-        ({"shape": [3, 4], "dtype": "float32", "stats": None, "note": "sparse"}, "float32", 20, "3x4 sparse"),
-        (blob("f", list(range(12)), 12), "float32", 16, "[0. 1. 2. 3. …]"),
-        (None, "float32", 12, "None"),
-    ],
-)
-def test_short(value: Any, dtype: str, width: int, text: str) -> None:
-    assert short(value, dtype, width) == text
-
-
 NUMBERS = st.recursive(st.floats() | st.integers() | st.booleans(), lambda inner: st.lists(inner, max_size=5))
 STRANGE = st.dictionaries(
     st.sampled_from(["shape", "code", "data", "stats", "note", "dtype"]),
@@ -107,7 +74,10 @@ STRANGE = st.dictionaries(
 
 @given(NUMBERS | STRANGE, st.sampled_from(["float32", "complex64", "bool"]), st.integers(1, 40))
 def test_any_value_fits(value: Any, dtype: str, width: int) -> None:
-    assert len(short(value, dtype, width)) <= width
+    assert len(number_format.inline(value, dtype, width)) <= width
+    sizes = shape_of(value)
+    assert len(number_format.summary(value, dtype, sizes, width)) <= width
+    assert len(number_format.summary(value, dtype, sizes, width, gradient=True)) <= width
     to_json(value, dtype)
     elements(value)
     shape_of(value)
@@ -122,29 +92,3 @@ def test_shape_and_elements() -> None:
     assert elements(5) == [5]
     assert elements(LARGE) is None
     assert elements(None) is None
-
-
-@pytest.mark.parametrize(
-    ("value", "shown", "explained", "aligned"),
-    [
-        (2.0, "2.", "2.0", "2.0000"),
-        (-0.0, "0.", "-0.0", "-0.0000"),
-        (0.1, "0.1", "0.1", "0.1000"),
-        (1 / 3, "0.3333", "0.333333", "0.3333"),
-        (12345.0, "12345.", "12345.0", "12345.0000"),
-        (123456.0, "1.235e+05", "123456.0", "123456.0000"),
-        (2.00001, "2", "2.00001", "2.0000"),
-        (3179.6, "3180", "3179.6", "3179.6000"),
-        (2.0000001, "2", "2.0", "2.0000"),
-        (1.5e-7, "1.5e-07", "1.5e-07", "0.0000"),
-        (math.nan, "nan", "nan", "nan"),
-        (-math.inf, "-inf", "-inf", "-inf"),
-        (3, "3", "3", "3"),
-        (True, "True", "True", "True"),
-        ([1.5, -2.0], "1.5-2.j", "1.5-2.0j", "1.5000-2.0000j"),
-    ],
-)
-def test_number(value: Any, shown: str, explained: str, aligned: str) -> None:
-    assert number(value) == shown
-    assert number(value, ".6g", ".0", ".0") == explained
-    assert number(value, ".4f") == aligned

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from textual.pilot import Pilot
 
 from tests.ui.conftest import screen_of, text
-from tests.ui.recordings import SCRIPT, TAUGHT, training, two_paths, viewer
+from tests.ui.recordings import SCRIPT, TAUGHT, TRACE, training, two_paths, viewer
 from tests.worker.recording import Forker
 from tutor.trace.names import names_of
 from tutor.ui.app import GradtutorApp
@@ -20,7 +22,7 @@ async def mark(app: GradtutorApp, pilot: Pilot[int], name: str) -> None:
     """Put the mark of the tensors pane on a row."""
     pane = screen_of(app).tensors
     pane.focus()
-    while pane.chosen is None or pane._table[pane.chosen][0].text.strip(" ▸") != name:
+    while pane.chosen is None or pane._followed != name:
         before = pane.chosen
         await pilot.press("down")
         assert pane.chosen != before, f"{name} has no row"
@@ -167,15 +169,44 @@ def test_curves_of_other_sizes_have_a_scale_each() -> None:
     """From 0 to 100 and from 1 to 2: on one scale the second would be a straight line at the bottom."""
     large, small = [(x, 10.0 * x) for x in range(11)], [(x, 2.0 - 0.1 * x) for x in range(11)]
     drawn = plot.canvas([large, small], 40, 9, roles=["value", "leaf"])
-    assert drawn.scaled
-    assert drawn.roles[0][0] == "leaf"
-    assert drawn.roles[0][-1] == "value"
-    assert drawn.roles[-1][-1] == "leaf"
+    assert [(part.low, part.high, len(part.lines)) for part in drawn.parts] == [(0.0, 100.0, 4), (1.0, 2.0, 5)]
+    assert {role for row in drawn.roles[:4] for role in row} == {"value"}
+    assert {role for row in drawn.roles[4:] for role in row} == {"leaf"}
     rows = ["".join(piece for piece, _ in row) for row in plot.rows(drawn, 5, UNICODE)]
-    assert rows[0].split()[0] == "most"
-    assert rows[8].split()[0] == "least"
+    assert len(rows) == 9 + 2
+    assert [rows[place].split()[0] for place in (0, 3, 4, 8)] == ["100", "0", "2", "1"]
+    assert plot.canvas([large, small], 40, 3).scaled  # no room for two
     alike = plot.canvas([large, [(x, 50.0 + x) for x in range(11)]], 40, 9)
     assert not alike.scaled
+    assert not alike.parts
     assert (alike.low, alike.high) == (0.0, 100.0)
     assert not plot.canvas([large], 40, 9).scaled
     assert not plot.canvas([large, [(3, 7.0)]], 40, 9).scaled
+
+
+async def test_v_shows_the_memory_that_autograd_keeps(record: Forker) -> None:
+    """The sine of 1000 numbers keeps them, 4000 bytes, until the pass has freed them."""
+    recording = record(
+        """\
+import torch
+w = torch.ones(1000, requires_grad=True)
+opt = torch.optim.SGD([w], lr=0.1, momentum=0.9)
+for i in range(3):
+    loss = w.sin().sum()
+    loss.backward()
+    opt.step()
+"""
+    )
+    app = GradtutorApp(TRACE, lessons=Path("lessons"), timeline=recording.timeline)
+    async with app.run_test(size=(160, 50)) as pilot:
+        await pilot.press("end")
+        screen_of(app).chart.focus()
+        await pilot.press("v", "v")
+        await pilot.pause(0.1)
+        (curve,) = screen_of(app).chart._series
+        assert curve.name == "kept by autograd, KiB"
+        assert {point.value for point in curve.points} == {0.0, 4000 / 1024}
+        heading = "".join(piece for piece, _ in screen_of(app).chart.heading())
+        assert "parameters 3.906, gradients 3.906, optimizer state 3.906" in heading
+        last = curve.at(recording.line(7, 2)), curve.at(recording.line(6, 2))
+        assert [point is not None and point.value for point in last] == [0.0, 4000 / 1024]

@@ -94,8 +94,8 @@ COLUMNS = (
     Column("grad", 6, 0),
 )
 TABLE = [
-    [Cell("w"), Cell("[1. 2. 3. 4.]"), Cell("float32", brief=lambda _: "f32"), Cell("cpu"), Cell("None")],
-    [Cell("model.weight"), Cell("2."), Cell("float32", brief=lambda _: "f32"), Cell("cpu"), Cell("[1. 2.]")],
+    [Cell("w"), Cell("[1 2 3 4]"), Cell("float32", brief=lambda _: "f32"), Cell("cpu"), Cell("None")],
+    [Cell("model.weight"), Cell("2"), Cell("float32", brief=lambda _: "f32"), Cell("cpu"), Cell("[1 2]")],
 ]
 
 
@@ -309,14 +309,24 @@ def test_a_curve_is_drawn_where_its_points_are() -> None:
     assert canvas.lines[0][0].strip()
     assert canvas.lines[-1][-1].strip()
     rows = text_of(plot.rows(canvas, 1, UNICODE))
-    assert rows[0].lstrip().startswith("9.")
+    assert rows[0].lstrip().startswith("9 ")
     assert rows[-1].split() == ["0", "1", "2"]
 
 
-def test_what_is_not_a_number_is_left_out_and_counted() -> None:
+def test_what_is_not_a_number_has_a_mark_at_the_top_edge() -> None:
     canvas = plot.canvas([[(0, 1.0), (1, float("inf")), (2, float("nan")), (3, 2.0)]], 20, 5)
     assert canvas.unreal == 2
     assert (canvas.low, canvas.high) == (1.0, 2.0)
+    assert [x for x, char in enumerate(canvas.lines[0]) if char == plot.UNREAL] == [6, 13]
+    assert [role for char, role in plot.rows(canvas, 2, UNICODE)[0] if char == plot.UNREAL] == ["error", "now"]
+    assert not any(plot.UNREAL in line for line in canvas.lines[1:])
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_a_curve_of_nothing_but_nan_has_no_axis_of_numbers(log: bool) -> None:
+    canvas = plot.canvas([[(x, float("nan")) for x in range(5)]], 20, 5, log=log)
+    assert canvas.lines[0].count(plot.UNREAL) == canvas.unreal == 5
+    assert not any(character.isdigit() for row in text_of(plot.rows(canvas, 2, UNICODE))[:-1] for character in row)
 
 
 def test_many_points_are_thinned_without_losing_a_peak() -> None:

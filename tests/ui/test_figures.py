@@ -63,7 +63,7 @@ async def test_v_on_the_chart_shows_curves_and_a_log_axis(tmp_path: Path) -> Non
         await pilot.press("v")
         await pilot.pause(0.1)
         assert "log axis" in text(app)
-        await pilot.press("v")
+        await pilot.press("v", "v")
         await pilot.pause(0.1)
         assert "log axis" not in text(app)
 
@@ -71,9 +71,19 @@ async def test_v_on_the_chart_shows_curves_and_a_log_axis(tmp_path: Path) -> Non
 def test_on_a_log_axis_powers_of_ten_are_evenly_apart() -> None:
     drawn = plot.canvas([[(x, 10.0**-x) for x in range(5)]], 9, 5, plain=True, log=True)
     assert (drawn.low, drawn.high) == (-4.0, 0.0)
-    assert [drawn.label(height) for height in (0.0, -2.0, -4.0)] == ["1.", "0.01", "0.0001"]
+    assert [drawn.label(height) for height in (0.0, -2.0, -4.0)] == ["1", "0.01", "0.0001"]
     assert [line.rindex("*") for line in drawn.lines] == [0, 2, 4, 6, 8]
-    assert plot.canvas([[(0, 1.0), (1, 0.0), (2, -1.0), (3, 10.0)]], 9, 5, log=True).unreal == 2
+    drawn = plot.canvas([[(0, 1.0), (1, 0.0), (2, -1.0), (3, 10.0), (4, math.nan)]], 9, 5, log=True)
+    assert (drawn.skipped, drawn.unreal) == (2, 1)
+
+
+@pytest.mark.parametrize("colours", [True, False])
+def test_clouds_of_points_differ_by_their_marks(colours: bool) -> None:
+    calls = [["scatter", [[0, 1], [1, 2]], {}], ["scatter", [[2, 3], [1, 2]], {}]]
+    rows, _ = plot.figure_rows(Figure(calls), 40, 10, False, colours)
+    drawn = text_of(rows)
+    first, second = ("●", "○") if colours else plot.MARKERS[:2]
+    assert (drawn.count(first), drawn.count(second)) == (2, 2)
 
 
 @pytest.mark.parametrize("ascii_only", [True, False])

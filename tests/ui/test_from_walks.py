@@ -135,7 +135,7 @@ async def test_a_chart_without_room_says_the_pass_that_is_now(tmp_path: Path) ->
         await pilot.press("end")
         screen.show_pane("chart")
         await pilot.pause()
-        assert "loss = 9. · pass 3 of 3" in text(pilot.app)
+        assert "loss = 9 · pass 3 of 3" in text(pilot.app)
         assert "z shows the curve" in text(pilot.app)
         screen.chart.focus()
         await pilot.press("z")

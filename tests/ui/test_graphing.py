@@ -9,6 +9,7 @@ import pytest
 
 from tests.trace.conftest import build_timeline, chance_events
 from tests.worker.recording import Forker, Recording
+from tutor.trace import events as ev
 from tutor.trace.graph import graph_of, subgraph_of
 from tutor.trace.number_format import number
 from tutor.ui.panes.graph.lanes import Graph, NodeRow
@@ -458,6 +459,7 @@ def test_a_hidden_view_that_runs_is_told_at_its_input(record: Forker) -> None:
         (now,) = [node for node in rows(graph) if node.now]
         assert graph.now == now.node
         event = run.timeline.event(step)
+        assert isinstance(event, ev.Node)
         progress.append((now.label, now.progress))
         assert event.node in model.structure.items[now.node].views + model.structure.items[now.node].nodes
     assert ("mm", "→ t") in progress
@@ -550,3 +552,15 @@ def test_the_last_pass_stays_until_one_turns_or_the_next_begins(record: Forker) 
     before = model.at(run.timeline, first - 1)
     assert not model.has_newer
     assert row(before, "loss").value == "36"
+
+
+def test_a_gradient_that_arrived_at_a_leaf_is_not_yet_new_there(record: Forker) -> None:
+    run = record("import torch\nw = torch.tensor([2.0], requires_grad=True)\n(w * 3 + w * w).backward()\n")
+    (stored,) = run.steps_of("accumulate")
+    model, marks = GraphModel(), []
+    for step in range(run.steps_of("backward")[0], stored + 1):
+        leaf = row(model.at(run.timeline, step), "w")
+        marks.append((bool(leaf.grad), leaf.arrived and bool(leaf.grad), leaf.new))
+    assert marks[-1] == (True, False, True)
+    assert (True, True, False) in marks
+    assert (True, True, True) not in marks

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.worker.recording import Forker
+from tutor.trace.gradient_flow import GradientFlow
 from tutor.trace.graph import is_leaf
 from tutor.trace.state import State
 from tutor.ui.panes.graph.structure import GraphOptions, GraphStructure, IncrementalBuilder, StructureBuilder
-from tutor.ui.panes.tensors import GradientFlow
 
 LOOP = """\
 import torch

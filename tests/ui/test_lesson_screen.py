@@ -64,24 +64,24 @@ async def test_forward_and_back_through_the_backward_pass() -> None:
         await pilot.press("v", "v")
         await pilot.pause()
         assert "graph · backward pass 1 · node 1 of 5 · lanes" in text(app)
-        assert "◂ new" in row(app, "add", "a  = 3.0000")
-        assert "∇ 2.0000" in row(app, "add", "a  = 3.0000")
-        assert "▶mul" in row(app, "y  = 6.0000")
-        assert "∇ –" in row(app, "leaf", "w  = 1.0000")
-        assert "(2.)" in row(app, "[1]", "a", "3.", "Add")
+        assert "◂ new" in row(app, "add", "a  = 3")
+        assert "∇ 2" in row(app, "add", "a  = 3")
+        assert "▶mul" in row(app, "y  = 6")
+        assert "∇ –" in row(app, "leaf", "w  = 1")
+        assert "(2)" in row(app, " a ", "3", "Add")
         assert row(app, "y.backward()", "▶")
         for step in range(17, 22):
             await pilot.press("right")
             await pilot.pause()
             assert f"step {step}/{STEPS}" in lines(app)[0]
-        assert "∇ 5.0000 = 3 + 2" in row(app, "leaf", "w  = 1.0000")
-        assert row(app, " w ", "[1]", "5.")
+        assert "∇ 5 = 3 + 2" in row(app, "leaf", "w  = 1")
+        assert row(app, " w ", " 5 ")
         assert row(app, "○─╯", "mul")
         for _ in range(7):
             await pilot.press("left")
         await pilot.pause()
         assert "graph · forward" in text(app)
-        assert "5." not in row(app, " w ", "1.", "[1]")
+        assert " 5 " not in row(app, " w ", "float32")
         screen_of(app)
 
 
@@ -275,7 +275,7 @@ async def test_the_chart_marks_the_cursor_and_says_what_it_leaves_out() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("g", *"pass 3", "enter")
         await pilot.pause()
-        assert "chart · loss = 3. · pass 3 of 20" in text(app)
+        assert "chart · loss = 3 · pass 3 of 20" in text(app)
         assert "1 nan or inf, not drawn" in text(app)
         assert not {"code", "lesson"} & {tab.name for tab in screen_of(app).code.tabs}
 
@@ -524,9 +524,9 @@ async def test_enter_on_a_leaf_shows_the_paths_that_its_gradient_came_over() -> 
         await open_all(pilot)
         await pilot.press("o", "left", "tab", "tab", *["up"] * 5, "down", "enter")
         await pilot.pause()
-        assert "y → a → w:  1. × 2. × 1. = 2." in text(app)
-        assert "y → b → w:  1. × 3. × 1. = 3." in text(app)
-        assert "2. + 3. = 5." in text(app)
+        assert "y → a → w:  1 × 2 × 1 = 2" in text(app)
+        assert "y → b → w:  1 × 3 × 1 = 3" in text(app)
+        assert "2 + 3 = 5" in text(app)
         await pilot.press("escape")
 
 

@@ -182,14 +182,15 @@ def node_line(summary: NodeSummary) -> list[Part]:
     parts: list[Part] = [(summary.node, "node")]
     if not summary.claims or summary.equation is None or summary.arrived is None:
         return parts + _unexplained_line(summary)
-    equation: list[Part] = [(" · ", "quiet"), (_equation(summary), "value")]
+    rule: list[Part] = [(" · ", "quiet"), (_equation(summary), "value")]
     equation_last = len(_equation(summary)) > _LONG  # the line may be cut: what is sent comes first then
-    parts += [] if equation_last else equation
+    parts += [] if equation_last else rule
     common_formula = _common_formula(summary)
     for claim in summary.claims:
         target = claim.share.target.name
         parts.append((" · ", "quiet"))
-        parts += [] if common_formula else [(_derivative("∂", summary, claim), "value"), (" → ", "quiet")]
+        if not common_formula and not _says_rule(claim, summary):
+            parts += [(_derivative("∂", summary, claim), "value"), (" → ", "quiet")]
         parts.append((equation(f"grad({_strip_parentheses(target)})", _gradient_working(claim, summary)), "grad"))
         element = _element_to_show(claim, summary)
         if element is not None:
@@ -199,7 +200,7 @@ def node_line(summary: NodeSummary) -> list[Part]:
                 template, "quiet", element=(f"{left}{_element_working(element, summary.dtype)}", "grad")
             )
     parts += [(" · ", "quiet"), (_("each gets {formula}", formula=common_formula), "plain")] if common_formula else []
-    return parts + _incoming_text(summary) + (equation if equation_last else [])
+    return parts + _incoming_text(summary) + (rule if equation_last else [])
 
 
 def _common_formula(summary: NodeSummary) -> str | None:
@@ -248,7 +249,7 @@ def node_plain(summary: NodeSummary) -> str:
             "target": _strip_parentheses(claim.share.target.name),
             "gradient": _gradient_plain(claim, summary),
         }
-        if _by_names(claim, summary) is not None and claim.share.derivative is None:
+        if _says_rule(claim, summary):
             sentences.append(_("{target} gets {gradient}.", **values))
         elif _formula_has_g(claim):
             sentences.append(_("{target} gets {gradient}, which is {formula}.", formula=claim.share.formula, **values))
@@ -303,7 +304,7 @@ def _gradient_plain(claim: VerifiedGrad, summary: NodeSummary) -> str:
 
 def _equation(summary: NodeSummary) -> str:
     """Return the equation, with the name of the result where it has one."""
-    return equation(summary.result, str(summary.equation)) if summary.result is not None else str(summary.equation)
+    return f"{summary.result} = {summary.equation}" if summary.result is not None else str(summary.equation)
 
 
 def _derivative(sign: str, summary: NodeSummary, claim: VerifiedGrad) -> str:
@@ -354,6 +355,11 @@ def _by_names(claim: VerifiedGrad, summary: NodeSummary) -> str | None:
     is_sum = any(sign in share.formula for sign in (" + ", " - ")) and not share.formula.endswith(")")
     factor = f"({share.formula})" if is_sum or share.formula.startswith("-") else share.formula
     return _sum_over(claim, arrived, f"G · {factor}")
+
+
+def _says_rule(claim: VerifiedGrad, summary: NodeSummary) -> bool:
+    """Return whether the working is the whole rule, as of a matrix product, which is then not said before it."""
+    return claim.share.derivative is None and _by_names(claim, summary) is not None
 
 
 def _sum_over(claim: VerifiedGrad, arrived: Grid, product: str) -> str:

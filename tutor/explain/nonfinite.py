@@ -60,7 +60,7 @@ def report(timeline: Timeline, origin: Origin) -> NonFiniteReport:
         if isinstance(diagnosis, list) or diagnosis is None:
             text = N_("a backward node made the first {kind}, of gradients that are finite")
             return NonFiniteReport(_(text, kind=origin.name), chain)
-        return NonFiniteReport(diagnosis.sentence, chain, diagnosis.fix)
+        return NonFiniteReport(formatting.listed([diagnosis.sentence, diagnosis.fix]), chain)
     made = recorded_operation(timeline, origin.step)
     if origin.kind == "given":
         return NonFiniteReport(_given(timeline, origin, made), chain, _fix_for_data(timeline, origin, made))

@@ -13,7 +13,7 @@ from tutor.explain.rules.registry import Operand
 from tutor.explain.saved_tensors import differ
 from tutor.i18n import _, ngettext
 from tutor.trace.events import Op, Snapshot
-from tutor.trace.number_format import equals, equation, inline, number
+from tutor.trace.number_format import equals, equation, inline, number, without_marks
 from tutor.trace.number_format import shape as shape_text
 from tutor.trace.operands import op_target
 from tutor.trace.optimizer_names import name_in
@@ -46,9 +46,11 @@ def op_line(timeline: Timeline, step: int) -> list[Part]:
             (" · ", "quiet"),
             (_unchanged_text(summary) if summary.was == summary.result else change, "value"),
         ]
+    left = ""
     for text in filter(None, [summary.numbers, summary.result]):
-        sign, text = equals(text)
-        parts += [(sign, "quiet"), (text, "value")]
+        sign, said = equals(text, left)
+        parts += [(sign, "quiet"), (without_marks(said), "value")]
+        left = text
     return parts
 
 

@@ -278,7 +278,9 @@ def explain_update(timeline: Timeline, step: int, tensor: int, element: int | No
         ]
     ]  # fmt: skip
     working = work_out_update(report.event, update, dtype, element)
-    for line in [] if working is None else working.lines:
+    if working is None:
+        return lines
+    for line in working.lines:
         state: list[Part] = [(f" ({line.state})", "quiet")] if line.state else []
         rule, *numbers = working.sides_of(line)
         lines.append([(line.symbol, "value"), *state, (" = ", "quiet"), (rule, "code")])

@@ -17,6 +17,7 @@ from tutor.explain.rules.registry import NodeView, Operand, apply_rule
 from tutor.explain.verify import incoming_gradient, is_inner, make_node_view
 from tutor.i18n import N_, _
 from tutor.trace.events import Failed, Node
+from tutor.trace.graph import is_freed
 from tutor.trace.index import KIND_NUMBERS
 from tutor.trace.names import name_of
 from tutor.trace.number_format import inline
@@ -68,14 +69,6 @@ def saved_by(state: State, node: NodeState) -> list[SavedTensor]:
         SavedTensor(node, name, tensor, size, version, version_of(state, tensor, storage), storage, freed)
         for name, tensor, version, size, storage in node.kept
     ]
-
-
-def is_freed(state: State, node: NodeState) -> bool:
-    """Return whether a node freed what it saved: in a pass that does not retain its graph, right after it ran."""
-    last = state.last_pass
-    if node.state == "freed" or last is None:
-        return node.state == "freed"
-    return last.running and not last.retain_graph and bool(node.order) and last.ran[-1:] != [node.node]
 
 
 def version_of(state: State, tensor: int, storage: int | None) -> int | None:

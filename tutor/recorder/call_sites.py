@@ -211,11 +211,12 @@ class OpSite:
         inplace: Whether the operation writes to its first argument.
         sent: Whether the event was sent.
         looked: The combinations of inputs that need a gradient whose saved tensors were sent.
+        shapes: The same with the shapes of results, where sizes may depend on it; else None.
         writes: Which arguments the operation writes to; None until it first runs.
         selects: Whether the operation has an index.
     """
 
-    __slots__ = ("event", "inplace", "looked", "selects", "sent", "serial", "writes")
+    __slots__ = ("event", "inplace", "looked", "selects", "sent", "serial", "shapes", "writes")
 
     def __init__(self, event: Any, serial: int, inplace: bool) -> None:
         self.event = event
@@ -223,6 +224,7 @@ class OpSite:
         self.inplace = inplace
         self.sent = False
         self.looked: set[int] = set()
+        self.shapes: set[Any] | None = None
         self.writes: WrittenArguments | None = None
         self.selects = False
 

@@ -31,6 +31,8 @@ from tutor.trace.events import Op, Saved
 
 _OP = Op.__struct_config__.tag
 _SAVED = Saved.__struct_config__.tag
+_MOST_SHAPES = 64
+"""Most shapes of the result of one operation for which what its nodes save is recorded."""
 _HANDLE = handle_torch_function.__code__
 _IMPORTING = "<frozen importlib._bootstrap>"
 _getframe = sys._getframe
@@ -291,7 +293,7 @@ class OperationRecorder(TorchFunctionMode):
             self._append((_OP, place, frame, inputs, outputs))
         else:
             self._append((_OP, place, frame, inputs, outputs, self._module))
-        if needs not in site.looked:
+        if needs not in site.looked or (site.shapes is not None and _is_new_shape(site.shapes, needs, new or written)):
             self._record_saved(site, needs, new or written, args, kwargs)
         for tensor, record in new:
             tensors.record(tensor, record)
@@ -320,9 +322,12 @@ class OperationRecorder(TorchFunctionMode):
         for tensor, _ in results[:1]:
             if grad_fn_of(tensor) is not None:
                 site.looked.add(needs)
-                saved_events = saved.saved_by_operation(tensor, args, kwargs, self._tensors.graph.number_of)
-                if saved_events is not None:
-                    self._append((_SAVED, site.serial, *saved_events))
+                saved_tensors = saved.saved_by_operation(tensor, args, kwargs, self._tensors.graph.number_of)
+                if saved_tensors is not None and saved.has_own(saved_tensors):
+                    site.shapes = (site.shapes or set()) | {(needs, tensor.shape)}
+                    self._append((_SAVED, site.serial, *saved_tensors, tensor.shape))
+                elif saved_tensors is not None:
+                    self._append((_SAVED, site.serial, *saved_tensors))
 
     def _input(self, argument: Any, inputs: list[int | None], written: list[Any]) -> None:
         kind = type(argument)
@@ -435,6 +440,11 @@ class OperationRecorder(TorchFunctionMode):
     def _serial_of(self, tensor: torch.Tensor) -> int | None:
         record = self._tensors.find(tensor)
         return None if record is None else record.serial
+
+
+def _is_new_shape(shapes: set[Any], needs: int, results: list[Any]) -> bool:
+    """Return whether the result of an operation has a shape for which it is not known what its nodes hold."""
+    return bool(results) and len(shapes) < _MOST_SHAPES and (needs, results[0][0].shape) not in shapes
 
 
 def _tensors_in(arguments: Iterable[Any]) -> Iterator[torch.Tensor]:

@@ -89,11 +89,10 @@ class OptimizerRecorder:
             if record.ref() is None:
                 del self._records[key]
                 self._send(OptimizerState(record.number, "", record.name, [], [], []))
-        record = self._records.get(id(optimizer))
-        if record is None:
+        if id(optimizer) not in self._records:
             self._numbers += 1
-            record = self._records[id(optimizer)] = _Record(optimizer, self._numbers)
-        return record
+            self._records[id(optimizer)] = _Record(optimizer, self._numbers)
+        return self._records[id(optimizer)]
 
     def _record_state(self, optimizer: Any, record: _Record, is_new: bool = False) -> None:
         """Send the parameters of an optimizer and the tensors of its state, where they are new."""

@@ -26,7 +26,9 @@ from tutor.recorder.torch_private import (
 
 INPUT, OUTPUT, OWN = range(3)
 SavedTensor = tuple[str, int, int, int]
-"""A saved tensor: its name, whose it is (`INPUT`, `OUTPUT`, `OWN`), its place there, and its bytes if it is its own."""
+"""A saved tensor: its name, whose it is (`INPUT`, `OUTPUT`, `OWN`), its place there, and its bytes if it is its own.
+
+The place of a node's own is the number of its memory among those of the operation, from 1; 0: unknown."""
 InnerNode = tuple[str, list[bool], list[SavedTensor]]
 """A node inside an operation: its name, which inputs need a gradient, and what it saves."""
 _MOST_INSIDE = 200
@@ -48,20 +50,27 @@ def saved_by_operation(
 
     Returns:
         The node's name, what it saves, which of its inputs need a gradient, and the same of the nodes inside; None
-        where nothing is saved.
+        where none can save a tensor, and under saved-tensor hooks, which hold something else.
     """
     if saved_hooks_are_on():
         return None
     arguments = [*_tensors(args), *_named(kwargs, _place_count(args))]
     node = tensor.grad_fn
+    own: dict[int, int] = {}
     inner = [
-        (type(inner_node).__name__, _inputs_needing_grad(inner_node), _saved_by(inner_node, arguments, tensor))
+        (type(inner_node).__name__, _inputs_needing_grad(inner_node), _saved_by(inner_node, arguments, tensor, own))
         for inner_node in _nodes_inside(node, number_of)
     ]
-    saved_tensors = _saved_by(node, arguments, tensor)
-    if not saved_tensors and not any(saves for _, _, saves in inner):
+    saved_tensors = _saved_by(node, arguments, tensor, own)
+    if not saved_tensors and not inner and not (isinstance(node, BackwardCFunction) or saved_names(type(node))):
         return None
     return type(node).__name__, saved_tensors, _inputs_needing_grad(node), inner
+
+
+def has_own(saved_tensors: tuple[str, list[SavedTensor], list[bool], list[InnerNode]]) -> bool:
+    """Return whether nodes of an operation hold tensors that nothing else does."""
+    _, outer, _, inner = saved_tensors
+    return any(whose == OWN for tensors in (outer, *(tensors for _, _, tensors in inner)) for _, whose, _, _ in tensors)
 
 
 def _nodes_inside(node: Any, number_of: Callable[[Any], int | None]) -> list[Any]:
@@ -85,13 +94,15 @@ def _inputs_needing_grad(node: Any) -> list[bool]:
     return [source is not None for source, _ in node.next_functions]
 
 
-def _saved_by(node: Any, arguments: list[tuple[int, torch.Tensor]], output: torch.Tensor) -> list[SavedTensor]:
-    """Return what a node saves."""
+def _saved_by(
+    node: Any, arguments: list[tuple[int, torch.Tensor]], output: torch.Tensor, own: dict[int, int]
+) -> list[SavedTensor]:
+    """Return what a node saves; `own` numbers the memory that only nodes of the operation hold, by its address."""
     saved_tensors: list[SavedTensor] = []
     if isinstance(node, BackwardCFunction):  # a custom Function: its `ctx.save_for_backward`
         for place, value in enumerate(_saved_tensors(node)):
             if value is not None:
-                saved_tensors.append((f"saved_tensors[{place}]", *_whose(value, arguments, output)))
+                saved_tensors.append((f"saved_tensors[{place}]", *_whose(value, arguments, output, own)))
         return saved_tensors
     for name in saved_names(type(node)):
         try:
@@ -100,7 +111,7 @@ def _saved_by(node: Any, arguments: list[tuple[int, torch.Tensor]], output: torc
             continue
         for tensor in value if isinstance(value, list | tuple) else (value,):
             if isinstance(tensor, torch.Tensor):
-                saved_tensors.append((name, *_whose(tensor, arguments, output)))
+                saved_tensors.append((name, *_whose(tensor, arguments, output, own)))
     return saved_tensors
 
 
@@ -116,12 +127,13 @@ def saved_by_function(
         return [], []
     inputs: list[int] = []
     saved_tensors: list[SavedTensor] = []
+    own: dict[int, int] = {}
     for place, saved in enumerate(_saved_tensors(node)):
         if saved is None:
             continue
         number, name = number_of(saved), f"saved_tensors[{place}]"
         if number is None or saved is tensor:
-            saved_tensors.append((name, *_whose(saved, [], tensor)))
+            saved_tensors.append((name, *_whose(saved, [], tensor, own)))
         else:
             saved_tensors.append((name, INPUT, len(inputs), 0))
             inputs.append(number)
@@ -137,7 +149,7 @@ def _saved_tensors(node: Any) -> tuple[torch.Tensor | None, ...]:
 
 
 def _whose(
-    saved: torch.Tensor, arguments: list[tuple[int, torch.Tensor]], output: torch.Tensor
+    saved: torch.Tensor, arguments: list[tuple[int, torch.Tensor]], output: torch.Tensor, own: dict[int, int]
 ) -> tuple[int, int, int]:
     """Return whose a saved tensor is, its place there, and its bytes if it is the node's own.
 
@@ -153,9 +165,9 @@ def _whose(
             (whole if _layout(output) == layout else sharing).append((OUTPUT, 0))
         for whose, place in (*whole, *sharing):
             return whose, place, 0
+        return OWN, own.setdefault(address, len(own) + 1), saved.untyped_storage().nbytes()
     except Exception:  # sparse: no storage to compare
         return OWN, 0, 0
-    return OWN, 0, saved.numel() * saved.element_size()
 
 
 def _layout(tensor: torch.Tensor) -> tuple[Any, ...]:

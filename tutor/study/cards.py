@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from tutor.explain import explanation, formatting, message
+from tutor.explain import describe_end, explanation, formatting, message
 from tutor.explain.formatting import TensorNames
 from tutor.i18n import N_, _, ngettext
 from tutor.trace.events import Failed
@@ -54,6 +54,7 @@ def _failure_card(model: Model, problem: Problem) -> Card:
     timeline, step = model.timeline, problem.step
     event = timeline.event(step)
     assert isinstance(event, Failed)
+    end = timeline.run_end
     texts = []
     why = explanation(timeline, step)
     if why is not None:
@@ -61,6 +62,8 @@ def _failure_card(model: Model, problem: Problem) -> Card:
     made_inevitable = model.problems.cause(problem)
     if made_inevitable is not None:
         texts.append((_("Inevitable since {place}.", place=_place(timeline, made_inevitable)), "plain"))
+    elif why is None and end is not None and end.outcome == "died":
+        texts.append((describe_end(end), "plain"))
     elif why is None:
         texts.append((_("It happened at {place}.", place=_place(timeline, step)), "plain"))
     if event.caught:
@@ -86,7 +89,7 @@ def _nonfinite_card(model: Model, problem: Problem) -> Card:
     report = model.problems.report(problem.origin)
     is_first = all(other.origin is None or other.step >= problem.step for other in model.problems.all(problem.step))
     title = N_("the first {kind}") if is_first else N_("another {kind}")
-    texts = [(f"{report.sentence}.", "strong")]
+    texts = [(_("{sentence}.", sentence=report.sentence), "strong")]
     if report.chain:
         texts.append((_("From here: {chain}", chain=report.chain), "plain"))
     if report.fix:

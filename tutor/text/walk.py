@@ -297,9 +297,9 @@ class Walker:
         if step is not None:
             self._move_to(step)
         elif self._model.problem is not None:
-            self._print([(_("This is the only problem."), "quiet")])
+            self._print([(_("this is the only problem"), "quiet")])
         else:
-            self._print([(_("Nothing went wrong here: no error, no nan, no inf."), "quiet")])
+            self._print([(_("nothing went wrong here: no error, no nan, no inf"), "quiet")])
 
     # ------------------------------------------------------------ a step
 

@@ -508,8 +508,7 @@ class RunEnd(Event, frozen=True, tag=47):
     """The run is over: outcome as in `CellEnd`, or refused; `note` is the reason.
 
     `status` is the exit status of the learner's program, or 128 + the signal's number if it died; `place` is the file,
-    line and statement at which its process ended without an exception.
-    """
+    line and statement at which its process ended without an exception."""
 
     outcome: str
     status: int
@@ -529,8 +528,7 @@ class Saved(Event, frozen=True, tag=50):
     """The tensors that nodes called `name`, created by the operation at `site`, save for backward; before the first.
 
     Each is (name, owner, index, bytes): owner 0 is the input `index` of the operation, 1 its output `index`, and 2 what
-    only the node holds, such as a mask, with its size.
-    """
+    only its nodes hold, such as a mask: memory `index` of the operation (from 1; 0: unknown), with its size."""
 
     site: int
     name: str
@@ -539,6 +537,8 @@ class Saved(Event, frozen=True, tag=50):
     """For each input of the node, whether it needed a gradient: that decides what is saved."""
     inner: list[Inner] = []
     """The nodes inside the operation that lead to that one, breadth first, without leaves."""
+    shape: tuple[int, ...] | None = None
+    """That of the operation's result, where the sizes depend on it."""
 
 
 class Update(msgspec.Struct, frozen=True, array_like=True):

@@ -132,3 +132,11 @@ def gradients_sent(state: State, source: int, target: int) -> list[Value]:
 def is_leaf(node: NodeState) -> bool:
     """Return whether a node is the `AccumulateGrad` of a leaf."""
     return node.name == "AccumulateGrad" or node.sequence < 0
+
+
+def is_freed(state: State, node: NodeState) -> bool:
+    """Return whether a node freed what it saved: in a pass that does not retain its graph, right after it ran."""
+    last = state.last_pass
+    if node.state == "freed" or last is None:
+        return node.state == "freed"
+    return last.running and not last.retain_graph and bool(node.order) and last.ran[-1:] != [node.node]

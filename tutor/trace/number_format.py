@@ -7,6 +7,7 @@ for one number in a narrow cell, `equation` to put a value after an equals sign,
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +28,9 @@ LINE = 60
 """Cells of a value in running text."""
 _SUMMARY_DIGITS = 3
 """Significant digits of a statistic."""
+_STATISTICS = re.compile(rf"\|[gx]\| \d|-?[\d.]+(e-?\d+)?{BETWEEN}|\d+ (nan|inf|True)\b")
+"""How a summary begins."""
+_MARKS = re.compile(rf"\[[^\]]*\]|{ROUGHLY}(?=[\d-])")
 _CELLS = 3
 """Cells that an element needs for a small tensor to be written out in a cell, as far as there is room."""
 GRID = 8
@@ -73,16 +77,24 @@ def fitted(value: Any, dtype: str, width: int) -> str:
 
 
 def equation(left: str, right: str) -> str:
-    """Return `left = right`, `left ≈ 2` for a rounded number, and `left: |g| 1.16, max 0.31` for statistics."""
-    sign, text = equals(right)
-    return f"{left}{sign}{text}"
+    """Return `left = right`; `left ≈ 2` for a rounded number, and where one is among the operands on the left; and
+    `left: |g| 1.16, max 0.31` for statistics."""
+    sign, text = equals(right, left)
+    return f"{without_marks(left)}{sign}{text}"
 
 
-def equals(text: str) -> tuple[str, str]:
-    """Return the sign to put before a formatted value, with its spaces, and the value without its own sign."""
-    if text.startswith(ROUGHLY):
-        return f" {ROUGHLY} ", text[len(ROUGHLY) :]
-    return (": " if text.startswith("|") or (BETWEEN in text and text[0] not in "[(") else " = "), text
+def equals(text: str, left: str = "") -> tuple[str, str]:
+    """Return the sign between what is on the left and a formatted value, with its spaces; and the value without its
+    own sign."""
+    if _STATISTICS.match(text):
+        return ": ", text
+    sign = f" {ROUGHLY} " if text.startswith(ROUGHLY) or without_marks(left) != left else " = "
+    return sign, text.removeprefix(ROUGHLY)
+
+
+def without_marks(text: str) -> str:
+    """Remove the marks of rounded operands, but not those in a vector: `2 + ≈0.3` becomes `2 + 0.3`."""
+    return _MARKS.sub(lambda match: "" if match[0] == ROUGHLY else match[0], text) if ROUGHLY in text else text
 
 
 def _without_padding(text: str) -> str:
@@ -96,7 +108,10 @@ def _rounded(value: float, bits: int) -> float:
     if bits >= 53 or not value:
         return value
     fraction, exponent = math.frexp(value)
-    return math.ldexp(round(math.ldexp(fraction, bits)), exponent - bits)
+    try:
+        return math.ldexp(round(math.ldexp(fraction, bits)), exponent - bits)
+    except OverflowError:
+        return value
 
 
 def _narrowest(value: float) -> int:
@@ -157,9 +172,9 @@ def statistics(value: Value) -> Statistics | None:
     infinities = len(flat) - len(finite) - nans
     if not finite:
         return Statistics(len(flat), math.nan, math.nan, math.nan, math.nan, math.nan, nans, infinities)
-    mean = math.fsum(finite) / len(finite)
-    spread = math.fsum((item - mean) ** 2 for item in finite)
-    std = math.sqrt(spread / (len(finite) - 1)) if len(finite) > 1 else math.nan
+    mean = math.fsum(item / len(finite) for item in finite)
+    spread = math.hypot(*(item - mean for item in finite))
+    std = spread / math.sqrt(len(finite) - 1) if len(finite) > 1 else math.nan
     return Statistics(len(flat), min(finite), max(finite), mean, std, math.hypot(*finite), nans, infinities)
 
 
@@ -171,8 +186,8 @@ def _recorded_statistics(value: dict[str, Any]) -> Statistics | None:
     low, high, mean, std = (_float_or_nan(stats.get(name)) for name in ("min", "max", "mean", "std"))
     count, nans, infinities = math.prod(shape_of(value)), stats.get("nan") or 0, stats.get("inf") or 0
     finite = count - nans - infinities
-    squares = finite * mean**2 + (0.0 if math.isnan(std) else (finite - 1) * std**2)
-    return Statistics(count, low, high, mean, std, math.sqrt(squares), nans, infinities)
+    squares = finite * mean * mean + (0.0 if math.isnan(std) else (finite - 1) * std * std)
+    return Statistics(count, low, high, mean, std, math.sqrt(squares) if squares >= 0 else math.nan, nans, infinities)
 
 
 def _float_or_nan(value: Any) -> float:

@@ -21,6 +21,8 @@ from tutor.trace.state import Binding, FrameState, ModuleInfo, NodeState, Optimi
 from tutor.trace.values import Value, size_of
 
 _BASE = re.compile(r"[^.\[]*")
+_OWN_STORAGES = 1024
+"""Most storages of one operation that only its nodes hold and that are numbered."""
 
 
 class TensorReplay:
@@ -229,6 +231,7 @@ class GraphReplay(TensorReplay):
     def _set_saved(self, node: NodeState, variants: Sequence[ev.Saved]) -> None:
         """Set the saved tensors of a node and of the nodes inside its operation, from the variant that matches."""
         tensors = self.state.last_op[1:3]
+        variants = sorted(variants, key=lambda saved: saved.shape not in (None, node.shape))
         for saved in variants:
             if saved.needs and saved.needs != _inputs_needing_grad(node):
                 continue
@@ -282,7 +285,8 @@ class GraphReplay(TensorReplay):
         number = tensors[owner][index] if owner < len(tensors) and index < len(tensors[owner]) else None
         tensor = self.state.tensors.get(number or 0)
         if tensor is None:
-            return name, 0, None, size, None
+            own = owner == 2 and 0 < index < _OWN_STORAGES
+            return name, 0, None, size, -(self.state.operations * _OWN_STORAGES + index) if own else None
         return name, tensor.tensor, tensor.version, size_of(tensor.shape, tensor.dtype), tensor.storage
 
     def _show_existing(self) -> None:

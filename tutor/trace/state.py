@@ -116,8 +116,8 @@ class NodeState(Shared, gc=False):
     """Whether it no longer exists and is only still shown."""
     kept: list[tuple[str, int, int | None, int, int | None]] = []
     """Tensors saved for its backward: (name, tensor, version, bytes, storage), as they were when it was created; tensor
-    0 is one that only the node holds. Empty if it saves none or that is unknown."""
-
+    0 is one that only nodes of its operation hold, with a negative storage. Empty if it saves none or that is
+    unknown."""
     module: int | None = None
     """Innermost module in whose `forward` it was created."""
     of_pass: int | None = None

@@ -39,7 +39,7 @@ def find_training_loop(timeline: Timeline) -> TrainingLoop | None:
 
     A loop that was entered again does not count: its iterations have no one number.
     """
-    columns, passes = timeline.columns, timeline.passes
+    passes = timeline.passes
     best: TrainingLoop | None = None
     for site, starts in timeline.contents.iteration_starts.items():
         place = bisect_right(passes, starts[0], key=lambda info: info.start_step)
@@ -47,9 +47,19 @@ def find_training_loop(timeline: Timeline) -> TrainingLoop | None:
         longest = 0 if best is None else best.starts[-1] - best.starts[0]
         if len(starts) < _LEAST or not has_pass or starts[-1] - starts[0] <= longest:
             continue
-        if sum(columns.iterations[start - 1] == 1 for start in starts if start <= len(columns)) <= 1:
+        if _was_entered_once(timeline, site, starts):
             best = TrainingLoop(_variable(timeline, site), starts[:], _end(timeline, site, starts[-1]))
     return best
+
+
+def _was_entered_once(timeline: Timeline, site: int, starts: array[int]) -> bool:
+    """Return whether the last iteration has the number of all of them."""
+    columns = timeline.columns
+    if sum(columns.iterations[start - 1] == 1 for start in starts if start <= len(columns)) <= 1:
+        return True
+    # The first statement of the iteration may be a loop itself, whose iteration is noted instead.
+    frames = timeline.state(min(starts[-1], timeline.steps)).frames
+    return any(frame.iterations.get(site) == len(starts) for frame in frames)
 
 
 def _variable(timeline: Timeline, site: int) -> str:

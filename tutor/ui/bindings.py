@@ -98,9 +98,10 @@ KEYS: tuple[Key, ...] = (
     Key("details", "enter", "Enter", N_("everything about the tensor or node under the mark, or the step")),
     Key("chart", "c", "c", N_("chart the tensor under the mark over time; again: no more")),
     Key("view", "v", "v",
-        N_("the graph as lanes, as boxes, or one node with those around it; the chart: figure, curves, log axis"),
+        N_("the graph as lanes, boxes, or one node with those around it; the chart: figure, curves, log axis, memory"),
         K_("view"), 16),
     Key("others", "V", "V", N_("more of the graph: views, data and numbers; then less"), K_("detail"), 17),
+    Key("sort", "comma", ",", N_("sort the tensors: code order, gradient, gradient over value, memory")),
     Key("knobs", "k", "k", N_("what if: set the knobs for another run"), K_("what if"), 12),
     Key("edit", "e", "e", N_("edit this cell, and run it; the file stays as it is"), K_("edit"), 4),
     Key("runs", "w", "w", N_("the runs: walk, compare, name and drop them"), K_("runs"), 12),
@@ -120,7 +121,7 @@ KEYS: tuple[Key, ...] = (
     Key("quit", "q", "q", N_("quit"), K_("quit"), action="app.quit"),
 )  # fmt: skip
 BY_ID: Mapping[str, Key] = {key.id: key for key in KEYS}
-PANE_KEYS = ("up", "down")
+PANE_KEYS = ("up", "down", "sort")
 """Keys that only panes bind."""
 
 KEY_LINE = (

@@ -106,7 +106,9 @@ def explanation(model: Model, marked: tuple[int, str] | None, room: Room) -> lis
     """
     timeline, step, glyphs = model.timeline, model.cursor, room.glyphs
     end = timeline.run_end
-    if end is not None and end.outcome in ("died", "exited", "refused") and end.status and step == timeline.steps:
+    failure = model.problems.failure()
+    is_last = step == timeline.steps or (failure is not None and step == failure.step)
+    if end is not None and end.outcome in ("died", "exited", "refused") and end.status and is_last:
         rerun_hint: list[Piece] = (
             [(f" {glyphs.dot} ", "quiet"), *styled("{r} runs again", r=("r", "key"))] if model.session else []
         )

@@ -148,7 +148,7 @@ def with_card(regions: dict[str, Region], rows: int) -> dict[str, Region]:
     return {**regions, **shrunk, "tensors": Region(tensors.x, bottom + height, tensors.width, low), "card": card}
 
 
-CARD, TENSORS = 4, 4
+CARD, TENSORS = 4, 5
 """The least heights of a card, and of the tensors below it."""
 ASK, BRIEF = 3, 1
 """Heights of the answer field: with a frame, and without one where there is little room."""

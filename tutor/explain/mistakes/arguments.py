@@ -10,7 +10,7 @@ import ast
 import re
 
 from tutor.explain.formatting import sentences
-from tutor.explain.mistakes.context import FailureContext, parenthesize, parse_code
+from tutor.explain.mistakes.context import FailureContext, parenthesize, parse_code, parse_sizes
 from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.explain.rules.arrays import count
 from tutor.i18n import _
@@ -236,7 +236,8 @@ def explain_load_state_dict(context: FailureContext, match: re.Match[str]) -> Di
         name, loaded_shape, module_shape = mismatches[0]
         problems.append(_(
             "{name} has shape {held} in what is loaded and {own} in the module, which must have been made with the "
-            "same sizes.", name=name, held=loaded_shape, own=module_shape,
+            "same sizes.", name=name, held=shape_text(parse_sizes(loaded_shape)),
+            own=shape_text(parse_sizes(module_shape)),
         ))  # fmt: skip
     prefix = _common_prefix(missing, unexpected)
     if prefix is not None and unexpected:

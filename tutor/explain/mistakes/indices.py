@@ -220,7 +220,8 @@ def explain_indexed_assignment(context: FailureContext, match: re.Match[str]) ->
     target = ast.unparse(statement.targets[0]) if isinstance(statement, ast.Assign) else context.code
     return Diagnosis(_(
         "`{target}` has shape {place}, and what is written there has shape {value}: counted from the last dimension, "
-        "its sizes must be equal, or 1.", target=target, place=match["place"], value=match["value"],
+        "its sizes must be equal, or 1.", target=target, place=shape_text(parse_sizes(match["place"])),
+        value=shape_text(parse_sizes(match["value"])),
     ))  # fmt: skip
 
 

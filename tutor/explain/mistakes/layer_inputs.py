@@ -395,7 +395,7 @@ def explain_attention_mask(context: FailureContext, match: re.Match[str]) -> Dia
     """Explain "The shape of the 2D attn_mask is [3, 3], but should be (4, 4)" of `MultiheadAttention`."""
     return Diagnosis(_(
         "The mask of `{code}` has a number for each query and each key, so shape {wanted}, not {own}.",
-        code=context.code, wanted=f"[{match['wanted']}]", own=match["own"],
+        code=context.code, wanted=shape_text(parse_sizes(match["wanted"])), own=shape_text(parse_sizes(match["own"])),
     ))  # fmt: skip
 
 

@@ -295,7 +295,7 @@ def explain_class_weights(context: FailureContext, match: re.Match[str]) -> Diag
     """Explain "weight tensor should be defined either for all 3 classes or no classes" of a loss."""
     return Diagnosis(_(
         "The weight of `{code}` has a number for each class, so shape {wanted}, not {own}.",
-        code=context.code, wanted=f"[{match['wanted']}]", own=f"[{match['own']}]",
+        code=context.code, wanted=match["wanted"], own=shape_text(parse_sizes(match["own"])),
     ))  # fmt: skip
 
 

@@ -246,4 +246,4 @@ class HistoryChart:
         facts += [_("every {count}th drawn", count=history.stride)] if history.stride > 1 else []
         facts += [_("each on its own scale")] if canvas.scaled else []
         text = " · " + _(", ").join([*facts, _("by step")])
-        return text + (" · " + _("{count} nan or inf, not drawn", count=canvas.unreal) if canvas.unreal else "")
+        return text + (" · " + _("{count} nan or inf", count=canvas.unreal) if canvas.unreal else "")

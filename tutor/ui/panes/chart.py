@@ -19,6 +19,7 @@ from tutor.i18n import N_, _
 from tutor.text_width import width
 from tutor.trace.history import EVENTS_PER_READ, History, Reader, Tracked, ValueSeries, track
 from tutor.trace.index import Point
+from tutor.trace.memory import KeptMemory, live_memory, memory_of
 from tutor.trace.number_format import number
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
@@ -184,6 +185,43 @@ class ChartCurves:
         return cached[1]
 
 
+class MemoryCurve:
+    """The curve of the memory that autograd keeps, and what else is to be said of memory at a step."""
+
+    def __init__(self) -> None:
+        self._key: tuple[KeptMemory, int] | None = None
+        self._points: list[Point] = []
+        self._unit = 0
+
+    def series(self, timeline: Timeline, limit: int | None) -> list[Series]:
+        """Return the curve up to the step `limit`, in the unit that suits its greatest value."""
+        memory = memory_of(timeline)
+        if self._key != (memory, memory.revision):
+            points = memory.points()
+            greatest = max((point.value for point in points), default=0.0)
+            self._key = memory, memory.revision
+            self._unit = min(int(math.log(max(greatest, 1), 1024)), len(_UNITS) - 1)
+            self._points = [Point(point.step, point.x, point.value / 1024**self._unit) for point in points]
+        curve = Series(_("kept by autograd, {unit}", unit=_UNITS[self._unit]), self._points, "value")
+        if limit is not None:
+            curve = Series(curve.name, curve.points[: curve.count_until(limit)], curve.role)
+        return [curve] if curve.points else []
+
+    def facts(self, timeline: Timeline, state: State) -> list[str]:
+        """Return whether the curve is a lower bound in a state, and the sizes of parameters, gradients and optimizer
+        state, in the unit of the curve."""
+        live, unit = live_memory(state), 1024**self._unit
+        parameters, gradients, kept = (
+            number(float(f"{size / unit:.4g}")) for size in (live.parameters, live.gradients, live.optimizer)
+        )
+        sizes = _(
+            "parameters {parameters}, gradients {gradients}, optimizer state {state}",
+            parameters=parameters, gradients=gradients, state=kept,
+        )  # fmt: skip
+        return [sizes] if memory_of(timeline).is_complete(state) else [_("at least: not all of it is known"), sizes]
+
+
+_UNITS = ("B", "KiB", "MiB", "GiB")
 ROLES = ("value", "leaf", "grad", "keyword", "error", "string", "number")
 """Style roles for curves whose own role is taken."""
 
@@ -220,7 +258,9 @@ class ChartPane(Pane):
         self._canvas: Canvas | None = None
         self._title: tuple[Piece, ...] = ()
         self.view = "figure"
-        """`figure` (the program's own figure, if it draws one), `curves`, or `log` (logarithmic y axis)."""
+        """`figure` (the program's own figure, if it draws one), `curves`, `log` (logarithmic y axis), or `memory` (what
+        autograd keeps, by step)."""
+        self._memory = MemoryCurve()
         self._figures = ProgramFigures()
         self._reading = False
         """Whether a timer to read more of the recording is running."""
@@ -236,7 +276,10 @@ class ChartPane(Pane):
             return
         if not self._reading:
             self._read_on()
-        self._series = self.curves.series(self.timeline, self.limit)
+        if self.view == "memory":
+            self._series = self._memory.series(self.timeline, self.limit)
+        else:
+            self._series = self.curves.series(self.timeline, self.limit)
         self._ghost_series = self._read_ghost_series()
         legend = self._legend()
         height, cells = self.size.height - 4 - len(legend), self.inner - 10
@@ -249,13 +292,18 @@ class ChartPane(Pane):
         sizes = tuple(
             (curve.name, _length_key(curve.points, growing)) for curve in (*self._series, *self._ghost_series)
         )
-        key = (self.timeline, height, self.inner, sizes, self.curves.by_steps, self.view)
+        key = (self.timeline, height, self.inner, sizes, self._by_steps, self.view)
         if key != self._key:
             self._key = key
             self._draw(height)
         assert self._canvas is not None
         self._rows = [*legend, *plot.rows(self._canvas, self._cursor_x(self._canvas), self.glyphs)]
         self._title = self._heading([] if legend else self._names())
+
+    @property
+    def _by_steps(self) -> bool:
+        """Whether the x axis is the step, rather than the number of the backward pass."""
+        return self.view == "memory" or self.curves.by_steps
 
     def action_remove_last(self) -> None:
         """Remove the tensor that was added last."""
@@ -266,17 +314,21 @@ class ChartPane(Pane):
 
     def action_next_view(self) -> None:
         """Switch to the next view, and say which."""
-        views = ["figure", "curves", "log"] if self._figures.any(self.timeline) else ["curves", "log"]
+        views = [*(["figure"] if self._figures.any(self.timeline) else []), "curves", "log", "memory"]
         current = self.view if self.view in views else views[0]
         self.view = views[(views.index(current) + 1) % len(views)]
         self._key = None
         self.update()
-        messages = {"figure": _("the figure that the program draws"), "log": _("curves on a logarithmic axis")}
+        messages = {
+            "figure": _("the figure that the program draws"),
+            "log": _("curves on a logarithmic axis"),
+            "memory": _("the memory that autograd keeps for backward, by step"),
+        }
         self.post_message(Said([(messages.get(self.view, _("curves")), "quiet")]))
 
     def _read_ghost_series(self) -> list[Series]:
         """Return the same curves of the previous run; by pass only, as its steps differ."""
-        if self.ghost is None or self.curves.by_steps:
+        if self.ghost is None or self._by_steps:
             return []
         names = [curve.name for curve in self._series]
         return [
@@ -288,7 +340,8 @@ class ChartPane(Pane):
     def _read_on(self) -> None:
         """Read a part of the recording for the added tensors, and schedule the rest, so that keys come first."""
         assert self.timeline is not None
-        self._reading = not self.curves.read(self.timeline)
+        curves = memory_of(self.timeline) if self.view == "memory" else self.curves
+        self._reading = not (curves.read() if isinstance(curves, KeptMemory) else curves.read(self.timeline))
         if self._reading:
             self.set_timer(_READ_INTERVAL, self._read_more)
 
@@ -301,7 +354,7 @@ class ChartPane(Pane):
 
     def _cursor_x(self, canvas: Canvas) -> int | None:
         """Return the x of the cursor; None if it is before the first point."""
-        if self.curves.by_steps:
+        if self._by_steps:
             return min(self.cursor, canvas.last) if self.cursor >= canvas.first else None
         points = [curve.at(self.cursor) for curve in self._series]
         return max((min(point.x, canvas.last) for point in points if point is not None), default=None)
@@ -319,7 +372,7 @@ class ChartPane(Pane):
         return rows
 
     def _when_text(self, curve: Series, point: Point) -> str:
-        if self.curves.by_steps:
+        if self._by_steps:
             return _(" since step {step}", step=point.step)
         if len(curve.points) == 1:
             return _(" at the first pass")
@@ -335,7 +388,7 @@ class ChartPane(Pane):
         shown = (*self._ghost_series, *self._series)
         drawn_points = [_thinned(curve.points, 8 * cells) for curve in shown]
         roles = [curve.role for curve in shown]
-        first = min(curve.points[0].x for curve in self._series) if self.curves.by_steps else 0
+        first = min(curve.points[0].x for curve in self._series) if self._by_steps else 0
         shared_scale, log = bool(self._ghost_series), self.view == "log"
         self._canvas = plot.canvas(drawn_points, cells, height, self._plain, roles, first, shared_scale, log)
         exact = self.inner - plot.margin(self._canvas) - 2
@@ -385,19 +438,22 @@ class ChartPane(Pane):
         assert self._canvas is not None
         curve, parts = self._series[0], []
         point = curve.at(self.cursor)
-        if self.curves.by_steps:
-            parts.append(_("by step"))
-        elif len(self._series) == 1 and len(curve.points) > 1 and point is not None:
-            parts.append(self._pass_text(curve, point))
+        if self.view == "memory" and self.timeline is not None:
+            parts += self._memory.facts(self.timeline, self.timeline.state(self.cursor))
         if self._canvas.scaled:
             parts.append(_("each on its own scale"))
         if self._canvas.log:
             parts.append(_("log axis"))
+        if self._canvas.skipped:
+            parts.append(_("{count} not above zero, not drawn", count=self._canvas.skipped))
+        if self._by_steps:
+            parts.append(_("by step"))
+        elif len(self._series) == 1 and len(curve.points) > 1 and point is not None:
+            parts.append(self._pass_text(curve, point))
         nonfinite: Row = ()
         if self._canvas.unreal:
-            why = N_("{count} not above zero, not drawn") if self._canvas.log else N_("{count} nan or inf, not drawn")
-            nonfinite = ((_(why, count=self._canvas.unreal), "error"),)
-        return self.join_heading(tuple(names), *(((text, "quiet"),) for text in parts), nonfinite, self._reading_note())
+            nonfinite = ((_("{count} nan or inf", count=self._canvas.unreal), "error"),)
+        return self.join_heading(tuple(names), nonfinite, *(((text, "quiet"),) for text in parts), self._reading_note())
 
     def heading(self) -> Row:
         return self._title

@@ -96,6 +96,7 @@ class PromptLabel(Surface):
 PURPOSES = {
     "go": (K_("go to"), N_("18   line 9   iteration 30   cell 2   pass 3   end")),
     "find": (K_("find"), N_("a name, a piece of code, or printed text; Enter again finds the next")),
+    "filter": (K_("show"), N_("a part of a name   none: without a gradient   nan   nothing: all")),
 }
 
 
@@ -106,7 +107,7 @@ class Prompt(Input):
         super().__init__(id="prompt", max_length=_MAX_LENGTH)
         self.display = False
         self.purpose = ""
-        """`go` or `find`; empty while it is closed."""
+        """`go`, `find` or `filter`; empty while it is closed."""
 
     @property
     def enter_label(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tutor.i18n import _
@@ -21,6 +21,10 @@ from tutor.ui.render.segments import Glyphs, Piece, Row
 Points = Sequence[tuple[int, float]]
 MARKERS = "*+xo#%@"
 """The characters of the first, second, … curve, where colours do not tell them apart."""
+_DOTS = "●○◆◇▲△"
+"""The characters of the first, second, … cloud of points in a figure."""
+UNREAL = "!"
+"""The mark of a point that is nan or infinite: the key that goes to where it comes from."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +45,21 @@ class Canvas:
     high: float
     last: int
     unreal: int
-    """The number of points that are nan or infinite, and not drawn."""
+    """The number of points that are nan or infinite, and have a mark in the first row."""
     first: int = 0
     scaled: bool = False
     """Whether each curve has its own scale, from its least to its greatest value."""
     log: bool = False
     """Whether the vertical axis is logarithmic: then `low` and `high` are powers of ten."""
+    skipped: int = 0
+    """The number of points that are not above zero, and not drawn on a logarithmic axis."""
+    parts: tuple[Canvas, ...] = ()
+    """Where the curves have a chart each, one above the other: these."""
 
     def label(self, height: float) -> str:
-        """Return the label of the axis at this value."""
+        """Return the label of the axis at this value; empty where no point is finite."""
+        if math.isnan(height):
+            return ""
         try:
             return number(float(f"{10**height if self.log else height:.4g}"))
         except OverflowError:
@@ -76,6 +86,8 @@ def needs_own_scales(curves: Sequence[Points]) -> bool:
 
 
 _FLAT_RATIO = 10
+_LEAST_HEIGHT = 2
+"""Fewest rows of one of several charts."""
 
 
 def thin_out(points: Points, dots: int) -> list[tuple[int, float]]:
@@ -111,27 +123,58 @@ def canvas(
         together: Whether the curves share a scale even where it does not suit them all.
         log: Whether the vertical axis is logarithmic; values that are not positive are left out.
     """
-    point_count = sum(map(len, curves))
+    skipped = 0
     if log:
-        curves = [[(x, math.log10(y)) for x, y in curve if y > 0 and math.isfinite(y)] for curve in curves]
+        skipped = sum(math.isfinite(y) and y <= 0 for curve in curves for _, y in curve)
+        curves = [
+            [(x, math.log10(y) if 0 < y < math.inf else y) for x, y in curve if not (math.isfinite(y) and y <= 0)]
+            for curve in curves
+        ]
+    last = max(max((x for curve in curves for x, _ in curve), default=0), first + 1)
+    roles = [roles[index % len(roles)] for index in range(len(curves))]
+    markers = [MARKERS[index % len(MARKERS)] if plain else "braille" for index in range(len(curves))]
     scaled = not together and not log and needs_own_scales(curves)
+    if scaled and height >= _LEAST_HEIGHT * len(curves):
+        parts = [
+            _draw([curve], cells, part_height, [marker], [role], first, last)
+            for curve, part_height, marker, role in zip(
+                curves, _shares(height, len(curves)), markers, roles, strict=True
+            )
+        ]
+        return Canvas(
+            tuple(line for part in parts for line in part.lines), tuple(line for part in parts for line in part.roles),
+            math.nan, math.nan, last, sum(part.unreal for part in parts), first, parts=tuple(parts),
+        )  # fmt: skip
     if scaled:
         curves = [
             [(x, (y - low) / (high - low) if high > low else y - low + 0.5) for x, y in curve]
             for curve, (low, high) in zip(curves, spans(curves), strict=True)
         ]
+    drawn = _draw(curves, cells, height, markers, roles, first, last)
+    return replace(drawn, scaled=scaled, log=log, skipped=skipped)
+
+
+def _shares(height: int, count: int) -> list[int]:
+    """Share rows among charts."""
+    return [height * (index + 1) // count - height * index // count for index in range(count)]
+
+
+def _draw(
+    curves: Sequence[Points], cells: int, height: int, markers: Sequence[str], roles: Sequence[str], first: int,
+    last: int,
+) -> Canvas:  # fmt: skip
+    """Draw curves on one scale. What is not finite has a mark in the first row."""
     from textual_plotext.plot import Plot  # imported late: it takes longer than the whole screen
 
     finite = [[(x, y) for x, y in curve if math.isfinite(y)] for curve in curves]
-    unreal = point_count - sum(map(len, finite))
+    unreal = [x for curve in curves for x, y in curve if not math.isfinite(y)]
     values = [y for curve in finite for _, y in curve]
-    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    low, high = (min(values), max(values)) if values else (math.nan, math.nan)
     if low == high:
         low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
-    last = max(max((x for curve in finite for x, _ in curve), default=0), first + 1)
     grid = [[" "] * cells for _ in range(height)]
     cell_roles = [[roles[0]] * cells for _ in range(height)]
-    for index, curve in enumerate(finite):
+    for curve, marker, role in zip(finite, markers, roles, strict=True):
         points = thin_out(curve, cells * 2)
         if not points:
             continue
@@ -146,14 +189,16 @@ def canvas(
         plot.xlim(first, last)
         plot.ylim(low, high)
         xs, ys = [x for x, _ in points], [y for _, y in points]
-        marker = MARKERS[index % len(MARKERS)] if plain else "braille"
         (plot.plot if len(points) > 1 else plot.scatter)(xs, ys, marker=marker)
         for y, line in enumerate(_text(plot.build()).split("\n")[:height]):
             for x, char in enumerate(line[:cells]):
                 if char != " ":
                     grid[y][x] = _overlay(grid[y][x], char)
-                    cell_roles[y][x] = roles[index % len(roles)]
-    return Canvas(tuple(map("".join, grid)), tuple(map(tuple, cell_roles)), low, high, last, unreal, first, scaled, log)
+                    cell_roles[y][x] = role
+    for x in unreal:
+        column = round((x - first) * (cells - 1) / (last - first))
+        grid[0][column], cell_roles[0][column] = UNREAL, "error"
+    return Canvas(tuple(map("".join, grid)), tuple(map(tuple, cell_roles)), low, high, last, len(unreal), first)
 
 
 def _text(ansi: str) -> str:
@@ -179,14 +224,25 @@ def margin(drawn: Canvas) -> int:
     """Return the width of the labels on the left."""
     if drawn.scaled:
         return max(map(len, _SCALE_ENDS))
+    if drawn.parts:
+        return max(map(margin, drawn.parts))
     return max(len(drawn.label(value)) for value in (drawn.low, (drawn.low + drawn.high) / 2, drawn.high))
 
 
 def rows(drawn: Canvas, mark: int | None, glyphs: Glyphs) -> list[Row]:
     """Draw a canvas with its axes, and a mark at x: what lies before it is bright, what follows is quiet."""
-    height, cells = len(drawn.lines), len(drawn.lines[0])
-    label_width = margin(drawn)
+    cells, label_width = len(drawn.lines[0]), margin(drawn)
     mark_column = None if mark is None else round((mark - drawn.first) * (cells - 1) / (drawn.last - drawn.first))
+    lines = [row for part in drawn.parts or (drawn,) for row in _curve_rows(part, mark_column, label_width, glyphs)]
+    axis = glyphs.bottom_left + glyphs.across * cells
+    lines.append(((" " * (label_width + 1), "quiet"), (axis, "frame")))
+    lines.append(((" " * (label_width + 2), "quiet"), *_x_labels(drawn, mark, mark_column, cells)))
+    return lines
+
+
+def _curve_rows(drawn: Canvas, mark_column: int | None, label_width: int, glyphs: Glyphs) -> list[Row]:
+    """Return the rows of curves on one scale, with the labels of the vertical axis."""
+    height = len(drawn.lines)
     labels = {0: drawn.high, height - 1: drawn.low}
     if height >= 5:
         labels[(height - 1) // 2] = drawn.high + (drawn.low - drawn.high) * ((height - 1) // 2) / (height - 1)
@@ -203,9 +259,6 @@ def rows(drawn: Canvas, mark: int | None, glyphs: Glyphs) -> list[Row]:
                 *_curve_pieces(drawn, y, mark_column, glyphs),
             )
         )
-    axis = glyphs.bottom_left + glyphs.across * cells
-    lines.append(((" " * (label_width + 1), "quiet"), (axis, "frame")))
-    lines.append(((" " * (label_width + 2), "quiet"), *_x_labels(drawn, mark, mark_column, cells)))
     return lines
 
 
@@ -215,6 +268,8 @@ def _curve_pieces(drawn: Canvas, y: int, mark_column: int | None, glyphs: Glyphs
     for x, (char, role) in enumerate(zip(drawn.lines[y], drawn.roles[y], strict=True)):
         if x == mark_column:
             piece = (glyphs.down if char in " ⠀" else char, "now")
+        elif role == "error" and char == UNREAL:
+            piece = (char, role)
         else:
             piece = (char, role if mark_column is not None and x < mark_column else f"{role} quiet")
         if pieces and pieces[-1][1] == piece[1]:
@@ -295,8 +350,9 @@ def figure_rows(figure: Figure, cells: int, height: int, ascii_only: bool, colou
             kwargs["color"] = code
             plain = ascii_only or not colours
             if name in ("plot", "scatter"):
-                dot_style = "braille" if name == "plot" else "•"  # a single braille dot is easily overlooked
-                kwargs["marker"] = MARKERS[curves % len(MARKERS)] if plain else dot_style
+                dots = _DOTS[curves % len(_DOTS)]  # a single braille dot is easily overlooked
+                marker = "braille" if name == "plot" else dots
+                kwargs["marker"] = MARKERS[curves % len(MARKERS)] if plain else marker
             elif plain:
                 kwargs["marker"] = "#"
             curves += 1

@@ -37,6 +37,8 @@ class Glyphs:
     caller: str = "▷"
     new: str = "◂"
     explain: str = "▸"
+    opened: str = "▾"
+    closed: str = "▹"
     linked: str = "┊"
     full: str = "▮"
     crumb: str = "›"
@@ -113,7 +115,8 @@ PLAIN = replace(UNICODE, past_back="╍")
 ASCII = Glyphs(
     leaf="#", op="*", freed="o", given="%", module="&", freed_module="0", linked=":", full="]",
     grad="g", yes="y", no="x",
-    now=">", caller="}", new="<", explain=">", crumb=">", dot="-", none="-", more="~", arrow=">", waiting="o",
+    now=">", caller="}", new="<", explain=">", opened="-", closed="+", crumb=">", dot="-", none="-", more="~",
+    arrow=">", waiting="o",
     begun="~", bullet="*", rule="-", thumb="#", across="-", down="|", top_left="+", top_right="+", bottom_left="`",
     bottom_right="'", join_left="+", join_right="+", join_both="+", end_both="'", arrowhead="v", past="=",
     past_back="<", future="-", hidden=".", tick="|", cursor="@", ascii=True,
@@ -383,6 +386,15 @@ def shortened_rule(pieces: list[Piece], cells: int) -> list[Piece]:
         if row_width(pieces) <= cells:
             break
     return pieces
+
+
+def middle_cut(name: str, cells: int, more: str = "…") -> str:
+    """Cut a name in its middle, as names differ at their ends."""
+    if width(name) <= cells:
+        return name
+    tail = max(cells - len(more), 0) * 2 // 3
+    head = max(cells - len(more) - tail, 0)
+    return cut(name, head, "") + more + (name[-tail:] if tail else "")
 
 
 def shortened_path(name: str, cells: int) -> str:

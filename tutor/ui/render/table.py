@@ -26,6 +26,7 @@ class Column:
         maximum: Its greatest width.
         usual: Its least width where there is room, so that changing content moves no columns.
         centred: Whether its texts are centred.
+        whole: Whether columns that go soon are dropped before it is cut.
     """
 
     title: str
@@ -34,15 +35,18 @@ class Column:
     maximum: int = 200
     usual: int = 0
     centred: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)
 class Cell:
-    """The text of a cell. `brief` returns a shorter one for a width in which the text does not fit."""
+    """The text of a cell. `brief` returns a shorter one for a width in which the text does not fit; where `fills` is
+    True, the text for any width."""
 
     text: str
     role: str = "plain"
     brief: Callable[[int], str] | None = None
+    fills: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,10 +70,13 @@ def fit_columns(
     if sum(natural) + gap * (len(shown) - 1) > cells:
         shown = [index for index in shown if index not in idle]
     ample = [
-        min(size, column.minimum if column.goes else _AMPLE) for size, column in zip(natural, columns, strict=True)
+        size if column.whole else min(size, column.minimum if column.goes else _AMPLE)
+        for size, column in zip(natural, columns, strict=True)
     ]
-    if sum(ample) + gap * (len(shown) - 1) > cells:
-        shown = [index for index in shown if columns[index].goes < SPARE]
+    spare_columns = sorted((i for i in shown if columns[i].goes >= SPARE), key=lambda i: -columns[i].goes)
+    for index in spare_columns:
+        if sum(ample[i] for i in shown) + gap * (len(shown) - 1) > cells:
+            shown.remove(index)
     while True:
         room = cells - gap * (len(shown) - 1)
         narrow = sum(min(natural[index], columns[index].minimum) for index in shown)
@@ -83,6 +90,7 @@ def fit_columns(
     spare = room - sum(widths)
     while spare > 0:
         growing = [index for index in shown if widths[index] < natural[index]]
+        growing = [index for index in growing if columns[index].whole] or growing
         if not growing:
             break
         for index in growing[:spare]:
@@ -105,7 +113,7 @@ def line(columns: Sequence[Column], fit: Fit, row: Sequence[Cell]) -> Row:
         if pieces:
             pieces.append((" " * fit.gap, "plain"))
         text = cell.text
-        if cell.brief is not None and width(text) > size:
+        if cell.brief is not None and (cell.fills or width(text) > size):
             text = cell.brief(size)
         text = pad(text, size)
         stripped = text.rstrip()

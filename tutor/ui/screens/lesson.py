@@ -441,6 +441,10 @@ class LessonScreen(PaneScreen):
         """Ask what to find."""
         self._open_prompt("find")
 
+    def on_filter_asked(self) -> None:
+        """Ask which tensors to show."""
+        self._open_prompt("filter")
+
     def _open_prompt(self, purpose: str) -> None:
         """Show the prompt in place of the explanation."""
         self.pause()
@@ -464,6 +468,10 @@ class LessonScreen(PaneScreen):
             self.close_prompt()
             if event.value.strip():
                 self.show_result(self.model.go_to_place(event.value))
+        elif self.prompt.purpose == "filter":
+            self.close_prompt()
+            self.show_pane("tensors")
+            self.tensors.show_matching(event.value)
         else:
             result = self.model.find(event.value)
             self.label.text = _("not found") if result.outcome == "not found" else key_label("find")

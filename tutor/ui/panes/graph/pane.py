@@ -31,7 +31,9 @@ _LEVELS = (
 class GraphPane(Pane):
     """The graph at the cursor, as lanes, as boxes, or as a node with its neighbours."""
 
-    BINDINGS = pane_bindings(into="fold(True)", out="fold(False)", view="next_view", others="next_level")
+    BINDINGS = pane_bindings(
+        into="fold(True)", details="fold(True)", out="fold(False)", view="next_view", others="next_level"
+    )
     NAME = N_("graph")
     VALUES = True
     CHOOSES = True
@@ -155,8 +157,17 @@ class GraphPane(Pane):
     def rows(self, width: int, height: int) -> list[Row]:
         if self._view is not None and self.failure is None:
             self._bound()
+            self.model.mark_path(self._selected_nodes())
             self._view.prepare_rows(self.top, self.page, self.inner)
         return super().rows(width, height)
+
+    def _selected_nodes(self) -> list[int]:
+        """Return the selected node of this pane, or those that belong to the selection in another one."""
+        if self.has_focus:
+            return [] if self.chosen is None or self.chosen >= self.choices() else [self._graph.nodes[self.chosen]]
+        linked = self.linked
+        places = (self.place_of("node", node) for node in linked.nodes) if linked is not None and linked.chosen else ()
+        return [self._graph.nodes[place] for place in places if place is not None]
 
     def count(self) -> int:
         return self._view.count() if self._view is not None and self._graph.nodes else 1
