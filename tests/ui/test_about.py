@@ -333,7 +333,7 @@ opt.step()
         await pilot.press("g", *str(last), "enter", "enter")
         await pilot.pause()
         assert "SGD.step" in text(app)
-        assert "2 - 0.25 × 3 = 1.25" in text(app)
+        assert "2 - 0.25·3 = 1.25" in text(app)
 
 
 # ---------------------------------------------------------------- finite differences

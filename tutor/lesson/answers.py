@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tutor.i18n import _
+from tutor.trace.number_format import ROUGHLY, number
 
 TOLERANCE = 1e-3
 """Relative to the right number."""
@@ -180,4 +181,4 @@ def format_answer(value: Any) -> str:
     value = unwrap(value)
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(format_answer(item) for item in value) + "]"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return number(value).removeprefix(ROUGHLY)

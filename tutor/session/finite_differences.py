@@ -17,6 +17,7 @@ from tutor.session.session import Session
 from tutor.trace.command import Nudge
 from tutor.trace.graph import is_leaf
 from tutor.trace.index import KIND_NUMBERS
+from tutor.trace.number_format import number
 from tutor.trace.state import NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
@@ -84,8 +85,8 @@ async def difference(session: Session, timeline: Timeline, step: int, tensor: in
     here = _root(timeline, last.number)
     again = await _run(session, Nudge(tensor, element, 0.0, line), last.number)
     if not math.isclose(again, here, rel_tol=1e-6):
-        text = N_("the program gives other numbers when it runs again ({here:g}, then {again:g}): does it set a seed?")
-        raise DifferenceError(_(text, here=here, again=again))
+        text = N_("the program gives other numbers when it runs again ({here}, then {again}): does it set a seed?")
+        raise DifferenceError(_(text, here=number(here), again=number(again)))
     down, up = (_added(float(values[element]), signed, leaf.dtype) for signed in (-amount, amount))
     low = await _run(session, Nudge(tensor, element, -amount, line), last.number)
     high = await _run(session, Nudge(tensor, element, amount, line), last.number)
@@ -104,8 +105,8 @@ def _leaf(state: State, tensor: int) -> tuple[TensorState, NodeState]:
         raise DifferenceError(
             _("{name} is {dtype}: only real floating-point numbers can be nudged.", name=_name(leaf), dtype=leaf.dtype)
         )
-    for number in state.shown:
-        node = state.nodes.get(number)
+    for node_number in state.shown:
+        node = state.nodes.get(node_number)
         if node is not None and node.tensor == tensor and is_leaf(node) and node.grad_outputs is not None:
             return leaf, node
     raise DifferenceError(_("no backward pass on show here has brought a gradient to {name} yet.", name=_name(leaf)))
