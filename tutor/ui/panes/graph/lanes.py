@@ -396,6 +396,7 @@ def node_line(row: NodeRow, lanes: Lanes, index: int, widths: ColumnWidths, glyp
     has_value = widths.value and bool(row.value or row.shape)
     value_cells = widths.value + len(gap) + (2 if widths.roomy else 0) if widths.value else 0
     name = widths.name if has_value else widths.name + value_cells
+    name += widths.grad if is_operand and not has_value else 0  # it has no gradient either
     pieces += [(gap, "plain"), *_name_pieces(row, name)] if has_name else [(" " * (name - widths.name), "plain")]
     pieces.append((gap, "plain"))
     if has_value:

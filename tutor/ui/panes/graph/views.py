@@ -84,7 +84,11 @@ class LanesView:
         if width(row.value) > widths.value or width(row.grad) > widths.grad:
             row = self.graph.fitted(row, widths.value, widths.grad)
         if width(row.name) > widths.name:
-            row = replace(row, name=short_names(self._names, widths.name).get(row.name, row.name))
+            is_operand = row.kind in ("constant", "input")
+            cells = widths.name
+            if not (widths.value and (row.value or row.shape)):
+                cells += widths.value + (widths.grad if is_operand else 0)
+            row = replace(row, name=short_names(self._names, cells).get(row.name, row.name))
         return lane_rows.node_line(row, self.lanes, index, widths, self.glyphs)
 
     def row_of(self, node: int) -> int | None:
