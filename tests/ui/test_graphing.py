@@ -9,6 +9,7 @@ import pytest
 
 from tests.trace.conftest import build_timeline, chance_events
 from tests.worker.recording import Forker, Recording
+from tutor.trace import events as ev
 from tutor.trace.graph import graph_of, subgraph_of
 from tutor.trace.number_format import number
 from tutor.ui.panes.graph.lanes import Graph, NodeRow
@@ -458,6 +459,7 @@ def test_a_hidden_view_that_runs_is_told_at_its_input(record: Forker) -> None:
         (now,) = [node for node in rows(graph) if node.now]
         assert graph.now == now.node
         event = run.timeline.event(step)
+        assert isinstance(event, ev.Node)
         progress.append((now.label, now.progress))
         assert event.node in model.structure.items[now.node].views + model.structure.items[now.node].nodes
     assert ("mm", "→ t") in progress
