@@ -68,7 +68,8 @@ def saved_bytes(answers: dict[str, Any], line: int, number: int = 1) -> int:
     )
     kept = {item["storage"]: item["storage_bytes"] for item in saved}
     count: int = max((item["count"] for item in numbers), default=0)
-    return sum(kept.values()) + 8 * count
+    kept_bytes: int = sum(kept.values())
+    return kept_bytes + 8 * count
 
 
 @dataclass(frozen=True)

@@ -66,5 +66,13 @@ def difference_of(value: Value, before: Value) -> float | None:
     return max((float(b) - float(a) for a, b in zip(old, new, strict=True)), key=abs, default=0.0)
 
 
+def signed(difference: float, dtype: str, prefix: str, cells: int) -> str:
+    """Return a difference with its sign: `+0.5`, `≈-0.33333`."""
+    sign = "+" if difference > 0 else ""
+    text = number_format.fitted(difference, dtype, max(cells - len(prefix + sign), 1))
+    rest = text.removeprefix(number_format.ROUGHLY)
+    return f"{prefix}{number_format.ROUGHLY if rest != text else ''}{sign}{rest}"
+
+
 def brief_dtype(dtype: str) -> str:
     return dtype.replace("float", "f").replace("uint", "u").replace("int", "i").replace("complex", "c")

@@ -32,6 +32,7 @@ from tutor.ui.panes.tensor_cells import (
     name_cell,
     names_in_row,
     number_cell,
+    signed,
 )
 from tutor.ui.render import matrix, table
 from tutor.ui.render.segments import Row, clean
@@ -61,7 +62,7 @@ BY_MODULE = (
     Column("grad_fn", 7, 8, 24, 8),
 )
 _GRADIENT_COLUMNS = ("req", "grad_fn", "grad", "|grad|", "")
-_CHANGE = Column(N_("change"), 6, 1, 16)
+_CHANGE = Column(N_("change"), 7, 1, 16)
 """Difference from the previous run, if there is one."""
 _CELLS_OF_NUMBER, _CELLS_OF_MATRIX, _WRITTEN = 10, 23, 6
 """Cells for the value of one number, of a tensor of which the statistics are shown, and most numbers written out."""
@@ -504,11 +505,7 @@ class TensorsPane(Pane):
             return Cell(f"{prefix}{self.glyphs.none}", "quiet")
         if not difference:
             return Cell("=", "quiet")
-        sign = prefix + ("+" if difference > 0 else "")
-        text = number_format.fitted
-        return Cell(
-            "", "grad", lambda cells: sign + text(difference, "", max(cells - len(sign), 1)), fills=True
-        )  # fmt: skip
+        return Cell("", "grad", lambda cells: signed(difference, tensor.dtype, prefix, cells), fills=True)
 
     # ------------------------------------------------------------ the selection
 
