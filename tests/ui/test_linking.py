@@ -187,9 +187,14 @@ async def test_inputs_are_hidden_and_shown_by_a_key(run: Recording) -> None:
         await pilot.press("V")
         await pilot.pause()
         assert not any("□" in line for line in lines(app))
-        assert "is hidden in the graph" in explained(app)
+        assert "without views, data and numbers" in explained(app)
         await pilot.press("V")
         await pilot.pause()
+        assert not any("□" in line for line in lines(app))
+        assert "with its views" in explained(app)
+        await pilot.press("V")
+        await pilot.pause()
+        assert "the whole graph" in explained(app)
         assert any("□" in line and "x " in line for line in lines(app))
 
 

@@ -67,9 +67,7 @@ def tensor_tree(state: State, frame: FrameState) -> Tree:
     tree: Tree = []
     buffers: list[Leaf] = []
     for root in models:
-        inside = [
-            leaf for leaf in roots[root] if _is_parameter(state, leaf) or state.tensors[leaf.tensor].requires_grad
-        ]
+        inside = [leaf for leaf in roots[root] if _is_learned(state, leaf)]
         buffers += [leaf for leaf in roots[root] if leaf not in inside]
         tree.append(_branch(f"{frame.frame}:", "", [(leaf, _steps(leaf.name)) for leaf in inside]).children[0])
     others = [leaf for root, members in roots.items() if root not in models for leaf in members]

@@ -311,7 +311,7 @@ def widest(rows: Iterable[NodeRow], previous: Widest = (0, 0, 0, 0)) -> Widest:
     return label, name, code, value
 
 
-_MIN_LABEL, _MAX_LABEL = 4, 14
+_MIN_LABEL, _MAX_LABEL = 5, 14
 _MIN_LANES = 4
 _MIN_NAME, _MAX_CODE = 10, 18
 _MIN_VALUE, _MAX_VALUE = 5, 24
