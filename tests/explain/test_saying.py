@@ -76,7 +76,7 @@ def test_both_sums_of_accumulation(two_paths: Recording, much: Recording) -> Non
         "w.grad was None; 3 + 2 = 5 arrives; it is now 5.",
     ]
     assert said(two_paths, two_paths.steps_of("accumulate")[1]) == (
-        "AccumulateGrad · w.grad = None + 5 = 5 · 3 + 2 = 5 arrived"
+        "AccumulateGrad · 3 + 2 = 5 arrived · w.grad = None + 5 = 5"
     )
     assert all_plain(much, "accumulate")[1].startswith("w.grad was -12; ")
 

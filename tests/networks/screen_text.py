@@ -49,6 +49,8 @@ async def resize(pilot: Pilot[int], size: tuple[int, int]) -> None:
 GAP = 3
 """Blank cells between two columns, at most; more of them beside a text that is cut are wasted."""
 _WORD = re.compile(r"\S*…\S*")
+_BOXED = re.compile(r"…[^│]*?[╮┓┐]|[╭┏┌][^│]*…")
+"""Texts in the frames of the graph's boxes, which are as wide as the layout makes them."""
 _ELISION = re.compile(r"…[\])}]|[(\[{]…|^…$")
 """`f(…)`, `[1 2 …]`, `0 … 1`: what is left out on purpose, at any width."""
 
@@ -73,7 +75,7 @@ def cut_texts(app: App[int]) -> list[Finding]:
         Finding(pane, row.rstrip())
         for pane, rows in shown(app).items()
         for row in rows
-        if is_cut(row) and (empty_columns(rows) > GAP or is_cut_beside_room(row))
+        if is_cut(row) and ((empty_columns(rows) > GAP and not _BOXED.search(row)) or is_cut_beside_room(row))
     ]
 
 

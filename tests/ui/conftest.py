@@ -119,3 +119,9 @@ async def ended(pilot: Pilot[int], screen: LessonScreen) -> None:
             await pilot.pause(0.05)
             return
     raise AssertionError("the run did not end")
+
+
+def explained(app: App[int]) -> str:
+    """Return the explanation on the screen, with what runs next, on one line."""
+    rows = screen_of(app).explain._shown
+    return " ".join(" ".join("".join(text for text, _role in row) for row in rows).split())

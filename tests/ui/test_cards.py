@@ -10,7 +10,7 @@ from textual.app import App
 from textual.geometry import Region
 
 from tests.study.test_problems import IN_PLACE, MODULE, SQUARE_ROOT
-from tests.ui.conftest import lines, opened, screen_of, text
+from tests.ui.conftest import explained, lines, opened, screen_of, text
 from tests.worker.recording import Forker, Recording
 from tutor.lesson.catalog import Target
 from tutor.study.problems import Problems
@@ -48,14 +48,14 @@ async def test_a_failed_recording_opens_at_its_failure(record: Forker, size: tup
         assert "b += 1 on line 8 changed b in place, which ExpBackward0 has kept for its gradient" in flat(app)
         cause = Problems(screen_of(app).model.timeline).cause(screen_of(app).model.problems.all()[-1])
         assert f"Inevitable since step {cause}, line 8: b += 1." in flat(app)
-        (row,) = (line for line in lines(app) if "▶" in line)
+        (row,) = (line for line in lines(app) if "▶" in line and "▶ next" not in line)
         assert "d.backward()" in row  # the code stays in view
         assert screen_of(app).tensors.page > 0
         await pilot.press("!")
         await pilot.pause()
         assert screen_of(app).model.cursor == cause
         assert not screen_of(app).card.display
-        assert f"this made the error at step {failure} inevitable" in lines(app)[-3]
+        assert f"this made the error at step {failure} inevitable" in explained(app)
         await pilot.press("!")
         await pilot.pause()
         assert screen_of(app).model.cursor == failure
@@ -116,7 +116,7 @@ async def test_the_end_of_a_good_run(record: Forker) -> None:
         await pilot.press("end")
         await pilot.pause()
         assert "5 backward passes · loss" in flat(app)
-        assert "the script is done" in lines(app)[-3]
+        assert "the script is done" in explained(app)
         assert "epoch 5/5 · pass 5" in lines(app)[-2]
         await pilot.press("home")
         await pilot.pause()

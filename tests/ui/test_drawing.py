@@ -199,7 +199,7 @@ def test_panes_fill_the_screen_and_do_not_overlap(
         area = set(itertools.product(range(place.x, place.x + place.width), range(place.y, place.y + place.height)))
         assert not covered & area
         covered |= area
-    assert len(covered) == cols * (rows - layout.HEAD - layout.FOOT)
+    assert len(covered) == cols * (rows - layout.HEAD - layout.BARS - layout.explanation_rows(rows))
 
 
 def test_a_narrow_terminal_keeps_graph_code_and_tensors() -> None:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from tests.ui.conftest import lines, screen_of, text
+from tests.ui.conftest import explained, lines, screen_of, text
 from tests.ui.recordings import (
     CELLS,
     LESSON,
@@ -51,7 +51,7 @@ async def test_the_first_screen_says_where_one_is_and_what_to_press() -> None:
         assert "gradtutor › graph › Two paths to one leaf" in shown[0]
         assert "cpu" in shown[0]
         assert f"step 0/{STEPS}" in shown[0]
-        assert "for the first step" in shown[-3]
+        assert "for the first step" in explained(app)
         assert "q quit" in shown[-1]
         screen_of(app)
 
@@ -436,7 +436,7 @@ async def test_the_screen_is_up_before_torch_and_says_what_it_waits_for() -> Non
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause(0.1)
         assert "importing torch" in lines(app)[0]
-        assert "importing torch" in lines(app)[-3]
+        assert "importing torch" in explained(app)
         await pilot.press("right", "z", "tab", "?", "escape")
         session.go_on.set()
         await pilot.pause(0.2)
@@ -489,7 +489,7 @@ async def test_a_worker_that_died_is_told_at_its_last_step() -> None:
         assert "died" in lines(app)[0]
         await pilot.press("end")
         await pilot.pause()
-        assert "SIGKILL at loop.py:3 · r runs again" in lines(app)[-3]
+        assert "SIGKILL at loop.py:3 · r runs again" in explained(app)
         assert app.status() == 1
 
 

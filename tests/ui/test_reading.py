@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.ui.conftest import ended, lines, opened, screen_of, text
+from tests.ui.conftest import ended, explained, lines, opened, screen_of, text
 from tests.ui.recordings import CELLS, LESSON, TAUGHT, two_paths, viewer
 from tutor.paths import progress_dir
 
@@ -122,7 +122,7 @@ async def test_two_questions_are_told_together(
         at = next(at for at in range(screen.code.count()) if "b = a" in str(screen.code.row(at, 60)))
         screen.code.choose(at)
         await pilot.pause()
-        assert "line 15: b = a + 1  # a comment that makes this line longer" in lines(pilot.app)[-3]
+        assert "line 15: b = a + 1 # a comment that makes this line longer" in explained(pilot.app)
 
 
 async def test_a_marked_line_that_is_cut_is_told_until_the_next_step(tmp_path: Path, home: Path) -> None:
@@ -133,11 +133,11 @@ async def test_a_marked_line_that_is_cut_is_told_until_the_next_step(tmp_path: P
         at = next(at for at in range(screen.code.count()) if "b = a" in str(screen.code.row(at, 60)))
         screen.code.choose(at)
         await pilot.pause()
-        assert "line 15: b = a + 1" in lines(pilot.app)[-3]
+        assert "line 15: b = a + 1" in explained(pilot.app)
         await pilot.press("right")
         await pilot.pause()
         assert screen.model.timeline.kind(screen.model.cursor) == "line"
-        assert "line 15: b = a + 1" not in lines(pilot.app)[-3]
+        assert "line 15: b = a + 1" not in explained(pilot.app)
 
 
 async def test_short_code_in_options_has_spaces_that_every_terminal_knows(tmp_path: Path, home: Path) -> None:

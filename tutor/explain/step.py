@@ -22,6 +22,7 @@ from tutor.explain.verify import adds_up
 from tutor.i18n import N_, _, current_language, ngettext
 from tutor.lesson.model import in_language
 from tutor.trace import events as ev
+from tutor.trace import navigation
 from tutor.trace.command import signal_name
 from tutor.trace.events import Gap
 from tutor.trace.number_format import equals, equation, inline, number
@@ -171,6 +172,59 @@ def line(timeline: Timeline, step: int) -> list[Part]:
     ]
 
 
+def just_ran(timeline: Timeline, step: int) -> list[Part]:
+    """Return what ran last. At a statement that is about to run, that is what came before it: what it changed in the
+    state of an optimizer, or else the step before; at any other step, what the step did."""
+    if not 1 <= step <= timeline.steps or timeline.kind(step) != "line":
+        return line(timeline, step)
+    effects = describe_side_effects(timeline, step)
+    statement = navigation.previous_line(timeline, step)
+    if effects:
+        said = [part for text, role in effects for part in ((" · ", "quiet"), (text, role))][1:]
+        if statement is not None and timeline.kind(statement) == "line":
+            said += [(" · ", "quiet"), *_statement(timeline, statement)]
+        return said
+    before = step - 1
+    return [] if before < 1 else _LINES[timeline.kind(before)](timeline, before)
+
+
+def runs_next(timeline: Timeline, step: int, limit: int) -> list[Part]:
+    """Return what runs next, without what comes of it: the statement that is about to run, or what follows the step.
+    Empty where that is after `limit`, or not recorded."""
+    if not 1 <= step <= timeline.steps:
+        return []
+    if timeline.kind(step) == "line":
+        return _line(timeline, step)
+    following = step + 1
+    if following > min(limit, timeline.steps):
+        return []
+    kind, view = timeline.kind(following), timeline.view(following)
+    if kind == "line":
+        return _line(timeline, following)
+    if kind == "op" and view.site is not None:
+        return [(view.site.op or "", "node"), (" · ", "quiet"), (formatting.code(view.code), "code")]
+    if kind == "node":
+        node = timeline.state(following).nodes.get(getattr(view.event, "node", 0))
+        return [] if node is None else [(node.name, "node")]
+    if kind == "accumulate":
+        tensor = getattr(view.event, "tensor", 0)
+        return [("AccumulateGrad", "node"), (" · ", "quiet"), (readable_name(timeline, step, tensor), "leaf")]
+    return [(_(_NEXT[kind]), "plain")] if kind in _NEXT else []
+
+
+_NEXT = {
+    "cell": N_("the next cell begins"), "cell_end": N_("the end"), "backward": N_("a backward pass"),
+    "backward_end": N_("the end of the pass"), "failed": N_("an error"),
+}  # fmt: skip
+
+
+def _statement(timeline: Timeline, step: int) -> list[Part]:
+    """Return the line and the code of a statement."""
+    view = timeline.view(step)
+    head: Part = (_("line {number}", number=view.line), "quiet")
+    return [head, (" · ", "quiet"), (formatting.first_line(view.code), "code")]
+
+
 def plain(timeline: Timeline, step: int) -> str:
     """Return the line of a step as one text: the `text` of a step in JSON."""
     if not 1 <= step <= timeline.steps:
@@ -229,10 +283,7 @@ def _cell_end(timeline: Timeline, step: int) -> list[Part]:
 
 
 def _line(timeline: Timeline, step: int) -> list[Part]:
-    view = timeline.view(step)
-    parts: list[Part] = [(_("line {number}", number=view.line), "quiet"), (" · ", "quiet")]
-    parts.append((formatting.first_line(view.code), "code"))
-    return parts + _place_parts(timeline, step)
+    return _statement(timeline, step) + _place_parts(timeline, step)
 
 
 def _place_parts(timeline: Timeline, step: int) -> list[Part]:
@@ -320,22 +371,16 @@ class _Accumulated:
 
 def _accumulate(timeline: Timeline, step: int) -> list[Part]:
     accumulated = _accumulated(timeline, step)
-    parts: list[Part] = [
-        ("AccumulateGrad", "node"),
-        (" · ", "quiet"),
-        (f"{accumulated.name}.grad", "leaf"),
-        (" = ", "quiet"),
-    ]
+    parts: list[Part] = [("AccumulateGrad", "node"), (" · ", "quiet")]
+    if accumulated.shares:
+        parts += [(_("{gradient} arrived", gradient=_incoming_sum(accumulated)), "grad"), (" · ", "quiet")]
+    parts += [(f"{accumulated.name}.grad", "leaf"), (" = ", "quiet")]
     if not accumulated.sums:
         change = _("it was {old}, and {gradient} arrived", old=accumulated.old, gradient=accumulated.incoming)
         parts += [(accumulated.now, "grad"), (f" · {change}", "quiet")]
     else:
         parts.append((_new_sum(accumulated), "grad"))
-    return parts + (
-        [(" · ", "quiet"), (_("{gradient} arrived", gradient=_incoming_sum(accumulated)), "grad")]
-        if accumulated.shares
-        else []
-    )
+    return parts
 
 
 def _accumulated(timeline: Timeline, step: int) -> _Accumulated:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from textual import events
 
 from tutor.i18n import _, key_label
 from tutor.text_width import width as cells
+from tutor.text_width import wrapped
 from tutor.ui.bindings import Hint
 from tutor.ui.layout import LEAST
 from tutor.ui.panes.base import KeyPicked, Surface
@@ -54,7 +55,7 @@ class TitleBar(Surface):
 
 
 class Explain(Surface):
-    """The line that explains the current step."""
+    """The explanation of the current step: what ran, and in the last row what runs next."""
 
     BASE = "bar"
     VALUES = True
@@ -62,15 +63,30 @@ class Explain(Surface):
     def __init__(self) -> None:
         super().__init__(id="explain")
         self.pieces: Sequence[Piece] = ()
+        self.following: Sequence[Piece] = ()
 
-    def show(self, pieces: Sequence[Piece]) -> None:
-        """Show one line of text."""
-        self.pieces = pieces
+    def show(self, pieces: Sequence[Piece], following: Sequence[Piece] = ()) -> None:
+        """Show a text, and what runs next."""
+        self.pieces, self.following = pieces, following
         self.paint()
 
     def rows(self, width: int, height: int) -> list[Row]:
-        lead = (f" {self.glyphs.explain} ", "bar now")
-        return [(lead, *((text, f"bar {roles}") for text, roles in self.pieces))]
+        mark = self.glyphs.caller if self.following else self.glyphs.explain
+        room = max(height - bool(self.following), 1)
+        rows = wrapped(self.pieces, max(width - 4, 1)) or [()]
+        if len(rows) > room:  # the last row is cut
+            rows = [*rows[: room - 1], tuple(piece for row in rows[room - 1 :] for piece in (*row, (" ", "plain")))]
+        lead = [(f" {mark} ", "bar now"), *[("   ", "bar")] * (len(rows) - 1)]
+        shown: list[Row] = [(start, *_on_bar(row)) for start, row in zip(lead, rows, strict=True)]
+        if not self.following:
+            return shown
+        shown += [EMPTY] * (height - 1 - len(shown))
+        following = ((_("next"), "quiet"), ("  ", "quiet"), *self.following)
+        return [*shown, ((f" {self.glyphs.now} ", "bar now"), *_on_bar(following))][:height]
+
+
+def _on_bar(row: Iterable[Piece]) -> Row:
+    return tuple((text, f"bar {roles}") for text, roles in row)
 
 
 class KeyLine(Surface):

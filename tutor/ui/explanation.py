@@ -12,6 +12,7 @@ from tutor.lesson import catalog, header
 from tutor.lesson.answers import format_answer
 from tutor.lesson.model import LessonError, in_language
 from tutor.study.model import Model, Result
+from tutor.text_width import wrapped
 from tutor.ui.panes.lesson import exercise_outcome
 from tutor.ui.render.segments import Glyphs, Piece, clean, row_width, shortened, shortened_rule, styled
 
@@ -89,7 +90,9 @@ class Room(NamedTuple):
     """Where an explanation is shown."""
 
     width: int
-    """Columns that it may have."""
+    """Columns of a row."""
+    rows: int
+    """Rows that it may have."""
     glyphs: Glyphs
     language: str
     lessons: Path
@@ -136,11 +139,27 @@ def explanation(model: Model, marked: tuple[int, str] | None, room: Room) -> lis
     if verdict:
         return verdict
     try:
-        pieces = [(clean(text), role) for text, role in explain.line(timeline, step)]
+        pieces = [(clean(text), role) for text, role in explain.just_ran(timeline, step)]
         shorter = shortened_rule if timeline.kind(step) == "node" else shortened
-        return shorter(pieces, room.width)
+        cells = room.width * room.rows
+        fitting = shorter(pieces, cells)
+        while len(wrapped(fitting, room.width)) > room.rows and cells > room.width:  # rows break at words
+            cells -= 4
+            fitting = shorter(pieces, cells)
+        return fitting
     except Exception as error:  # a recording may be malformed
         return [(_("this step cannot be explained: {error}", error=repr(error)), "quiet")]
+
+
+def following(model: Model, room: Room) -> list[Piece]:
+    """Return what runs next; empty where the explanation is of something else than the step."""
+    if not model.cursor:
+        return []
+    try:
+        pieces = [(clean(text), role) for text, role in explain.runs_next(model.timeline, model.cursor, model.limit)]
+        return shortened(pieces, room.width - 8)
+    except Exception:  # a recording may be malformed
+        return []
 
 
 def _closing(model: Model, room: Room) -> list[Piece]:

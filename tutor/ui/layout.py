@@ -14,14 +14,20 @@ PANES = ("lesson", "code", "output", "graph", "tensors", "chart")
 WIDE, TALL = 110, 30
 """From this width and height on all panes are in view; in a smaller terminal some share a region, under tabs."""
 LEAST = (60, 16)
-HEAD, FOOT = 1, 3
-CODE = 6
+HEAD, BARS = 1, 2
+"""Rows of the title above the panes, and of the time bar and the key line below them."""
+CODE = 5
 """The least height of the code pane, however long the prose."""
 
 
 def too_small(width: int, height: int) -> bool:
     """Return whether the terminal is too small to show anything useful."""
     return width < LEAST[0] or height < LEAST[1]
+
+
+def explanation_rows(height: int) -> int:
+    """Return the rows of the explanation: what ran, and in the last one what runs next."""
+    return 4 if height >= TALL else 2
 
 
 def left_width(width: int) -> int:
@@ -50,7 +56,7 @@ def pane_regions(
         reading: The rows of prose to be read now. The lesson pane is as tall as that where there is room; in a small
             terminal it takes the full width. 0 while code runs.
     """
-    top, body = HEAD, height - HEAD - FOOT
+    top, body = HEAD, height - HEAD - BARS - explanation_rows(height)
     if zoomed == "lesson" and asking:
         return {"lesson": Region(0, top, width, body - asking), "ask": Region(0, top + body - asking, width, asking)}
     if zoomed is not None:

@@ -31,7 +31,7 @@ from tutor.ui.render.table import Cell, Column, Fit
 FLAT = (
     Column(" ", 17, 0, 60, 6),
     Column(N_("value"), 10, 0, 44, 8),
-    Column("shape", 5, 4, 14),
+    Column("shape", 6, 4, 14),
     Column("dtype", 5, 6, 10, 7),
     Column("dev", 3, 7, 8),
     Column(N_("leaf"), 4, 2, centred=True),

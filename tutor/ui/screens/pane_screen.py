@@ -21,7 +21,7 @@ from tutor.text_width import width as cells
 from tutor.ui import layout
 from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
 from tutor.ui.bindings import key_hints, typing_hints
-from tutor.ui.explanation import Room, explanation, title, title_facts
+from tutor.ui.explanation import Room, explanation, following, title, title_facts
 from tutor.ui.panes.base import FRAME, NOTHING_LINKED, Pane, Tab
 from tutor.ui.panes.card import CardBox, keys_of
 from tutor.ui.panes.chart import ChartPane
@@ -211,9 +211,11 @@ class PaneScreen(Screen[None]):
 
     def show_explanation(self) -> None:
         """Show the notice, or else the explanation of the step or of the marked line of code."""
-        room = Room(self.size.width - 4, self.explain.glyphs, self.language, self.lessons)
+        rows = max(layout.explanation_rows(self.size.height) - 1, 1)
+        room = Room(self.size.width - 4, rows, self.explain.glyphs, self.language, self.lessons)
         marked = self.marked_answer() or self.code.clipped_line()
-        self.explain.show(self.notice or explanation(self.model, marked, room))
+        pieces = self.notice or explanation(self.model, marked, room)
+        self.explain.show(pieces, () if self.notice or marked else following(self.model, room))
 
     def show_keys(self) -> None:
         """Show the keys that do something now."""
@@ -350,10 +352,12 @@ class PaneScreen(Screen[None]):
         shown = bool(self.prompt.purpose) and not is_small
         self.explain.display = not is_small
         self.label.display = self.prompt.display = shown
-        _place(self.explain, Region(0, height - 3, width, 1))
+        rows = layout.explanation_rows(height)
+        top = height - layout.BARS - rows
+        _place(self.explain, Region(0, top, width, rows))
         if shown:
-            _place(self.label, Region(0, height - 3, label_width, 1))
-            _place(self.prompt, Region(label_width, height - 3, width - label_width, 1))
+            _place(self.label, Region(0, top, label_width, 1))
+            _place(self.prompt, Region(label_width, top, width - label_width, 1))
 
     # ------------------------------------------------------------ focus
 

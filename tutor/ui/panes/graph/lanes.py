@@ -384,11 +384,16 @@ def node_line(row: NodeRow, lanes: Lanes, index: int, widths: ColumnWidths, glyp
     for text, role in _coloured_lanes(drawn, mark, kind, row.freed and not is_leaf):
         pieces.append((text, role))
     pieces.append((glyphs.now, "now") if row.now else (glyphs.linked if row.linked else " ", "linked"))
-    label = pad(row.label, widths.label)
-    pieces.append((label, "here" if row.now else f"{kind} quiet" if row.freed and not is_leaf else kind))
     gap = "  " if widths.roomy else " "
-    pieces += [(gap, "plain"), *_name_pieces(row, widths.name), (gap, "plain")]
-    if widths.value:
+    has_name = bool(row.name or row.code or row.progress)
+    label = pad(row.label, widths.label if has_name else widths.label + len(gap) + widths.name)
+    pieces.append((label, "here" if row.now else f"{kind} quiet" if row.freed and not is_leaf else kind))
+    has_value = widths.value and bool(row.value or row.shape)
+    value_cells = widths.value + len(gap) + (2 if widths.roomy else 0) if widths.value else 0
+    name = widths.name if has_value else widths.name + value_cells
+    pieces += [(gap, "plain"), *_name_pieces(row, name)] if has_name else [(" " * (name - widths.name), "plain")]
+    pieces.append((gap, "plain"))
+    if has_value:
         sign, text = equals(row.value) if row.value else ("", "")
         if widths.roomy:
             pieces.append((f"{sign.strip():2}", "quiet"))
