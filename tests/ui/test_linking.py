@@ -183,7 +183,7 @@ async def test_inputs_are_hidden_and_shown_by_a_key(run: Recording) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await go(pilot, run, run.timeline.steps, "graph")
         assert any("□" in line and "x " in line for line in lines(app))
-        assert "V inputs" in lines(app)[-1]
+        assert "V detail" in lines(app)[-1]
         await pilot.press("V")
         await pilot.pause()
         assert not any("□" in line for line in lines(app))
