@@ -67,7 +67,8 @@ def saved_bytes(answers: dict[str, Any], line: int, number: int = 1) -> int:
         for name in ("saved", "numbers")
     )
     kept = {item["storage"]: item["storage_bytes"] for item in saved}
-    return sum(kept.values()) + 8 * max((item["count"] for item in numbers), default=0)
+    storages: int = sum(kept.values())
+    return storages + 8 * int(max((item["count"] for item in numbers), default=0))
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class Watcher:
 
     def run(self) -> None:
         """Run the script."""
-        backward = torch.Tensor.backward
+        backward: Any = torch.Tensor.backward
 
         def watched(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> None:
             backward(tensor, *args, **kwargs)

@@ -23,7 +23,7 @@ def shown(app: App[int]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for widget in app.screen.query(Surface):
         region = _inner(widget)
-        if not widget.display or not region or region not in Region(0, 0, *app.size):
+        if not widget.display or not region or not Region(0, 0, *app.size).contains_region(region):
             continue
         rows = [
             "".join(segment.text for segment in strips[y].crop(region.x, region.right)) for y in region.line_range

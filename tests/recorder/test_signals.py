@@ -109,6 +109,7 @@ def test_one_that_raises_leaves_the_others_waiting(signals: DeferredSignals) -> 
 
 def test_the_program_is_given_its_own_handlers_back(signals: DeferredSignals) -> None:
     first, second = Handler(), Handler()
+    calls = first.calls, second.calls
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     signal.signal(signal.SIGUSR1, signal.SIG_DFL)
     assert signal.signal(signal.SIGUSR1, first) == signal.SIG_DFL
@@ -117,7 +118,7 @@ def test_the_program_is_given_its_own_handlers_back(signals: DeferredSignals) ->
     assert signal.signal(signal.SIGUSR1, signal.SIG_IGN) is second
     assert signal.getsignal(signal.SIGUSR1) == signal.SIG_IGN
     frames((PROGRAM, "train"))()
-    assert first.calls == second.calls == []
+    assert calls == ([], [])
 
 
 def test_an_interrupt_in_the_recorder_is_raised_in_the_program(signals: DeferredSignals) -> None:

@@ -1,4 +1,4 @@
-"""Why parameters have no gradient, at each step of real runs."""
+"""Why a parameter has no gradient, at steps of real runs."""
 
 from __future__ import annotations
 
@@ -9,75 +9,127 @@ from tutor.trace.missing_gradients import Reason, missing_gradients
 
 SCRIPT = """\
 import torch
-used = torch.tensor([2.0], requires_grad=True)
-late = torch.tensor([3.0], requires_grad=True)
-unused = torch.tensor([4.0], requires_grad=True)
-frozen = torch.tensor([5.0])
-loss = (used * frozen).exp().sum() * late.sum()
-loss.backward()
+from torch import nn
+torch.manual_seed(0)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(2, 2), nn.Linear(2, 1)
+        self.frozen, self.unused = nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False)
+        self.frozen.weight.requires_grad_(False)
+    def forward(self, x):
+        return self.last(self.first(self.frozen(x)))
+model = Net()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for i in range(2):
+    loss = model(torch.ones(1, 2)).sum()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+optimizer.zero_grad()
 done = True
-used.grad = None
-done = False
 """
+FROZEN, UNUSED = {"model.frozen.weight": Reason.FROZEN}, {"model.unused.weight": Reason.UNUSED}
+FIRST, LAST = ("model.first.weight", "model.first.bias"), ("model.last.weight", "model.last.bias")
 
 
 @pytest.fixture(scope="module")
 def run(record: Forker) -> Recording:
-    return record(SCRIPT)
+    recording = record(SCRIPT)
+    assert recording.status == 0, recording.stderr
+    return recording
 
 
 def reasons(run: Recording, step: int) -> dict[str, Reason]:
-    """By name: why the leaves have no gradient after a step."""
-    names = run.names(step)
-    leaves = {name: number for name, number in names.items() if name in ("used", "late", "unused", "frozen")}
-    missing = missing_gradients(run.timeline, step, leaves.values())
-    return {name: missing[number] for name, number in leaves.items() if number in missing}
+    """Why the parameters of `model` that have no gradient after a step have none, by name."""
+    names = {name: tensor for name, tensor in run.names(step, 1).items() if name.startswith("model.")}
+    missing = missing_gradients(run.timeline, step, names.values())
+    return {name: missing[tensor] for name, tensor in names.items() if tensor in missing}
 
 
-def test_before_any_pass(run: Recording) -> None:
-    none = Reason.NO_PASS
-    assert reasons(run, run.line(7)) == {"used": none, "late": none, "unused": none, "frozen": Reason.FROZEN}
+def test_before_the_first_pass(run: Recording) -> None:
+    waiting = dict.fromkeys((*FIRST, *LAST, "model.unused.weight"), Reason.NO_PASS)
+    assert reasons(run, run.line(15)) == FROZEN | waiting
 
 
-def test_a_running_pass_leads_to_some_and_reaches_them_one_by_one(run: Recording) -> None:
-    (begin,) = run.steps_of("backward")
-    left = {"unused": Reason.UNUSED, "frozen": Reason.FROZEN}
-    assert reasons(run, begin) == {"used": Reason.NOT_YET, "late": Reason.NOT_YET, **left}
-    first, second = run.steps_of("accumulate")
-    assert reasons(run, first - 1) == reasons(run, begin)
-    assert reasons(run, first) == {"used": Reason.NOT_YET, **left}
-    assert reasons(run, second) == left
+def test_after_a_pass_only_what_is_frozen_or_unused_has_none(run: Recording) -> None:
+    for step in run.steps_of("backward_end"):
+        assert reasons(run, step) == FROZEN | UNUSED
 
 
-def test_after_the_pass_and_after_it_was_set_to_none(run: Recording) -> None:
-    left = {"unused": Reason.UNUSED, "frozen": Reason.FROZEN}
-    assert reasons(run, run.line(8)) == left
-    assert reasons(run, run.line(10)) == {"used": Reason.CLEARED, **left}
-    assert reasons(run, run.line(8)) == left  # the walk goes back
+@pytest.mark.parametrize("number", [0, 1])
+def test_in_a_pass_those_to_which_it_leads_are_not_yet_reached(run: Recording, number: int) -> None:
+    begin, end = run.steps_of("backward")[number], run.steps_of("backward_end")[number]
+    waiting = dict.fromkeys((*FIRST, *LAST), Reason.NOT_YET)
+    assert reasons(run, begin) == FROZEN | UNUSED | waiting
+    accumulated = [step for step in run.steps_of("accumulate") if begin < step < end]
+    assert len(accumulated) == 4
+    for step in accumulated:  # each leaf that gets its gradient leaves the others waiting
+        state = run.timeline.state(step)
+        names = run.names(step, 1)
+        without = {name for name in waiting if state.tensors[names[name]].grad is None}
+        assert reasons(run, step) == FROZEN | UNUSED | dict.fromkeys(without, Reason.NOT_YET)
+    assert not without
 
 
-def test_zero_grad_of_an_optimizer(record: Forker) -> None:
+def test_after_zero_grad_those_that_the_last_pass_reached_are_cleared(run: Recording) -> None:
+    cleared = FROZEN | UNUSED | dict.fromkeys((*FIRST, *LAST), Reason.CLEARED)
+    assert reasons(run, run.line(17, 2)) == cleared
+    assert reasons(run, run.line(20)) == cleared
+    assert reasons(run, run.line(18, 2)) == FROZEN | UNUSED
+
+
+def test_the_answer_does_not_depend_on_the_steps_asked_before(run: Recording) -> None:
+    steps = range(1, run.timeline.steps + 1)
+    forward = {step: reasons(run, step) for step in steps if "model" in run.timeline.state(step).frames[0].names}
+    assert forward == {step: reasons(run, step) for step in reversed(forward)}
+
+
+def test_leaves_without_a_module(record: Forker) -> None:
     run = record(
-        "import torch\nused = torch.ones(2, requires_grad=True)\nunused = torch.ones(2, requires_grad=True)\n"
-        "opt = torch.optim.SGD([used, unused])\nused.sum().backward()\nopt.zero_grad()\nlast = 1\n"
+        "import torch\nw, v = (torch.ones(1, requires_grad=True) for _ in range(2))\nx = torch.ones(1)\n"
+        "(w * x).backward()\nw.grad = None\ndone = True\n"
     )
-    assert reasons(run, run.line(7)) == {"used": Reason.CLEARED, "unused": Reason.UNUSED}
+    names = run.names(run.line(6))
+    missing = missing_gradients(run.timeline, run.line(6), [names[name] for name in "wvx"])
+    assert missing == {names["w"]: Reason.CLEARED, names["v"]: Reason.UNUSED, names["x"]: Reason.FROZEN}
+
+
+PASS = """\
+import torch
+used = torch.tensor([2.0], requires_grad=True)
+late = torch.tensor([3.0], requires_grad=True)
+unused = torch.tensor([4.0], requires_grad=True)
+loss = used.exp().sum() * late.sum()
+loss.backward()
+done = True
+"""
+
+
+def of_leaves(run: Recording, step: int) -> dict[str, Reason]:
+    """Why `used`, `late` and `unused` have no gradient after a step."""
+    names = {name: number for name, number in run.names(step).items() if name in ("used", "late", "unused")}
+    missing = missing_gradients(run.timeline, step, names.values())
+    return {name: missing[number] for name, number in names.items() if number in missing}
 
 
 @pytest.mark.parametrize(
-    "call", ["torch.autograd.grad(loss, late)", "loss.backward(inputs=[late]); late.grad = None"]
-)  # fmt: skip
-def test_a_pass_that_writes_no_gradient_of_a_leaf_it_leads_to(record: Forker, call: str) -> None:
-    run = record(SCRIPT.replace("loss.backward()", call).replace("used.grad = None", "pass"))
-    assert reasons(run, run.line(8))["used"] is Reason.NOT_STORED
-    assert reasons(run, run.line(8))["unused"] is Reason.UNUSED
-    assert reasons(run, run.line(8))["late"] is (Reason.NOT_STORED if "autograd" in call else Reason.CLEARED)
+    ("call", "late"),
+    [
+        ("torch.autograd.grad(loss, late)", Reason.NOT_STORED),
+        ("loss.backward(inputs=[late]); late.grad = None", Reason.CLEARED),
+    ],
+)
+def test_a_pass_that_writes_no_gradient_of_a_leaf_it_leads_to(record: Forker, call: str, late: Reason) -> None:
+    run = record(PASS.replace("loss.backward()", call))
+    expected = {"used": Reason.NOT_STORED, "late": late, "unused": Reason.UNUSED}
+    assert of_leaves(run, run.line(7)) == expected
 
 
 def test_grad_writes_none_while_it_runs(record: Forker) -> None:
-    run = record(SCRIPT.replace("loss.backward()", "torch.autograd.grad(loss, late)"))
+    run = record(PASS.replace("loss.backward()", "torch.autograd.grad(loss, late)"))
     (begin,) = run.steps_of("backward")
-    assert reasons(run, begin)["late"] is Reason.NOT_STORED
+    assert of_leaves(run, begin)["late"] is Reason.NOT_STORED
 
 
 def test_a_pass_that_failed(record: Forker) -> None:
@@ -85,7 +137,7 @@ def test_a_pass_that_failed(record: Forker) -> None:
         "import torch\nused = torch.ones(1, requires_grad=True)\ny = used.exp()\nwith torch.no_grad():\n    y.mul_(2)\n"
         "try:\n    y.backward()\nexcept RuntimeError:\n    pass\nlast = 1\n"
     )
-    assert reasons(run, run.line(10)) == {"used": Reason.NOT_STORED}
+    assert of_leaves(run, run.line(10)) == {"used": Reason.NOT_STORED}
 
 
 def test_a_pass_inside_of_another(record: Forker) -> None:
@@ -98,5 +150,5 @@ loss = checkpoint(torch.exp, late * checkpoint(torch.sin, used, use_reentrant=Tr
 loss.backward()
 """)
     begins = run.steps_of("backward")
-    assert [reasons(run, step).get("used") for step in begins] == [Reason.NOT_YET] * 3
-    assert [reasons(run, step).get("late") for step in begins] == [Reason.NOT_YET, Reason.NOT_YET, None]
+    assert [of_leaves(run, step).get("used") for step in begins] == [Reason.NOT_YET] * 3
+    assert [of_leaves(run, step).get("late") for step in begins] == [Reason.NOT_YET, Reason.NOT_YET, None]

@@ -1,143 +1,171 @@
-"""Tensors as a tree, of real runs."""
+"""The tensors of a frame as a tree, in real runs."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.trace.tensor_tree import Branch, Leaf, Tree, open_branches, optimizer_tree, tensor_tree
 
-NETWORK = """\
+GPT = """\
 import torch
 from torch import nn
 class Block(nn.Module):
     def __init__(self):
         super().__init__()
-        self.fc = nn.Linear(2, 2)
-        self.bn = nn.BatchNorm1d(2)
-class Net(nn.Module):
+        self.norm = nn.LayerNorm(4)
+        self.mlp = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 4, bias=False))
+        self.register_buffer("scale", torch.ones(1))
+    def forward(self, x):
+        return x + self.scale * self.mlp(self.norm(x))
+class GPT(nn.Module):
     def __init__(self):
         super().__init__()
-        self.tok = nn.Embedding(3, 2)
+        self.tok = nn.Embedding(5, 4)
         self.blocks = nn.ModuleList([Block(), Block()])
-        self.head = nn.Linear(2, 3, bias=False)
+        self.head = nn.Linear(4, 5, bias=False)
         self.head.weight = self.tok.weight
     def forward(self, i):
         x = self.tok(i)
         for block in self.blocks:
-            x = block.bn(block.fc(x))
+            x = block(x)
         return self.head(x)
-model = Net()
-opt = torch.optim.Adam(model.parameters(), lr=0.1)
-ids = torch.tensor([0, 1, 2])
+model = GPT()
+ids = torch.tensor([1, 2])
 loss = model(ids).sum()
-loss.backward()
-opt.step()
-last = 1
+done = True
 """
-BLOCK = {"fc": ["weight", "bias"], "bn": ["weight", "bias"]}
 
 
 @pytest.fixture(scope="module")
-def run(record: Forker) -> Recording:
-    return record(NETWORK)
-
-
-def outline(tree: Tree) -> list[object]:
-    """The labels of a tree: of a branch with those below it."""
-    return [{item.label: outline(item.children)} if isinstance(item, Branch) else item.label for item in tree]
+def gpt(record: Forker) -> Recording:
+    recording = record(GPT)
+    assert recording.status == 0, recording.stderr
+    return recording
 
 
 def tree_of(run: Recording, step: int | None = None) -> Tree:
     state = run.end if step is None else run.timeline.state(step)
-    return tensor_tree(state, state.frames[-1])
+    return tensor_tree(state, state.frames[0])
 
 
-def test_the_model_by_modules_then_results_data_and_buffers(run: Recording) -> None:
-    block = [{name: labels} for name, labels in BLOCK.items()]
-    kept = ["running_mean", "running_var", "num_batches_tracked"]
-    buffers = [f"model.blocks[{index}].bn.{name}" for index in (0, 1) for name in kept]
-    assert outline(tree_of(run)) == [
-        {"model": ["tok.weight", {"blocks[0]": block}, {"blocks[1]": block}]},
-        {"results": ["loss"]}, {"data": ["ids"]}, {"buffers": buffers},
-    ]  # fmt: skip
-    assert [item.is_open for item in tree_of(run) if isinstance(item, Branch)] == [True, True, True, False]
+def labels(tree: Tree) -> list[Any]:
+    """The labels: of a branch as a pair with those below it."""
+    return [item.label if isinstance(item, Leaf) else (item.label, labels(item.children)) for item in tree]
 
 
-def test_tied_weights_are_one_tensor_with_two_names(run: Recording) -> None:
-    (model, *_rest) = tree_of(run)
-    assert isinstance(model, Branch)
-    tied = model.children[0]
-    assert isinstance(tied, Leaf)
-    assert (tied.name, tied.aliases) == ("model.tok.weight", ["model.head.weight"])
-    assert len(list(model.leaves())) == 9
+def leaves(tree: Tree) -> list[Leaf]:
+    return [leaf for item in tree for leaf in ([item] if isinstance(item, Leaf) else item.leaves())]
 
 
-def test_each_branch_has_its_own_key_which_stays_from_step_to_step(run: Recording) -> None:
-    def keys(tree: Tree) -> list[str]:
-        branches = [item for item in tree if isinstance(item, Branch)]
-        return [branch.key for branch in branches] + [key for item in branches for key in keys(item.children)]
-
-    end = keys(tree_of(run))
-    assert len(end) == len(set(end)) == 10
-    assert keys(tree_of(run, run.line(25))) == end
+def branches(tree: Tree) -> list[Branch]:
+    """All branches, a branch before those below it."""
+    found = [item for item in tree if isinstance(item, Branch)]
+    return [branch for item in found for branch in (item, *branches(item.children))]
 
 
-def test_what_an_optimizer_keeps_is_under_the_parameter(run: Recording) -> None:
-    before = run.timeline.state(run.line(25))
-    assert optimizer_tree(before, {}) == []
-    (adam,) = optimizer_tree(run.end, {run.names()["model.blocks[1].fc.bias"]: "of the model"})
+def test_a_model_by_modules_then_results_data_and_buffers(gpt: Recording) -> None:
+    block = [("norm", ["weight", "bias"]), ("mlp[0]", ["weight", "bias"]), "mlp[2].weight"]
+    assert labels(tree_of(gpt, gpt.line(26))) == [
+        ("model", ["tok.weight", ("blocks[0]", block), ("blocks[1]", block)]),
+        ("results", ["loss"]),
+        ("data", ["ids"]),
+        ("buffers", ["model.blocks[0].scale", "model.blocks[1].scale"]),
+    ]
+
+
+def test_a_leaf_keeps_its_whole_name_and_its_tensor(gpt: Recording) -> None:
+    step = gpt.line(26)
+    names = gpt.names(step)
+    found = leaves(tree_of(gpt, step))
+    assert {leaf.name: leaf.tensor for leaf in found} == {
+        name: tensor for name, tensor in names.items() if name != "model.head.weight"
+    }
+    assert all(leaf.name.endswith(leaf.label) for leaf in found)
+
+
+def test_tied_weights_are_in_one_row(gpt: Recording) -> None:
+    step = gpt.line(26)
+    names = gpt.names(step)
+    assert names["model.tok.weight"] == names["model.head.weight"]
+    (tied,) = [leaf for leaf in leaves(tree_of(gpt, step)) if leaf.tensor == names["model.tok.weight"]]
+    assert (tied.name, tied.label, tied.aliases) == ("model.tok.weight", "tok.weight", ["model.head.weight"])
+
+
+def test_a_branch_has_the_same_key_at_each_step_and_no_other_has_it(gpt: Recording) -> None:
+    keys = [branch.key for branch in branches(tree_of(gpt, gpt.line(25)))]
+    assert len(set(keys)) == len(keys)
+    later = [branch.key for branch in branches(tree_of(gpt, gpt.line(26)))]
+    assert [key for key in later if key in keys] == keys
+    assert len(later) == len(keys) + 1  # the results
+
+
+def test_buffers_are_closed(gpt: Recording) -> None:
+    found = branches(tree_of(gpt, gpt.line(26)))
+    assert [branch.label for branch in found if not branch.is_open] == ["buffers"]
+
+
+def test_the_top_opens_first_and_then_level_by_level(gpt: Recording) -> None:
+    tree = tree_of(gpt, gpt.line(26))
+    label_of = {branch.key: branch.label for branch in branches(tree)}
+
+    def opened(rows: int, chosen: dict[str, bool] | None = None) -> list[str]:
+        return sorted(label_of[key] for key in open_branches(tree, rows, chosen or {}))
+
+    top = ["data", "model", "results"]
+    # 4 rows at the top and 5 below them; then 3 for each of 2 blocks; then 2 for `norm` and 2 for `mlp[0]`, in each
+    assert opened(14) == opened(9) == top
+    assert opened(15) == opened(22) == ["blocks[0]", "blocks[1]", *top]
+    assert opened(23) == sorted([*top, *("blocks[0]", "blocks[1]"), *("norm", "mlp[0]") * 2])
+    keys = {label: key for key, label in label_of.items()}
+    assert opened(9, {keys["blocks[0]"]: True}) == ["blocks[0]", *top]
+    assert opened(30, {keys["model"]: False, keys["buffers"]: True}) == ["buffers", "data", "results"]
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("x = torch.ones(2)\nw = torch.ones(2, requires_grad=True)\ny = w * x\n", ["x", "w", "y"]),
+        ("ps = [torch.ones(1) for _ in range(4)]\nx = torch.ones(1)\n", ["ps[0]", "ps[1]", "ps[2]", "ps[3]", "x"]),
+        (
+            "a = torch.ones(1)\nps = [torch.ones(1) for _ in range(5)]\nx = torch.ones(1)\n",
+            ["a", ("ps", ["[0]", "[1]", "[2]", "[3]", "[4]"]), "x"],
+        ),
+        ("p = torch.nn.Parameter(torch.ones(1))\n", ["p"]),
+    ],
+    ids=["tensors", "a short list", "a long list", "a parameter without a module"],
+)
+def test_without_a_module_it_is_flat(record: Forker, script: str, expected: list[Any]) -> None:
+    run = record("import torch\n" + script)
+    assert run.status == 0, run.stderr
+    assert labels(tree_of(run)) == expected
+
+
+def test_two_models(record: Forker) -> None:
+    run = record("import torch\nfrom torch import nn\na = nn.Linear(2, 1)\nb = nn.Linear(1, 1, bias=False)\n")
+    assert labels(tree_of(run)) == [("a", ["weight", "bias"]), ("b", ["weight"])]
+
+
+def test_no_tensors(record: Forker) -> None:
+    assert tree_of(record("import torch\nn = 1\n")) == []
+
+
+def test_what_an_optimizer_keeps_is_under_the_parameter(record: Forker) -> None:
+    run = record("""\
+import torch
+net = torch.nn.Linear(2, 1)
+opt = torch.optim.Adam(net.parameters(), lr=0.1)
+net(torch.ones(2)).sum().backward()
+opt.step()
+done = True
+""")
+    assert optimizer_tree(run.timeline.state(run.line(5)), {}) == []
+    (adam,) = optimizer_tree(run.end, {run.names()["net.bias"]: "a name in the tree"})
     assert isinstance(adam, Branch)
-    assert (adam.label, adam.is_open) == ("opt (Adam)", False)
-    below = outline(adam.children)
-    assert below[0] == {"model.tok.weight": ["step", "exp_avg", "exp_avg_sq"]}
-    assert below[6] == {"of the model": ["step", "exp_avg", "exp_avg_sq"]}
-    assert len(below) == 9
-    first = next(adam.leaves())
-    assert first.name == "step of model.tok.weight"
-    assert first.tensor in run.end.tensors
-
-
-def test_without_a_module_tensors_are_a_list_in_the_order_of_the_code(record: Forker) -> None:
-    run = record(
-        "import torch\nx = torch.ones(1, requires_grad=True)\nw = torch.ones(1)\nps = [x * 2, w * 2]\ny = x * w\n"
-        "many = [torch.ones(1) for _ in range(5)]\nd = {'a': {'b': torch.ones(2)}}\nlast = 1\n"
-    )
-    assert outline(tree_of(run)) == [
-        "x", "w", "ps[0]", "ps[1]", "y", {"many": ["[0]", "[1]", "[2]", "[3]", "[4]"]}, "d['a']['b']"
-    ]  # fmt: skip
-
-
-def test_a_parameter_without_a_module_is_no_model(record: Forker) -> None:
-    run = record("import torch\np = torch.nn.Parameter(torch.ones(2))\nps = [torch.nn.Parameter(p * 2)]\nlast = 1\n")
-    assert outline(tree_of(run)) == ["p", "ps[0]"]
-
-
-def test_a_model_whose_layers_are_one_deep(record: Forker) -> None:
-    run = record("import torch\nnet = torch.nn.Linear(2, 1)\nx = torch.ones(2)\nlast = 1\n")
-    assert outline(tree_of(run)) == [{"net": ["weight", "bias"]}, {"data": ["x"]}]
-
-
-class TestOpening:
-    """Branches are opened level by level as long as all of a level fits."""
-
-    def labels(self, run: Recording, rows: int, chosen: dict[str, bool] | None = None) -> set[str]:
-        tree = tree_of(run)
-        opened = open_branches(tree, rows, chosen or {})
-        every = [item for item in tree if isinstance(item, Branch)]
-        for branch in every:
-            every += [child for child in branch.children if isinstance(child, Branch)]
-        return {branch.key.partition(":")[2] for branch in every if branch.key in opened}
-
-    def test_by_room(self, run: Recording) -> None:
-        top = {"model", "results", "data"}
-        blocks = {"model.blocks[0]", "model.blocks[1]"}
-        assert self.labels(run, 0) == top  # the first level always
-        assert self.labels(run, 12) == top
-        assert self.labels(run, 13) == top | blocks
-        layers = {f"{block}.{layer}" for block in blocks for layer in BLOCK}
-        assert self.labels(run, 100) == top | blocks | layers
-
-    def test_as_chosen(self, run: Recording) -> None:
-        chosen = {"<module>:model.blocks[1]": True, "<module>:data": False, "<module>:buffers": True}
-        assert self.labels(run, 0, chosen) == {"model", "results", "buffers", "model.blocks[1]"}
+    kept = ["step", "exp_avg", "exp_avg_sq"]
+    assert labels([adam]) == [("opt (Adam)", [("net.weight", kept), ("a name in the tree", kept)])]
+    assert not any(branch.is_open for branch in branches([adam]))
+    names = {leaf.name: leaf.tensor for leaf in adam.leaves()}
+    assert run.end.tensors[names["exp_avg of net.weight"]].shape == (1, 2)

@@ -78,10 +78,10 @@ async def test_a_pane_has_keys_of_its_own_while_it_has_the_focus() -> None:
         screen = screen_of(app)
         await pilot.press("end")
         await pilot.pause()
-        assert "V inputs" not in lines(app)[-1]
+        assert "V detail" not in lines(app)[-1]
         screen.show_pane("graph")
         await pilot.pause()
-        assert "V inputs" in lines(app)[-1]
+        assert "V detail" in lines(app)[-1]
         screen.show_pane("chart")
         await pilot.press("c")
         await pilot.pause()

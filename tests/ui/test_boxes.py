@@ -56,7 +56,7 @@ def drawn(graph: Graph, layout: BoxLayout, glyphs: Glyphs) -> list[str]:
 class Reader:
     """Reads the characters of a picture, as somebody does who knows only how large a box is."""
 
-    def __init__(self, lines: list[str], shape: Shape, glyphs: Glyphs) -> None:
+    def __init__(self, lines: list[str], shape: Shape, glyphs: Glyphs, layout: BoxLayout | None = None) -> None:
         self.lines, self.shape, self.glyphs = lines, shape, glyphs
         self.boxes: dict[Place, int] = {}
         """By cell: the node whose box covers it."""
@@ -65,7 +65,7 @@ class Reader:
             for match in re.finditer(r"\bn(\d\d)\b", line):
                 left = max(line.rfind(corner, 0, match.start()) for corner in corners)
                 for x in range(left, left + shape.width):
-                    for down in range(shape.height):
+                    for down in range(shape.height if layout is None else layout.boxes[int(match[1])].height):
                         assert (y + down, x) not in self.boxes, "a box covers another"
                         self.boxes[y + down, x] = int(match[1])
 
@@ -130,12 +130,12 @@ class Reader:
 
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@given(graph=graphs())
-def test_what_is_drawn_is_the_graph(shape: Shape, glyphs: Glyphs, graph: Graph) -> None:
+@given(graph=graphs(), rows=st.dictionaries(st.integers(10, 25), st.integers(2, 8), max_size=5))
+def test_what_is_drawn_is_the_graph(shape: Shape, glyphs: Glyphs, graph: Graph, rows: dict[int, int]) -> None:
     pairs = [(edge.source, edge.to) for edge in graph.edges]
-    layout = layout_boxes(arrange_layers(graph.nodes, pairs), pairs, shape)
+    layout = layout_boxes(arrange_layers(graph.nodes, pairs), pairs, shape, rows if shape.height == 3 else None)
     assert layout is not None
-    reader = Reader(drawn(graph, layout, glyphs), shape, glyphs)
+    reader = Reader(drawn(graph, layout, glyphs), shape, glyphs, layout)
     assert set(reader.boxes.values()) == set(graph.nodes)
     read = reader.edges()
     assert sorted((source, to) for source, to, _ in read) == sorted(pairs)

@@ -82,7 +82,7 @@ def test_clouds_of_points_differ_by_their_marks(colours: bool) -> None:
     calls = [["scatter", [[0, 1], [1, 2]], {}], ["scatter", [[2, 3], [1, 2]], {}]]
     rows, _ = plot.figure_rows(Figure(calls), 40, 10, False, colours)
     drawn = text_of(rows)
-    first, second = ("●", "○") if colours else plot.MARKERS[:2]
+    first, second = ("●", "○") if colours else tuple(plot.MARKERS[:2])
     assert (drawn.count(first), drawn.count(second)) == (2, 2)
 
 

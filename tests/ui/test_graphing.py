@@ -9,6 +9,7 @@ import pytest
 
 from tests.trace.conftest import build_timeline, chance_events
 from tests.worker.recording import Forker, Recording
+from tutor.trace import events as ev
 from tutor.trace.graph import graph_of, subgraph_of
 from tutor.trace.number_format import number
 from tutor.ui.panes.graph.lanes import Graph, NodeRow
@@ -404,7 +405,7 @@ def test_graphs_made_by_chance_have_edges_between_what_is_drawn() -> None:
             place = {node: at for at, node in enumerate(graph.nodes)}
             assert [entry.node for entry in rows(graph)] == [*graph.nodes]
             assert all(place[edge.source] < place[edge.to] for edge in graph.edges)
-            state = timeline.state(step)
+            state = model.state
             shown = {node for node in state.shown if node in state.nodes}
             assert shown == {node for node in graph.nodes if node > 0}
 
@@ -458,6 +459,7 @@ def test_a_hidden_view_that_runs_is_told_at_its_input(record: Forker) -> None:
         (now,) = [node for node in rows(graph) if node.now]
         assert graph.now == now.node
         event = run.timeline.event(step)
+        assert isinstance(event, ev.Node)
         progress.append((now.label, now.progress))
         assert event.node in model.structure.items[now.node].views + model.structure.items[now.node].nodes
     assert ("mm", "→ t") in progress
@@ -506,3 +508,59 @@ def test_every_edge_of_a_folded_graph_stands_for_edges_of_the_graph(record: Fork
                     for _ in range(edge.times)
                 ]  # fmt: skip
                 assert sorted(drawn) == sorted(pairs), step
+
+
+# ---------------------------------------------------------------- the last pass stays
+
+TRAINING = """\
+import torch
+w = torch.tensor([2.0], requires_grad=True)
+for i in range(2):
+    loss = (w * 3) ** 2
+    loss.backward()
+    with torch.no_grad():
+        w -= 0.1 * w.grad
+        w.grad = None
+y = w * 5
+"""
+
+
+def test_the_last_pass_stays_until_one_turns_or_the_next_begins(record: Forker) -> None:
+    """d(3w)²/dw = 18w: at 2, 36; then w = 2 - 3.6 = -1.6."""
+    run = record(TRAINING)
+    model = GraphModel()
+    first, second = run.steps_of("backward")
+    ended = run.steps_of("backward_end")
+    grads = []
+    for step in range(ended[0], second):
+        graph = model.at(run.timeline, step)
+        grads.append(row(graph, "w").grad)
+        assert graph.now is None or step == ended[0]
+    assert set(grads) == {"36"}
+    assert model.has_newer
+    assert row(model.at(run.timeline, second), "w").grad == ""
+    graph = model.at(run.timeline, run.timeline.steps)
+    assert row(graph, "w").grad.removeprefix("≈") == "-28.8"
+    assert "y" not in [node.name for node in rows(graph)]
+    model.shows_newer = True
+    graph = model.at(run.timeline, run.timeline.steps)
+    assert [node.name for node in rows(graph)][-1] == "y"
+    assert not any(node.grad for node in rows(graph))
+    # The other way round it is the same.
+    back = GraphModel()
+    assert [row(back.at(run.timeline, step), "w").grad for step in reversed(range(ended[0], second))] == grads
+    before = model.at(run.timeline, first - 1)
+    assert not model.has_newer
+    assert row(before, "loss").value == "36"
+
+
+def test_a_gradient_that_arrived_at_a_leaf_is_not_yet_new_there(record: Forker) -> None:
+    run = record("import torch\nw = torch.tensor([2.0], requires_grad=True)\n(w * 3 + w * w).backward()\n")
+    (stored,) = run.steps_of("accumulate")
+    model, marks = GraphModel(), []
+    for step in range(run.steps_of("backward")[0], stored + 1):
+        leaf = row(model.at(run.timeline, step), "w")
+        marks.append((bool(leaf.grad), leaf.arrived and bool(leaf.grad), leaf.new))
+    assert marks[-1] == (True, False, True)
+    assert (True, True, False) in marks
+    assert (True, True, True) not in marks

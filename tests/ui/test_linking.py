@@ -183,13 +183,18 @@ async def test_inputs_are_hidden_and_shown_by_a_key(run: Recording) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await go(pilot, run, run.timeline.steps, "graph")
         assert any("□" in line and "x " in line for line in lines(app))
-        assert "V inputs" in lines(app)[-1]
+        assert "V detail" in lines(app)[-1]
         await pilot.press("V")
         await pilot.pause()
         assert not any("□" in line for line in lines(app))
-        assert "is hidden in the graph" in explained(app)
+        assert "without views, data and numbers" in explained(app)
         await pilot.press("V")
         await pilot.pause()
+        assert not any("□" in line for line in lines(app))
+        assert "with its views" in explained(app)
+        await pilot.press("V")
+        await pilot.pause()
+        assert "the whole graph" in explained(app)
         assert any("□" in line and "x " in line for line in lines(app))
 
 

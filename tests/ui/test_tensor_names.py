@@ -31,10 +31,23 @@ async def test_a_row_for_each_tensor_and_no_two_are_called_alike(record: Forker)
             await pilot.press("end")
             screen = screen_of(app)
             screen.show_pane("tensors")
+            await pilot.press("z")  # all of the tree has room
             await pilot.pause()
             pane = screen.tensors
             rows = ["".join(text for text, _ in pane.row(place, pane.inner)) for place in range(pane.count())]
-            names = [row.removeprefix("▸").strip().split("  ")[0] for row in rows]
-            assert len(names) == len(set(names)) == 5
-            assert names[-1] == "w = weights[0]"
-            assert ["[0]" in name or "[1]" in name for name in names[:4]] == [True] * 4
+            paths: list[str] = []
+            above: list[tuple[int, str]] = []
+            for row in rows:
+                name = row.lstrip(" ▸")
+                indent, name = len(row) - len(name), name.split("  ")[0]
+                above = [(cells, branch) for cells, branch in above if cells < indent]
+                if name.startswith(("▾ ", "▹ ")):
+                    assert name.startswith("▾ "), rows
+                    above.append((indent, name[2:]))
+                else:
+                    name = name.partition(" +1")[0].partition(" = raw_model.")[0]
+                    paths.append(".".join([*(branch for _, branch in above), name]))
+            assert paths == [
+                "model.transformer.layers[0].weight", "model.transformer.layers[0].bias",
+                "model.transformer.layers[1].weight", "model.transformer.layers[1].bias", "data.w = weights[0]",
+            ]  # fmt: skip

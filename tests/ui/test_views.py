@@ -13,9 +13,9 @@ from tests.worker.recording import Forker, Recording
 from tutor.ui.app import GradtutorApp
 from tutor.ui.panes.graph import views
 from tutor.ui.panes.graph.lanes import NodeRow
-from tutor.ui.panes.graph.model import NodeTexts
 from tutor.ui.panes.graph.pane import GraphPane
 from tutor.ui.panes.graph.structure import Item
+from tutor.ui.panes.graph.texts import NodeTexts
 from tutor.ui.panes.graph.views import BoxesView
 from tutor.ui.screens.lesson import LessonScreen
 from tutor.ui.screens.sheet import Sheet
@@ -86,7 +86,7 @@ async def test_the_shares_of_a_fan_out_are_read_off_the_boxes_once_they_are_sent
 
 async def test_v_goes_round_the_views_and_says_which() -> None:
     app = viewer(two_paths())
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(120, 60)) as pilot:
         await open_all(pilot)
         assert "· boxes" in shown(app)[0]  # all fits
         for view in ("focus", "lanes", "boxes", "focus"):
@@ -99,7 +99,7 @@ async def test_v_goes_round_the_views_and_says_which() -> None:
 
 async def test_nodes_are_chosen_in_drawing_order_in_every_view() -> None:
     app = viewer(two_paths())
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(120, 60)) as pilot:
         await open_all(pilot)
         pane = graph_of(app)
         pane.focus()
@@ -125,10 +125,10 @@ async def test_nodes_are_chosen_in_drawing_order_in_every_view() -> None:
 
 async def test_a_click_on_a_box_chooses_its_node() -> None:
     app = viewer(two_paths())
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(120, 60)) as pilot:
         await open_all(pilot)
         pane = graph_of(app)
-        for name, node in (("a = 3", 3), ("b = 2", 4), ("y = 6", 5)):
+        for name, node in ((" a ", 3), (" b ", 4), (" y ", 5)):
             y, line = next((y, line) for y, line in enumerate(shown(app)) if name in line)
             await pilot.click(offset=(pane.region.x + line.index(name), pane.region.y + y + 1))
             await pilot.pause()
@@ -231,3 +231,37 @@ async def test_a_step_back_touches_only_what_is_in_view(
             pane.scroll_rows(-3)
             assert graph_of(app).failure is None
             assert len(asked) <= 3
+
+
+async def test_small_matrices_are_numbers_in_their_boxes(record: Forker) -> None:
+    run = record(
+        "import torch\nw = torch.tensor([[1.0, -2.0], [3.0, 4.5]], requires_grad=True)\n(w * w).sum().backward()\n"
+    )
+    app = viewed(run)
+    async with app.run_test(size=(200, 60)) as pilot:
+        await pilot.pause()
+        rows = await go(app, pilot, run.steps_of("backward_end")[0])
+        assert any("⎡ 1  -2   ⎤" in line for line in rows), rows
+        assert any("⎣ 3   4.5 ⎦" in line for line in rows)
+        assert any("⎡ 1   4    ⎤" in line for line in rows)
+        assert any("⎣ 9  20.25 ⎦" in line for line in rows)
+
+
+async def test_the_way_from_the_selection_to_the_root_is_bright(record: Forker) -> None:
+    run = record(
+        MANY.format(count=14).replace("y.sum()", "z = y * 2\nfor i in range(13):\n    z = z * 2\n(z + y).sum()")
+    )
+    app = viewed(run)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await go(app, pilot, run.steps_of("backward_end")[0])
+        pane = graph_of(app)
+        pane.focus()
+        leaf = next(place for place, node in enumerate(pane._graph.nodes) if pane._graph.row(node).kind == "leaf")
+        pane.choose(leaf)
+        await pilot.pause()
+        rows = [pane._graph.row(node) for node in pane._graph.nodes]
+        assert [row.node for row in rows if row.kind == "leaf" and not row.dim] == [pane._graph.nodes[leaf]]
+        assert not any(row.dim for row in rows if row.kind == "op")
+        pane.mark(None)
+        await pilot.pause()
+        assert not any(pane._graph.row(node).dim for node in pane._graph.nodes)

@@ -100,7 +100,7 @@ KEYS: tuple[Key, ...] = (
     Key("view", "v", "v",
         N_("the graph as lanes, boxes, or one node with those around it; the chart: figure, curves, log axis, memory"),
         K_("view"), 16),
-    Key("others", "V", "V", N_("show or hide what needs no gradient in the graph: data and numbers"), K_("inputs"), 17),
+    Key("others", "V", "V", N_("more of the graph: views, data and numbers; then less"), K_("detail"), 17),
     Key("sort", "comma", ",", N_("sort the tensors: code order, gradient, gradient over value, memory")),
     Key("knobs", "k", "k", N_("what if: set the knobs for another run"), K_("what if"), 12),
     Key("edit", "e", "e", N_("edit this cell, and run it; the file stays as it is"), K_("edit"), 4),

@@ -447,7 +447,7 @@ class TensorDetails:
         page.heading(_("element {index}", index=self.choice.text))
         for label, tensor, role in ((_("value"), self.tensor, "plain"), ("grad", grad, "grad")):
             flat = None if tensor is None else values.elements(tensor.value)
-            if flat is not None and chosen is not None and chosen < len(flat):
+            if tensor is not None and flat is not None and chosen is not None and chosen < len(flat):
                 page.fact(label, number_format.number(flat[chosen], tensor.dtype), role)
             else:
                 page.fact(label, "None" if tensor is None else _("not in the recording: too many"), "quiet")

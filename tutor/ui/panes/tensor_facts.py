@@ -165,13 +165,3 @@ def leaves_of(tree: Iterable[Branch | Leaf]) -> Iterator[Leaf]:
             yield from item.leaves()
         else:
             yield item
-
-
-def difference(value: Value, before: Value) -> float | None:
-    """Return the largest signed difference between the elements of two values; None if not comparable."""
-    old, new = values.elements(before), values.elements(value)
-    if old is None or new is None or len(old) != len(new):
-        return None
-    if not all(isinstance(element, (int, float)) for element in (*old, *new)):
-        return None
-    return max((float(b) - float(a) for a, b in zip(old, new, strict=True)), key=abs, default=0.0)

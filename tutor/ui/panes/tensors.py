@@ -22,9 +22,19 @@ from tutor.trace.timeline import Timeline
 from tutor.trace.values import Value
 from tutor.ui.bindings import pane_bindings
 from tutor.ui.panes.base import Pane
-from tutor.ui.panes.tensor_facts import ORDERS, TensorFacts, difference, leaves_of
+from tutor.ui.panes.tensor_cells import (
+    SHORT_REASONS,
+    bar_cell,
+    brief_dtype,
+    difference_of,
+    name_cell,
+    names_in_row,
+    number_cell,
+    signed,
+)
+from tutor.ui.panes.tensor_facts import ORDERS, TensorFacts, leaves_of
 from tutor.ui.render import matrix, table
-from tutor.ui.render.segments import Row, clean, middle_cut
+from tutor.ui.render.segments import Row, clean
 from tutor.ui.render.table import Cell, Column, Fit
 
 FLAT = (
@@ -51,11 +61,10 @@ BY_MODULE = (
     Column("grad_fn", 7, 8, 24, 8),
 )
 _GRADIENT_COLUMNS = ("req", "grad_fn", "grad", "|grad|", "")
-_CHANGE = Column(N_("change"), 6, 1, 16)
+_CHANGE = Column(N_("change"), 7, 1, 16)
 """Difference from the previous run, if there is one."""
 _CELLS_OF_NUMBER, _CELLS_OF_MATRIX, _WRITTEN = 10, 23, 6
 """Cells for the value of one number, of a tensor of which the statistics are shown, and most numbers written out."""
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
 _REASONS = {
     Reason.FROZEN: N_("{count} frozen"),
     Reason.UNUSED: N_("{count} unused"),
@@ -305,7 +314,7 @@ class TensorsPane(Pane):
             _CELLS_OF_NUMBER if count == 1 else _CELLS_OF_NUMBER * count if count <= 3 else _CELLS_OF_MATRIX
         )  # fmt: skip
         wanted = {
-            " ": name + ("  " if self._by_module else "") + clean(" = ".join(_names(entry.leaf))),
+            " ": name + ("  " if self._by_module else "") + clean(" = ".join(names_in_row(entry.leaf))),
             N_("value"): sized,
             "shape": self.glyphs.text(number_format.shape(tensor.shape)),
             "dtype": tensor.dtype,
@@ -326,15 +335,15 @@ class TensorsPane(Pane):
         arrow = glyphs.opened if entry.is_open else glyphs.closed
         norm, reason = self._facts.branch_norm(branch), self._facts.branch_reason(branch)
         cells = {
-            " ": self._name_cell(f"{mark} {'  ' * entry.depth}{arrow} ", [_(branch.label)], "strong"),
+            " ": name_cell(f"{mark} {'  ' * entry.depth}{arrow} ", [_(branch.label)], "strong"),
         }
         if not entry.is_open:
             count = str(sum(1 for _leaf in branch.leaves()))
             cells["shape"] = Cell(self._count_text(branch), "quiet", lambda _cells: count)
         if norm is not None:
-            cells["|grad|"], cells[""] = self._number_cell(norm, "grad"), self._bar(norm)
+            cells["|grad|"], cells[""] = number_cell(norm, "grad"), bar_cell(norm, self._facts.total, glyphs)
         elif reason is not None and not entry.is_open:
-            cells["|grad|"] = Cell(_(_SHORT_REASONS[reason]), "quiet")
+            cells["|grad|"] = Cell(_(SHORT_REASONS[reason]), "quiet")
         return cells
 
     def _count_text(self, branch: Branch) -> str:
@@ -355,12 +364,12 @@ class TensorsPane(Pane):
         mark = glyphs.explain if value_changed or grad_changed else glyphs.linked if is_linked else " "
         style = "leaf" if is_learned else "value" if tensor.requires_grad else "strong"
         indent = "  " * entry.depth + ("  " if self._by_module else "")
-        names = _names(leaf)
+        names = names_in_row(leaf)
         cells = {
-            " ": self._name_cell(f"{mark} {indent}", names, f"{style} linked" if is_linked else style),
+            " ": name_cell(f"{mark} {indent}", names, f"{style} linked" if is_linked else style),
             N_("value"): self._value_cell(tensor.value, tensor, "changed" if value_changed else ""),
             "shape": Cell(glyphs.text(number_format.shape(tensor.shape))),
-            "dtype": Cell(tensor.dtype, brief=lambda _: _brief_dtype(tensor.dtype)),
+            "dtype": Cell(tensor.dtype, brief=lambda _: brief_dtype(tensor.dtype)),
             "dev": Cell(tensor.device),
             N_("leaf"): Cell(glyphs.leaf if tensor.is_leaf else "", "leaf" if is_learned else "quiet"),
             "req": Cell(glyphs.yes if tensor.requires_grad else "", "plain"),
@@ -374,23 +383,10 @@ class TensorsPane(Pane):
         cells["grad"] = self._grad_cell(tensor, role)
         norm = self._facts.grad_norm(leaf.tensor)
         if norm is not None:
-            cells["|grad|"], cells[""] = self._number_cell(norm, role), self._bar(norm)
+            cells["|grad|"], cells[""] = number_cell(norm, role), bar_cell(norm, self._facts.total, glyphs)
         elif leaf.tensor in self._facts.missing:
-            cells["|grad|"] = Cell(_(_SHORT_REASONS[self._facts.missing[leaf.tensor]]), "quiet")
+            cells["|grad|"] = Cell(_(SHORT_REASONS[self._facts.missing[leaf.tensor]]), "quiet")
         return cells
-
-    def _name_cell(self, prefix: str, names: list[str], role: str) -> Cell:
-        """Return the cell of a name; where it has no room, the names of other variables go first, then its middle."""
-        whole = clean(" = ".join(names))
-        first = clean(names[0])
-        suffix = f" +{len(names) - 1}" if len(names) > 1 else ""
-
-        def brief(cells: int) -> str:
-            room = cells - width(prefix)
-            short = first + suffix if width(first + suffix) <= room else middle_cut(first, room)
-            return prefix + short
-
-        return Cell(prefix + whole, role, brief)
 
     def _value_cell(self, value: Value, tensor: TensorState, role: str) -> Cell:
         """Return a value; the shape and the width alone decide what is shown of it."""
@@ -426,42 +422,22 @@ class TensorsPane(Pane):
             entry = self._texts[key] = value, self.glyphs.text(text)
         return entry[1]
 
-    @staticmethod
-    def _number_cell(number: float, role: str) -> Cell:
-        return Cell("", role, lambda cells: number_format.fitted(number, "", cells), fills=True)
-
-    def _bar(self, norm: float) -> Cell:
-        """Return a bar that is as long as a norm, relative to that of all gradients."""
-        total = self._facts.total if math.isfinite(norm) else 0.0
-
-        def bar(cells: int) -> str:
-            eighths = round(8 * cells * min(norm / total, 1.0)) if total else 0
-            if self.glyphs.ascii:
-                return "#" * max(round(eighths / 8), 1 if norm else 0)
-            return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip() if eighths else "▏" if norm else ""
-
-        return Cell("", "grad", bar, fills=True)
-
     def _change(self, tensor: TensorState, before: TensorState | None) -> Cell:
         """Return how much a tensor's value changed from the other run; if it did not, how much its gradient did."""
         other = self._other
-        change = None if before is None else difference(tensor.value, before.value)
+        change = None if before is None else difference_of(tensor.value, before.value)
         if other is None or before is None or change is None:
             return Cell(self.glyphs.none, "quiet")
         prefix = ""
         grad, grad_before = grad_of(self._facts.state, tensor), grad_of(other, before)
         if not change and (grad is not None or grad_before is not None):
-            change = None if grad is None or grad_before is None else difference(grad.value, grad_before.value)
+            change = None if grad is None or grad_before is None else difference_of(grad.value, grad_before.value)
             prefix = self.glyphs.grad
         if change is None:
             return Cell(f"{prefix}{self.glyphs.none}", "quiet")
         if not change:
             return Cell("=", "quiet")
-        sign = prefix + ("+" if change > 0 else "")
-        text = number_format.fitted
-        return Cell(
-            "", "grad", lambda cells: sign + text(change, "", max(cells - len(sign), 1)), fills=True
-        )  # fmt: skip
+        return Cell("", "grad", lambda cells: signed(change, tensor.dtype, prefix, cells), fills=True)
 
     # ------------------------------------------------------------ the selection
 
@@ -534,20 +510,3 @@ class TensorsPane(Pane):
         """Show the tensors that match a text; all for an empty one."""
         self.filter, self.top = text.strip(), 0
         self.update()
-
-
-_SHORT_REASONS = {
-    Reason.FROZEN: N_("frozen"), Reason.UNUSED: N_("unused"), Reason.NOT_YET: N_("not yet"),
-    Reason.NO_PASS: N_("none"), Reason.CLEARED: N_("none"),
-}  # fmt: skip
-
-
-def _names(leaf: Leaf) -> list[str]:
-    """Return the names of a tensor; those in the same module without what they have in common."""
-    common = leaf.name[: len(leaf.name) - len(leaf.label)]
-    root = common.partition(".")[0] + "."
-    return [leaf.label, *(alias.removeprefix(root) if common else alias for alias in leaf.aliases)]
-
-
-def _brief_dtype(dtype: str) -> str:
-    return dtype.replace("float", "f").replace("uint", "u").replace("int", "i").replace("complex", "c")

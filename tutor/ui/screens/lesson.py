@@ -263,8 +263,7 @@ class LessonScreen(PaneScreen):
     def go_to(self, step: int) -> None:
         """Move the cursor to a step that was picked."""
         self.pause()
-        result = self.model.go(step)
-        self.show_result(Result(moved=result.moved))
+        self.show_result(Result(moved=self.model.go(step).moved))
 
     def action_problem(self) -> None:
         """Go to the next problem, or from a failure to its cause."""

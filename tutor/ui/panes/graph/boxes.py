@@ -26,7 +26,8 @@ from tutor.ui.panes.graph.layered_layout import (
     route_edges,
 )
 from tutor.ui.panes.graph.names import short_names
-from tutor.ui.render.segments import Glyphs, Piece, Row, clean, row_width
+from tutor.ui.render.matrix import number_rows
+from tutor.ui.render.segments import Glyphs, Piece, Row, clean, fit, row_width
 
 MAX_NODES = 400
 """Maximum number of nodes drawn as boxes."""
@@ -50,6 +51,7 @@ class Box(NamedTuple):
     node: int
     x: int
     y: int
+    height: int
 
 
 class Arrow(NamedTuple):
@@ -88,8 +90,16 @@ class BoxLayout:
     notes: tuple[Note, ...] = ()
 
 
-def layout_boxes(layers: Layers, edges: Sequence[tuple[int, int]], shape: Shape) -> BoxLayout | None:
+def layout_boxes(
+    layers: Layers, edges: Sequence[tuple[int, int]], shape: Shape, value_rows: Mapping[int, int] | None = None
+) -> BoxLayout | None:
     """Lay out a graph given in layers.
+
+    Args:
+        layers: The layers.
+        edges: The edges.
+        shape: The size of a box.
+        value_rows: By node: how many rows its value needs, if more than one. All boxes of a layer are equally high.
 
     Returns:
         The layout; None if more edges enter a box than it has room for.
@@ -112,11 +122,13 @@ def layout_boxes(layers: Layers, edges: Sequence[tuple[int, int]], shape: Shape)
             strokes += [*tracks, {column_of[spot]: UP | DOWN for spot in layer if spot.passing}]
             arrows += [*([] for _ in tracks), entering]
             rows += [[] for _ in range(len(tracks) + 1)]
-        row_boxes = [Box(spot.node, column_of[spot] - half, len(rows)) for spot in layer if not spot.passing]
+        counts = ((value_rows or {}).get(spot.node, 1) for spot in layer if not spot.passing)
+        height = shape.height - 1 + max(counts, default=1)
+        row_boxes = [Box(spot.node, column_of[spot] - half, len(rows), height) for spot in layer if not spot.passing]
         boxes.update({box.node: box for box in row_boxes})
-        rows += [row_boxes] * shape.height
-        strokes += [{column_of[spot]: UP | DOWN for spot in layer if spot.passing}] * shape.height
-        arrows += [[]] * shape.height
+        rows += [row_boxes] * height
+        strokes += [{column_of[spot]: UP | DOWN for spot in layer if spot.passing}] * height
+        arrows += [[]] * height
     width = max((box.x + shape.width for box in boxes.values()), default=0)
     width = max(width, 1 + max((max(row) for row in strokes if row), default=0))
     return BoxLayout(shape, width, len(rows), boxes, rows, strokes, arrows)
@@ -151,6 +163,13 @@ def _edges_into(
 _OPERANDS = ("constant", "input")
 _MIN_ROOM = 6
 """With less room, an operation is not shown beside a name."""
+
+
+def matrix_rows(graph: Graph, node: int, cells: int, glyphs: Glyphs) -> list[Row]:
+    """Return the rows of a small matrix as numbers; none for other values, and where they are too wide."""
+    matrix = graph.matrix(node)
+    rows = None if matrix is None else number_rows(*matrix, "plain", glyphs)
+    return rows if rows is not None and row_width(rows[0]) <= cells else []
 
 
 @dataclass(frozen=True)
@@ -229,8 +248,10 @@ class BoxDrawing:
         frame = "now" if row.now else "quiet" if quiet else "leaf" if row.kind == "leaf" else "op"
         if line == 0:
             pieces = self._top(row, border, frame, quiet)
-        elif line == shape.height - 1:
+        elif line == box.height - 1:
             pieces = self._bottom(row, border, frame)
+        elif box.height > shape.height:
+            pieces = self._middle(box, line - 1, row, border, frame)
         else:
             sign, text = equals(clean(row.value)) if row.value else ("", "")
             text = cut(text, shape.width - 6)
@@ -239,7 +260,23 @@ class BoxDrawing:
                 inner = ((" ", "plain"), (cut(row.shape, shape.width - 4), "quiet"))
             fill = " " * (shape.width - 2 - row_width(inner))
             pieces = ((border[3], frame), *inner, (fill, "plain"), (border[3], frame))
+        if row.dim:
+            pieces = tuple((text, "quiet") for text, _ in pieces)
         return tuple((text, f"chosen {role}") for text, role in pieces) if box.node == chosen else pieces
+
+    def _middle(self, box: Box, line: int, row: NodeRow, border: str, frame: str) -> Row:
+        """Return a line of the value in a high box: a row of the matrix, or its range where that does not fit."""
+        cells = self.layout.shape.width - 4
+        grid = matrix_rows(self.graph, box.node, cells, self.glyphs)
+        if len(grid) > box.height - 2:
+            grid = []
+        text: Row = ()
+        if line < len(grid):
+            text = grid[line]
+        elif line == 0 and not grid:
+            sign, value = equals(clean(row.value)) if row.value else ("", clean(row.shape))
+            text = ((f"{sign.strip():2}", "quiet"), (cut(value, cells - 2), "plain"))
+        return ((border[3], frame), (" ", "plain"), *fit(text, cells), (" ", "plain"), (border[3], frame))
 
     def _value_room(self, row: NodeRow) -> int:
         shape = self.layout.shape
@@ -301,7 +338,7 @@ class BoxDrawing:
         if not row.grad:
             return ((border[4] + border[1] * (shape.width - 2) + border[5], frame),)
         lead = border[4] + (border[1] if shape.width >= 15 else "")
-        grad = clean(row.grad)
+        grad = f"{glyphs.arrow} {clean(row.grad)}" if row.arrived else clean(row.grad)
         pieces: list[Piece] = [(lead, frame), (f" {glyphs.grad} " if shape.width >= 15 else glyphs.grad + " ", "grad")]
         room = shape.width - 2 - row_width(pieces)
         pieces.append((cut(grad, room, glyphs.more), "grad changed" if row.new else "grad"))

@@ -23,6 +23,7 @@ from functools import lru_cache
 from tutor.i18n import _
 from tutor.text_width import cut, pad, width
 from tutor.trace.number_format import equals
+from tutor.trace.values import Value
 from tutor.ui.panes.graph.names import short_names
 from tutor.ui.render.segments import Glyphs, Piece, Row
 
@@ -231,6 +232,8 @@ class NodeRow:
     """The gradient that a folded module sent on."""
     progress: str = ""
     """How far a folded module is while it runs backward; the hidden view of this node that is current."""
+    arrived: bool = False
+    """Whether it is a leaf whose gradient has arrived, but is not yet in `.grad`."""
     dim: bool = False
     """Whether it is not on the way from the selection to the root."""
 
@@ -260,6 +263,8 @@ class Graph:
     now: int | None = None
     has_headings: bool = False
     """Whether it is several graphs with headings, which only lanes can show."""
+    matrix: Callable[[int], tuple[Value, str, tuple[int, ...]] | None] = lambda number: None
+    """Returns the value, dtype and shape of a node that is a matrix with several rows; None for others."""
 
 
 def label_of(name: str) -> str:
@@ -306,7 +311,7 @@ def widest(rows: Iterable[NodeRow], previous: Widest = (0, 0, 0, 0)) -> Widest:
     return label, name, code, value
 
 
-_MIN_LABEL, _MAX_LABEL = 4, 14
+_MIN_LABEL, _MAX_LABEL = 5, 14
 _MIN_LANES = 4
 _MIN_NAME, _MAX_CODE = 10, 18
 _MIN_VALUE, _MAX_VALUE = 5, 24
@@ -391,6 +396,7 @@ def node_line(row: NodeRow, lanes: Lanes, index: int, widths: ColumnWidths, glyp
     has_value = widths.value and bool(row.value or row.shape)
     value_cells = widths.value + len(gap) + (2 if widths.roomy else 0) if widths.value else 0
     name = widths.name if has_value else widths.name + value_cells
+    name += widths.grad if is_operand and not has_value else 0  # it has no gradient either
     pieces += [(gap, "plain"), *_name_pieces(row, name)] if has_name else [(" " * (name - widths.name), "plain")]
     pieces.append((gap, "plain"))
     if has_value:
@@ -414,8 +420,12 @@ def _grad_pieces(row: NodeRow, room: int, glyphs: Glyphs) -> list[Piece]:
     """Return the gradient that reached a node, what it is the sum of or what was sent on, and whether it is new."""
     if not row.grad:
         return [(glyphs.grad + " ", "quiet"), (glyphs.none, "quiet")]
-    pieces: list[Piece] = [(glyphs.grad + " ", "grad"), (cut(row.grad, room), "grad changed" if row.new else "grad")]
-    room -= width(row.grad)
+    grad = f"{glyphs.arrow} {row.grad}" if row.arrived else row.grad
+    pieces: list[Piece] = [(glyphs.grad + " ", "grad"), (cut(grad, room), "grad changed" if row.new else "grad")]
+    room -= width(grad)
+    if row.arrived:
+        note = " " + _("arrived")
+        return [*pieces, (note, "quiet")] if width(note) <= room else pieces
     for sign, text in ((" = ", row.parts), (f" {glyphs.arrow} ", row.sent)):
         if text and width(sign + text) <= room:
             pieces += [(sign, "quiet"), (text, "grad")]

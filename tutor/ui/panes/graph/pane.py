@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tutor.i18n import N_, _
+from tutor.i18n import N_, _, ngettext
+from tutor.text_width import width
 from tutor.trace import events as ev
 from tutor.trace.state import State
 from tutor.ui.bindings import pane_bindings
@@ -30,7 +31,9 @@ _LEVELS = (
 class GraphPane(Pane):
     """The graph at the cursor, as lanes, as boxes, or as a node with its neighbours."""
 
-    BINDINGS = pane_bindings(into="fold(True)", out="fold(False)", view="next_view", others="next_level")
+    BINDINGS = pane_bindings(
+        into="fold(True)", details="fold(True)", out="fold(False)", view="next_view", others="next_level"
+    )
     NAME = N_("graph")
     VALUES = True
     CHOOSES = True
@@ -54,7 +57,7 @@ class GraphPane(Pane):
         if timeline is None:
             return
         graph = self._graph = self.model.at(timeline, self.cursor)
-        state = timeline.state(self.cursor)
+        state = self.model.state
         event = timeline.event(self.cursor) if self.cursor else None
         if self._placed is not graph.nodes:
             self._placed = graph.nodes
@@ -71,7 +74,11 @@ class GraphPane(Pane):
         self._view = self.views.view(self._graph, self._centre, self.inner, self.page, self.glyphs, self._view)
 
     def action_next_view(self) -> None:
-        """Switch to the next view, and say which."""
+        """Turn to the newer graph, or back to the pass and to the next view; say what is shown."""
+        if self.model.has_newer and not self.model.shows_newer:
+            self.turn()
+            return
+        self.model.shows_newer = False
         view = self.views.next_view(self._view.name if self._view is not None else "lanes")
         self.top = 0
         self.update()
@@ -81,8 +88,19 @@ class GraphPane(Pane):
             message = f"{_(self.views.refused)}: {_('the graph as lanes')}"
         self.post_message(Said([(message, "quiet")]))
 
+    def turn(self) -> None:
+        """Turn from the last pass to the newer graph, or back."""
+        newer = self.model.shows_newer = not self.model.shows_newer
+        self.update()
+        message = _("the graph of what ran since the pass") if newer else _("the graph of the last pass")
+        self.post_message(Said([(message, "quiet")]))
+
     def _heading(self, state: State, event: ev.Event | None) -> Row:
         last = state.last_pass
+        if self.model.has_newer and last is not None:
+            newer = self.model.shows_newer
+            titles = (_("pass {number}", number=last.number), not newer), (_("forward"), newer)
+            return tuple((f" {title} ", "tab" if active else "quiet") for title, active in titles)
         if last is None or not state.showing_pass:
             return ((_("forward"), "value"),) if state.shown else ()
         text = N_("backward pass {number}") if last.call == "backward" else N_("autograd.grad, pass {number}")
@@ -109,9 +127,27 @@ class GraphPane(Pane):
             self._totals[number] = len(last_pass.ran) if last_pass is not None else len(state.last_pass.ran)
         return self._totals[number]
 
+    def _click_title(self, x: int) -> None:
+        """Turn to the graph whose tab in the heading was clicked."""
+        start = 0
+        for piece in self._shown[0] if self._shown else ():
+            end = start + width(piece[0])
+            if start <= x < end and self.model.has_newer and piece in self._title and piece[1] == "quiet":
+                self.turn()
+                return
+            start = end
+        super()._click_title(x)
+
     def heading(self) -> Row:
         if self._view is None or not self._graph.nodes:
             return self._title
+        count = self.model.hidden_views
+        hidden = ((ngettext("{count} view hidden", "{count} views hidden", count), "quiet"),) if count else ()
+        return self.join_heading(hidden, self._view_heading())
+
+    def _view_heading(self) -> Row:
+        """Return the title, with the view unless it is the usual one."""
+        assert self._view is not None
         name = _(self._view.name)
         if self._view.name == "lanes" and self.views.wanted is None and not self.views.refused:
             return self._title
@@ -121,8 +157,17 @@ class GraphPane(Pane):
     def rows(self, width: int, height: int) -> list[Row]:
         if self._view is not None and self.failure is None:
             self._bound()
+            self.model.mark_path(self._selected_nodes())
             self._view.prepare_rows(self.top, self.page, self.inner)
         return super().rows(width, height)
+
+    def _selected_nodes(self) -> list[int]:
+        """Return the selected node of this pane, or those that belong to the selection in another one."""
+        if self.has_focus:
+            return [] if self.chosen is None or self.chosen >= self.choices() else [self._graph.nodes[self.chosen]]
+        linked = self.linked
+        places = (self.place_of("node", node) for node in linked.nodes) if linked is not None and linked.chosen else ()
+        return [self._graph.nodes[place] for place in places if place is not None]
 
     def count(self) -> int:
         return self._view.count() if self._view is not None and self._graph.nodes else 1

@@ -105,8 +105,13 @@ class GraphOptions:
     def level_of(self, operations: int) -> int:
         """Return the level of detail of a graph with so many operations."""
         if self.level is None:
-            return EVERYTHING if operations <= _SMALL else COMPUTING
+            return EVERYTHING if self.is_small(operations) else COMPUTING
         return self.level
+
+    @staticmethod
+    def is_small(operations: int) -> bool:
+        """Return whether a graph with so many operations is shown as it is."""
+        return operations <= _SMALL
 
     def shows_others(self, operations: int) -> bool:
         """Return whether inputs without gradient and constants are shown."""

@@ -17,6 +17,7 @@ from tutor.ui.panes.graph.boxes import (
     Shape,
     layout_boxes,
     layout_neighbourhood,
+    matrix_rows,
 )
 from tutor.ui.panes.graph.lanes import ColumnWidths, Edge, Graph, Lanes, Widest, extend_lanes
 from tutor.ui.panes.graph.layered_layout import Layers, arrange_layers
@@ -83,7 +84,11 @@ class LanesView:
         if width(row.value) > widths.value or width(row.grad) > widths.grad:
             row = self.graph.fitted(row, widths.value, widths.grad)
         if width(row.name) > widths.name:
-            row = replace(row, name=short_names(self._names, widths.name).get(row.name, row.name))
+            is_operand = row.kind in ("constant", "input")
+            cells = widths.name
+            if not (widths.value and (row.value or row.shape)):
+                cells += widths.value + (widths.grad if is_operand else 0)
+            row = replace(row, name=short_names(self._names, cells).get(row.name, row.name))
         return lane_rows.node_line(row, self.lanes, index, widths, self.glyphs)
 
     def row_of(self, node: int) -> int | None:
@@ -154,7 +159,10 @@ class ViewSelector:
         self._last_lanes: tuple[Lanes, Sequence[Edge]] = (Lanes(), ())
         """The last lanes, and the edges they are for: if nodes were only added, they are extended."""
         self._layers: Layers | None = None
-        self._layouts: dict[Shape, BoxLayout | None] = {}
+        self._layouts: dict[tuple[Shape, bool], BoxLayout | None] = {}
+        """By shape, and whether matrices are shown as numbers."""
+        self._lines: dict[int, int] | None = None
+        """By node whose value is a small matrix: its rows."""
         self._incident_edges: IncidentEdges | None = None
         self._neighbourhood: tuple[object, BoxLayout | None] = ((), None)
         self._widest: Widest = (0, 0, 0, 0)
@@ -172,7 +180,7 @@ class ViewSelector:
         if graph.nodes is not self._nodes:
             fewer = len(graph.nodes) < len(self._nodes)
             self._nodes, self._lanes, self._layers, self._incident_edges = graph.nodes, None, None, None
-            self._layouts, self._neighbourhood = {}, ((), None)
+            self._layouts, self._lines, self._neighbourhood = {}, None, ((), None)
             self._widest = (0, 0, 0, 0) if fewer else self._widest
         if isinstance(before, LanesView):
             self._widest = before.widest if len(before.graph.nodes) <= len(graph.nodes) else self._widest
@@ -186,7 +194,7 @@ class ViewSelector:
                 self._neighbourhood = key, layout_neighbourhood(node, graph.edges, self._incident_edges, cells, page)
             boxes = self._neighbourhood[1]
         elif self.wanted == "boxes" or (self.wanted is None and not graph.has_headings):
-            boxes = self._lay_out_boxes(graph, cells, page)
+            boxes = self._lay_out_boxes(graph, cells, page, glyphs)
         if boxes is None:
             if self.wanted in ("boxes", "focus") and graph.nodes:
                 self.refused = N_("too large for focus") if self.wanted == "focus" else N_("too large for boxes")
@@ -211,7 +219,7 @@ class ViewSelector:
             self._last_lanes = self._lanes, graph.edges
         return self._lanes
 
-    def _lay_out_boxes(self, graph: Graph, cells: int, page: int) -> BoxLayout | None:
+    def _lay_out_boxes(self, graph: Graph, cells: int, page: int, glyphs: Glyphs) -> BoxLayout | None:
         """Return the largest boxes that fit; if none do, boxes to be scrolled if they were asked for, else None."""
         if self.wanted is None and self._outgrown == (cells, page):
             return None
@@ -219,6 +227,15 @@ class ViewSelector:
         if self._layers is None and len(graph.nodes) <= MAX_NODES:
             nodes = [node for node in graph.nodes if graph.row(node).kind != "heading"]
             self._layers = arrange_layers(nodes, pairs)
+        if self._lines is None:
+            grids = (
+                (node, len(matrix_rows(graph, node, _SHAPES[0].width - 4, glyphs))) for node in graph.nodes[:MAX_NODES]
+            )
+            self._lines = {node: count for node, count in grids if count}
+        for shape in _SHAPES[:3] if self._lines else ():
+            boxes = self._layout_in(shape, pairs, self._lines)
+            if boxes is not None and boxes.width <= cells and boxes.height <= page:
+                return boxes
         depth = len(self._layers.layers) if self._layers is not None else 0
         for shape in _SHAPES:
             min_height = depth * (shape.height + 1) - 1
@@ -234,7 +251,10 @@ class ViewSelector:
             return low
         return next((boxes for boxes in high if boxes.width <= cells), high[-1] if high else None)
 
-    def _layout_in(self, shape: Shape, pairs: Sequence[tuple[int, int]]) -> BoxLayout | None:
-        if shape not in self._layouts:
-            self._layouts[shape] = None if self._layers is None else layout_boxes(self._layers, pairs, shape)
-        return self._layouts[shape]
+    def _layout_in(
+        self, shape: Shape, pairs: Sequence[tuple[int, int]], lines: dict[int, int] | None = None
+    ) -> BoxLayout | None:
+        key = shape, lines is not None
+        if key not in self._layouts:
+            self._layouts[key] = None if self._layers is None else layout_boxes(self._layers, pairs, shape, lines)
+        return self._layouts[key]

@@ -1,0 +1,80 @@
+"""Cells of the tensors pane that depend on names and numbers alone."""
+
+from __future__ import annotations
+
+import math
+
+from tutor.i18n import N_
+from tutor.text_width import width
+from tutor.trace import number_format, values
+from tutor.trace.missing_gradients import Reason
+from tutor.trace.tensor_tree import Leaf
+from tutor.trace.values import Value
+from tutor.ui.render.segments import Glyphs, clean, middle_cut
+from tutor.ui.render.table import Cell
+
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+SHORT_REASONS = {
+    Reason.FROZEN: N_("frozen"), Reason.UNUSED: N_("unused"), Reason.NOT_YET: N_("not yet"),
+    Reason.NO_PASS: N_("none"), Reason.CLEARED: N_("none"), Reason.NOT_STORED: N_("none"),
+}  # fmt: skip
+
+
+def names_in_row(leaf: Leaf) -> list[str]:
+    """Return the names of a tensor; those in the same module without what they have in common."""
+    common = leaf.name[: len(leaf.name) - len(leaf.label)]
+    root = common.partition(".")[0] + "."
+    return [leaf.label, *(alias.removeprefix(root) if common else alias for alias in leaf.aliases)]
+
+
+def name_cell(prefix: str, names: list[str], role: str) -> Cell:
+    """Return the cell of a name; where it has no room, the names of other variables go first, then its middle."""
+    whole = clean(" = ".join(names))
+    first = clean(names[0])
+    suffix = f" +{len(names) - 1}" if len(names) > 1 else ""
+
+    def brief(cells: int) -> str:
+        room = cells - width(prefix)
+        short = first + suffix if width(first + suffix) <= room else middle_cut(first, room)
+        return prefix + short
+
+    return Cell(prefix + whole, role, brief)
+
+
+def number_cell(number: float, role: str) -> Cell:
+    """Return a number, as long as the cell has room for."""
+    return Cell("", role, lambda cells: number_format.fitted(number, "", cells), fills=True)
+
+
+def bar_cell(norm: float, total: float, glyphs: Glyphs) -> Cell:
+    """Return a bar that is as long as a norm, relative to that of all gradients."""
+
+    def bar(cells: int) -> str:
+        eighths = round(8 * cells * min(norm / total, 1.0)) if total and math.isfinite(norm) else 0
+        if glyphs.ascii:
+            return "#" * max(round(eighths / 8), norm > 0)
+        return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip() if eighths else "▏" if norm > 0 else ""
+
+    return Cell("", "grad", bar, fills=True)
+
+
+def difference_of(value: Value, before: Value) -> float | None:
+    """Return the largest signed difference between the elements of two values; None if not comparable."""
+    old, new = values.elements(before), values.elements(value)
+    if old is None or new is None or len(old) != len(new):
+        return None
+    if not all(isinstance(element, (int, float)) for element in (*old, *new)):
+        return None
+    return max((float(b) - float(a) for a, b in zip(old, new, strict=True)), key=abs, default=0.0)
+
+
+def signed(difference: float, dtype: str, prefix: str, cells: int) -> str:
+    """Return a difference with its sign: `+0.5`, `≈-0.33333`."""
+    sign = "+" if difference > 0 else ""
+    text = number_format.fitted(difference, dtype, max(cells - len(prefix + sign), 1))
+    rest = text.removeprefix(number_format.ROUGHLY)
+    return f"{prefix}{number_format.ROUGHLY if rest != text else ''}{sign}{rest}"
+
+
+def brief_dtype(dtype: str) -> str:
+    return dtype.replace("float", "f").replace("uint", "u").replace("int", "i").replace("complex", "c")
