@@ -63,8 +63,8 @@ BY_MODULE = (
 _GRADIENT_COLUMNS = ("req", "grad_fn", "grad", "|grad|", "")
 _CHANGE = Column(N_("change"), 7, 1, 16)
 """Difference from the previous run, if there is one."""
-_CELLS_OF_NUMBER, _CELLS_OF_MATRIX, _WRITTEN = 10, 23, 6
-"""Cells for the value of one number, of a tensor of which the statistics are shown, and most numbers written out."""
+_CELLS_OF_NUMBER, _CELLS_OF_RANGE, _STRIP, _WRITTEN = 10, 21, 6, 6
+"""Cells for one number, for the range of a tensor and for a strip of shades before it; most numbers written out."""
 _REASONS = {
     Reason.FROZEN: N_("{count} frozen"),
     Reason.UNUSED: N_("{count} unused"),
@@ -311,7 +311,7 @@ class TensorsPane(Pane):
         tensor = self._facts.state.tensors[entry.leaf.tensor]
         count = math.prod(tensor.shape)
         sized = " " * (
-            _CELLS_OF_NUMBER if count == 1 else _CELLS_OF_NUMBER * count if count <= 3 else _CELLS_OF_MATRIX
+            _CELLS_OF_NUMBER if count == 1 else _CELLS_OF_NUMBER * count if count <= 3 else _STRIP + _CELLS_OF_RANGE
         )  # fmt: skip
         wanted = {
             " ": name + ("  " if self._by_module else "") + clean(" = ".join(names_in_row(entry.leaf))),
@@ -394,10 +394,10 @@ class TensorsPane(Pane):
             return Cell(self.glyphs.none, role)
 
         def fitted(cells: int) -> str:
-            if not self._by_module or math.prod(tensor.shape) <= _WRITTEN or cells < _CELLS_OF_MATRIX:
+            if not self._by_module or math.prod(tensor.shape) <= _WRITTEN or cells < _STRIP + _CELLS_OF_RANGE:
                 return self._text(value, tensor, cells, False)
-            strip = matrix.strip(value, tensor.shape, 5, self.glyphs) or " " * 5
-            return f"{strip:5} {self._text(value, tensor, cells - 6, False)}"
+            strip = matrix.strip(value, tensor.shape, _STRIP - 1, self.glyphs) or ""
+            return f"{strip:{_STRIP}}{self._text(value, tensor, cells - _STRIP, False)}"
 
         return Cell("", role, fitted, fills=True)
 
