@@ -1,4 +1,4 @@
-"""Draws the picture in the README from the real app: `python docs/picture.py`. Run it again when the screen changes."""
+"""Draws the pictures in the README from the real app: `python docs/picture.py`. Run it when the screen changes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,30 @@ import os
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
-PICTURE = Path(__file__).parent / "lesson.svg"
-LESSON = "graph/two-paths"
-NODE = "MulBackward0"
-SIZE = (120, 36)
+DOCS = Path(__file__).parent
+SIZE = (120, 40)
 PATIENCE = 60.0
 
 
-async def draw() -> str:
-    """The lesson, walked to its first node of the backward pass, as SVG."""
+class Picture(NamedTuple):
+    """A picture: what is opened, the kind of step it is walked to, and a text that must be on the screen there."""
+
+    file: str
+    target: str
+    kind: str
+    text: str
+
+
+PICTURES = (
+    Picture("lesson.svg", "graph/two-paths", "node", "MulBackward0"),
+    Picture("network.svg", str(DOCS.parent / "tests/networks/scripts/micro_gpt.py"), "backward_end", "blocks[0]"),
+)
+
+
+async def draw(wanted: Picture) -> str:
+    """Return the screen as SVG."""
     from tutor.lesson.catalog import resolve
     from tutor.paths import lessons_dir
     from tutor.session.session import Session
@@ -24,9 +38,9 @@ async def draw() -> str:
     from tutor.ui.app import GradtutorApp
     from tutor.ui.screens.lesson import LessonScreen
 
-    target, workers = resolve(LESSON, lessons_dir()), Workers()
+    target, workers = resolve(wanted.target, lessons_dir()), Workers()
     app = GradtutorApp(
-        target, lessons=lessons_dir(), factory=lambda one: Session(one, workers=workers), workers=workers
+        target, lessons=lessons_dir(), factory=lambda opened: Session(opened, workers=workers), workers=workers
     )  # fmt: skip
     try:
         async with app.run_test(size=SIZE) as pilot:
@@ -40,11 +54,11 @@ async def draw() -> str:
                 await pilot.press("5", "enter")
                 await pilot.pause()
             timeline = screen.model.timeline
-            step = next(n for n in range(1, timeline.steps) if getattr(timeline.event(n), "kind", "") == "node")
+            step = next(number for number in range(1, timeline.steps) if timeline.kind(number) == wanted.kind)
             await pilot.press("g", *str(step), "enter")
             await pilot.pause(0.2)
             picture = app.export_screenshot(title="gradtutor")
-            assert NODE in picture, f"{NODE} is not on the screen at step {step}"
+            assert wanted.text in picture, f"{wanted.text} is not on the screen at step {step}"
             return picture
     finally:
         await app.close_sessions()
@@ -52,11 +66,12 @@ async def draw() -> str:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as home:
-        os.environ["XDG_DATA_HOME"] = home  # nobody's progress
+        os.environ["XDG_DATA_HOME"] = home  # no progress of the user's
         os.environ.pop("NO_COLOR", None)
         os.environ.update(TERM="xterm-256color", COLORTERM="truecolor", GRADTUTOR_THEME="dark", HOME=home)
-        PICTURE.write_text(asyncio.run(draw()), encoding="utf-8")
-    print(f"wrote {PICTURE}")
+        for wanted in PICTURES:
+            (DOCS / wanted.file).write_text(asyncio.run(draw(wanted)), encoding="utf-8")
+            print(f"wrote {wanted.file}")
 
 
 if __name__ == "__main__":

@@ -190,7 +190,7 @@ def test_whole_sentences(recorded: Callable[[str], Recording]) -> None:
     assert "w.grad 原为 -12；传来 ≈9.6；现为 -12 + 9.6 ≈ -2.4。" in told
     assert "第 1 次反向传播结束，运行了 4 个节点，计算图保留" in told
     assert "h 上的钩子 <lambda> 改动了梯度：≈9.76 → ≈97.6" in told
-    assert told[-1] == "单元格 1 出错了: ZeroDivisionError"
+    assert told[-1] == "脚本出错了: ZeroDivisionError"
 
 
 @pytest.mark.usefixtures("chinese")

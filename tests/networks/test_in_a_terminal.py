@@ -32,7 +32,7 @@ def test_where_the_nan_began(start: Start, answers: Answers) -> None:  # noqa: F
 
 def test_which_layer_has_the_largest_gradient(start: Start, answers: Answers) -> None:  # noqa: F811
     truth = norms(answers("cnn"))
-    terminal = start("open", str(SCRIPTS / "cnn.py"), columns=120, rows=40)
+    terminal = start("open", str(SCRIPTS / "cnn.py"), columns=120, rows=60)
     terminal.wait("first step")
     terminal.press("end")
     terminal.wait("the end of the run")

@@ -15,11 +15,12 @@ from textual.pilot import Pilot
 from tests.networks.conftest import Answers, Recorded, walk
 from tests.networks.expected import element, module_norm, norms, update, without_gradient
 from tests.networks.screen_text import sheet_text, shown
+from tests.sampling import sample
 from tests.ui.conftest import text
 from tutor.trace.timeline import Timeline
 
 SIZES = ((80, 24), (120, 40), (200, 60))
-at_every_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+at_every_size = pytest.mark.parametrize("size", sample(SIZES, 1), ids=lambda size: f"{size[0]}x{size[1]}")
 Size = tuple[int, int]
 _NUMBER = r"[-+]?\d+(?:\.\d*)?(?:e[-+]?\d+)?|nan"
 

@@ -86,7 +86,7 @@ async def test_the_shares_of_a_fan_out_are_read_off_the_boxes_once_they_are_sent
 
 async def test_v_goes_round_the_views_and_says_which() -> None:
     app = viewer(two_paths())
-    async with app.run_test(size=(120, 60)) as pilot:
+    async with app.run_test(size=(120, 40)) as pilot:
         await open_all(pilot)
         assert "· boxes" in shown(app)[0]  # all fits
         for view in ("focus", "lanes", "boxes", "focus"):
@@ -99,7 +99,7 @@ async def test_v_goes_round_the_views_and_says_which() -> None:
 
 async def test_nodes_are_chosen_in_drawing_order_in_every_view() -> None:
     app = viewer(two_paths())
-    async with app.run_test(size=(120, 60)) as pilot:
+    async with app.run_test(size=(120, 40)) as pilot:
         await open_all(pilot)
         pane = graph_of(app)
         pane.focus()
@@ -125,7 +125,7 @@ async def test_nodes_are_chosen_in_drawing_order_in_every_view() -> None:
 
 async def test_a_click_on_a_box_chooses_its_node() -> None:
     app = viewer(two_paths())
-    async with app.run_test(size=(120, 60)) as pilot:
+    async with app.run_test(size=(120, 40)) as pilot:
         await open_all(pilot)
         pane = graph_of(app)
         for name, node in ((" a ", 3), (" b ", 4), (" y ", 5)):

@@ -26,7 +26,7 @@ from tutor.i18n import _
 from tutor.trace.events import GraphNode, Op
 from tutor.trace.names import name_of, placeholder_name
 from tutor.trace.operands import is_shown, op_inputs, op_output, op_texts
-from tutor.trace.optimizer_names import name_in
+from tutor.trace.optimizer_names import name_in, optimizer_tensor
 from tutor.trace.state import NodeState, SiteInfo, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements, places
@@ -164,7 +164,8 @@ def recorded_operation(timeline: Timeline, step: int, within: int = 0) -> Record
     inputs = operands_of(timeline, step, event, before, after, within)
     is_own = code is not None or site.inplace
     name = op_output(timeline, step) if is_own else _outer_name(timeline, step, result.tensor)
-    name = name or name_in(timeline, after, result.tensor)
+    if name is None and optimizer_tensor(timeline, result.tensor) is not None:
+        name = name_in(timeline, after, result.tensor)
     previous = before.tensors.get(result.tensor)
     changed = previous is None or (previous.version, previous.value) != (result.version, result.value)
     operands = tuple(_operand_before(operand, result.tensor, name, changed) for operand in inputs)

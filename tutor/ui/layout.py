@@ -27,7 +27,7 @@ def too_small(width: int, height: int) -> bool:
 
 def explanation_rows(height: int) -> int:
     """Return the rows of the explanation: what ran, and in the last one what runs next."""
-    return 4 if height >= TALL else 2
+    return 4 if height >= 45 else 3 if height >= TALL else 2
 
 
 def left_width(width: int) -> int:
