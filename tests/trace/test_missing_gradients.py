@@ -93,3 +93,62 @@ def test_leaves_without_a_module(record: Forker) -> None:
     names = run.names(run.line(6))
     missing = missing_gradients(run.timeline, run.line(6), [names[name] for name in "wvx"])
     assert missing == {names["w"]: Reason.CLEARED, names["v"]: Reason.UNUSED, names["x"]: Reason.FROZEN}
+
+
+PASS = """\
+import torch
+used = torch.tensor([2.0], requires_grad=True)
+late = torch.tensor([3.0], requires_grad=True)
+unused = torch.tensor([4.0], requires_grad=True)
+loss = used.exp().sum() * late.sum()
+loss.backward()
+done = True
+"""
+
+
+def of_leaves(run: Recording, step: int) -> dict[str, Reason]:
+    """Why `used`, `late` and `unused` have no gradient after a step."""
+    names = {name: number for name, number in run.names(step).items() if name in ("used", "late", "unused")}
+    missing = missing_gradients(run.timeline, step, names.values())
+    return {name: missing[number] for name, number in names.items() if number in missing}
+
+
+@pytest.mark.parametrize(
+    ("call", "late"),
+    [
+        ("torch.autograd.grad(loss, late)", Reason.NOT_STORED),
+        ("loss.backward(inputs=[late]); late.grad = None", Reason.CLEARED),
+    ],
+)
+def test_a_pass_that_writes_no_gradient_of_a_leaf_it_leads_to(record: Forker, call: str, late: Reason) -> None:
+    run = record(PASS.replace("loss.backward()", call))
+    expected = {"used": Reason.NOT_STORED, "late": late, "unused": Reason.UNUSED}
+    assert of_leaves(run, run.line(7)) == expected
+
+
+def test_grad_writes_none_while_it_runs(record: Forker) -> None:
+    run = record(PASS.replace("loss.backward()", "torch.autograd.grad(loss, late)"))
+    (begin,) = run.steps_of("backward")
+    assert of_leaves(run, begin)["late"] is Reason.NOT_STORED
+
+
+def test_a_pass_that_failed(record: Forker) -> None:
+    run = record(
+        "import torch\nused = torch.ones(1, requires_grad=True)\ny = used.exp()\nwith torch.no_grad():\n    y.mul_(2)\n"
+        "try:\n    y.backward()\nexcept RuntimeError:\n    pass\nlast = 1\n"
+    )
+    assert of_leaves(run, run.line(10)) == {"used": Reason.NOT_STORED}
+
+
+def test_a_pass_inside_of_another(record: Forker) -> None:
+    run = record("""\
+import torch
+from torch.utils.checkpoint import checkpoint
+used = torch.ones(2, requires_grad=True)
+late = torch.ones(2, requires_grad=True)
+loss = checkpoint(torch.exp, late * checkpoint(torch.sin, used, use_reentrant=True), use_reentrant=True).sum()
+loss.backward()
+""")
+    begins = run.steps_of("backward")
+    assert [of_leaves(run, step).get("used") for step in begins] == [Reason.NOT_YET] * 3
+    assert [of_leaves(run, step).get("late") for step in begins] == [Reason.NOT_YET, Reason.NOT_YET, None]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.worker.recording import Forker, Recording
-from tutor.trace.tensor_tree import Branch, Leaf, Tree, open_branches, tensor_tree
+from tutor.trace.tensor_tree import Branch, Leaf, Tree, open_branches, optimizer_tree, tensor_tree
 
 GPT = """\
 import torch
@@ -150,3 +150,22 @@ def test_two_models(record: Forker) -> None:
 
 def test_no_tensors(record: Forker) -> None:
     assert tree_of(record("import torch\nn = 1\n")) == []
+
+
+def test_what_an_optimizer_keeps_is_under_the_parameter(record: Forker) -> None:
+    run = record("""\
+import torch
+net = torch.nn.Linear(2, 1)
+opt = torch.optim.Adam(net.parameters(), lr=0.1)
+net(torch.ones(2)).sum().backward()
+opt.step()
+done = True
+""")
+    assert optimizer_tree(run.timeline.state(run.line(5)), {}) == []
+    (adam,) = optimizer_tree(run.end, {run.names()["net.bias"]: "a name in the tree"})
+    assert isinstance(adam, Branch)
+    kept = ["step", "exp_avg", "exp_avg_sq"]
+    assert labels([adam]) == [("opt (Adam)", [("net.weight", kept), ("a name in the tree", kept)])]
+    assert not any(branch.is_open for branch in branches([adam]))
+    names = {leaf.name: leaf.tensor for leaf in adam.leaves()}
+    assert run.end.tensors[names["exp_avg of net.weight"]].shape == (1, 2)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tutor.trace.names import PARAMETER, aliases_of, names_of
+from tutor.trace.names import PARAMETER, aliases_of, names_of, tensor_name
 from tutor.trace.state import FrameState, State
 
 _STEP = re.compile(r"\.?[^.\[\]]+(?:\[[^\]]*\])*|\[[^\]]*\]")
@@ -14,7 +14,7 @@ LONG = 5
 """From so many tensors on a list or dict of tensors is a branch."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Leaf:
     """A tensor in the tree."""
 
@@ -27,12 +27,12 @@ class Leaf:
     tensor: int
 
 
-@dataclass
+@dataclass(eq=False)
 class Branch:
     """A module, a list, or a group of tensors such as the buffers."""
 
     key: str
-    """What it is recognised by from step to step: the frame and the path."""
+    """What it is recognised by from step to step: the function and the path."""
     label: str
     children: list[Branch | Leaf] = field(default_factory=list)
     is_open: bool = True
@@ -67,15 +67,40 @@ def tensor_tree(state: State, frame: FrameState) -> Tree:
     tree: Tree = []
     buffers: list[Leaf] = []
     for root in models:
-        inside = [leaf for leaf in roots[root] if _is_learned(state, leaf)]
-        buffers += [leaf for leaf in roots[root] if leaf not in inside]
-        tree.append(_branch(f"{frame.frame}:", "", [(leaf, _steps(leaf.name)) for leaf in inside]).children[0])
+        learned = [leaf for leaf in roots[root] if _is_learned(state, leaf)]
+        buffers += [leaf for leaf in roots[root] if not _is_learned(state, leaf)]
+        tree.append(_branch(f"{frame.function}:", "", [(leaf, _steps(leaf.name)) for leaf in learned]).children[0])
     others = [leaf for root, members in roots.items() if root not in models for leaf in members]
     results = [leaf for leaf in others if state.tensors[leaf.tensor].grad_fn is not None]
-    data = [leaf for leaf in others if leaf not in results]
+    data = [leaf for leaf in others if state.tensors[leaf.tensor].grad_fn is None]
     for label, members, is_open in (("results", results, True), ("data", data, True), ("buffers", buffers, False)):
         if members:
-            tree.append(Branch(f"{frame.frame}:{label}", label, list(members), is_open))
+            tree.append(Branch(f"{frame.function}:{label}", label, list(members), is_open))
+    return tree
+
+
+def optimizer_tree(state: State, names: Mapping[int, str]) -> Tree:
+    """Return the tensors that optimizers keep, folded: each optimizer has a branch for each of its parameters.
+
+    Args:
+        state: The state of the program.
+        names: Names of parameters.
+    """
+    tree: Tree = []
+    for number, info in state.optimizers.items():
+        key = f"optimizer {number}"
+        branch = Branch(key, f"{info.name} ({info.class_name})" if info.name else info.class_name, is_open=False)
+        for parameter, tensors in info.tensors.items():
+            owner = names.get(parameter) or tensor_name(state, parameter)
+            kept = [
+                Leaf(name, f"{name} of {owner}", [], tensor)
+                for name, tensor in tensors.items()
+                if tensor in state.tensors
+            ]
+            if kept and parameter in state.tensors:
+                branch.children.append(Branch(f"{key}:{parameter}", owner, list(kept), is_open=False))
+        if branch.children:
+            tree.append(branch)
     return tree
 
 
@@ -89,7 +114,7 @@ def _in_code_order(state: State, frame: FrameState, leaves: list[Leaf], roots: d
         elif leaf is members[0]:
             for member in members:
                 member.label = member.name.removeprefix(root).removeprefix(".") or member.name
-            tree.append(Branch(f"{frame.frame}:{root}", root, list(members)))
+            tree.append(Branch(f"{frame.function}:{root}", root, list(members)))
     return tree
 
 

@@ -270,6 +270,10 @@ class Pane(Surface, can_focus=True):
         """Return what follows the title in the frame."""
         return EMPTY
 
+    def footing(self) -> Row:
+        """Return what stands in the lower side of the frame."""
+        return EMPTY
+
     def head(self, cells: int) -> Row | None:
         """Return the header row, which does not scroll; None if there is none."""
         return None
@@ -381,8 +385,7 @@ class Pane(Surface, can_focus=True):
         for y, row in enumerate(body):
             side = (bar, "title") if y in thumb else (down, edge)
             rows.append(((down + " ", edge), *fit(row, inner, "plain", more), (" ", "plain"), side))
-        rows.append(((glyphs.bottom_left + glyphs.across * (width - 2) + glyphs.bottom_right, edge),))
-        return rows
+        return [*rows, self._frame_bottom(width)]
 
     def _body(self) -> list[Row]:
         """Return the rows inside the frame."""
@@ -427,6 +430,15 @@ class Pane(Surface, can_focus=True):
             title += [(f"{glyphs.dot} ", "quiet"), *heading, (" ", "quiet")]
         row = fit(tuple(title), max(cells - 2, 0), edge, glyphs.more) if row_width(title) > cells - 2 else tuple(title)
         return (*row, (glyphs.across * (cells - 1 - row_width(row)) + glyphs.top_right, edge))
+
+    def _frame_bottom(self, cells: int) -> Row:
+        glyphs, edge = self.glyphs, "focus" if self.has_focus else "frame"
+        footing = self.footing() if self.failure is None else EMPTY
+        row: Row = ((glyphs.bottom_left, edge),)
+        if footing and cells > 8:
+            text = fit(footing, min(row_width(footing), cells - 6), "quiet", glyphs.more)
+            row = ((glyphs.bottom_left + glyphs.across + " ", edge), *text, (" ", edge))
+        return (*row, (glyphs.across * (cells - 1 - row_width(row)) + glyphs.bottom_right, edge))
 
     # ------------------------------------------------------------ keys and mouse
 

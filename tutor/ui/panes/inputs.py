@@ -96,7 +96,7 @@ class PromptLabel(Surface):
 PURPOSES = {
     "go": (K_("go to"), N_("18   line 9   iteration 30   cell 2   pass 3   end")),
     "find": (K_("find"), N_("a name, a piece of code, or printed text; Enter again finds the next")),
-    "filter": (K_("show"), N_("a part of a name   none: without a gradient   nan   nothing: all")),
+    "filter": (K_("show"), N_("a part of a name   none: no gradient   nan   >100   nothing: all")),
 }
 
 

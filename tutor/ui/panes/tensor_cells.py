@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from tutor.i18n import N_
 from tutor.text_width import width
 from tutor.trace import number_format, values
@@ -14,7 +16,7 @@ from tutor.ui.render.table import Cell
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 SHORT_REASONS = {
     Reason.FROZEN: N_("frozen"), Reason.UNUSED: N_("unused"), Reason.NOT_YET: N_("not yet"),
-    Reason.NO_PASS: N_("none"), Reason.CLEARED: N_("none"),
+    Reason.NO_PASS: N_("none"), Reason.CLEARED: N_("none"), Reason.NOT_STORED: N_("none"),
 }  # fmt: skip
 
 
@@ -48,10 +50,10 @@ def bar_cell(norm: float, total: float, glyphs: Glyphs) -> Cell:
     """Return a bar that is as long as a norm, relative to that of all gradients."""
 
     def bar(cells: int) -> str:
-        eighths = round(8 * cells * min(norm / total, 1.0)) if total else 0
+        eighths = round(8 * cells * min(norm / total, 1.0)) if total and math.isfinite(norm) else 0
         if glyphs.ascii:
-            return "#" * max(round(eighths / 8), 1 if norm else 0)
-        return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip() if eighths else "▏" if norm else ""
+            return "#" * max(round(eighths / 8), norm > 0)
+        return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip() if eighths else "▏" if norm > 0 else ""
 
     return Cell("", "grad", bar, fills=True)
 

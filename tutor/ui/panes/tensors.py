@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from textual.binding import Binding
@@ -12,18 +12,16 @@ from textual.message import Message
 from tutor.explain.formatting import grad_of
 from tutor.i18n import N_, _, ngettext
 from tutor.text_width import width, wrapped
-from tutor.trace import number_format, values
-from tutor.trace.gradient_flow import GradientFlow
-from tutor.trace.missing_gradients import Reason, missing_gradients
-from tutor.trace.names import PARAMETER, names_of
+from tutor.trace import number_format
+from tutor.trace.missing_gradients import Reason
+from tutor.trace.names import names_of
 from tutor.trace.navigation import counterpart
 from tutor.trace.state import FrameState, State, TensorState
-from tutor.trace.tensor_tree import Branch, Leaf, Tree, open_branches, tensor_tree
-from tutor.trace.timeline import Changes, Timeline
+from tutor.trace.tensor_tree import Branch, Leaf, Tree, open_branches, optimizer_tree, tensor_tree
+from tutor.trace.timeline import Timeline
 from tutor.trace.values import Value
 from tutor.ui.bindings import pane_bindings
 from tutor.ui.panes.base import Pane
-from tutor.ui.panes.graph.model import nodes_with_new_grad
 from tutor.ui.panes.tensor_cells import (
     SHORT_REASONS,
     bar_cell,
@@ -34,6 +32,7 @@ from tutor.ui.panes.tensor_cells import (
     number_cell,
     signed,
 )
+from tutor.ui.panes.tensor_facts import ORDERS, TensorFacts, leaves_of
 from tutor.ui.render import matrix, table
 from tutor.ui.render.segments import Row, clean
 from tutor.ui.render.table import Cell, Column, Fit
@@ -64,9 +63,8 @@ BY_MODULE = (
 _GRADIENT_COLUMNS = ("req", "grad_fn", "grad", "|grad|", "")
 _CHANGE = Column(N_("change"), 7, 1, 16)
 """Difference from the previous run, if there is one."""
-_CELLS_OF_NUMBER, _CELLS_OF_MATRIX, _WRITTEN = 10, 23, 6
-"""Cells for the value of one number, of a tensor of which the statistics are shown, and most numbers written out."""
-ORDERS = (N_("code order"), "|grad|", "|grad| / |value|", N_("memory"))
+_CELLS_OF_NUMBER, _CELLS_OF_RANGE, _STRIP, _WRITTEN = 10, 21, 6, 6
+"""Cells for one number, for the range of a tensor and for a strip of shades before it; most numbers written out."""
 _REASONS = {
     Reason.FROZEN: N_("{count} frozen"),
     Reason.UNUSED: N_("{count} unused"),
@@ -118,43 +116,37 @@ class TensorsPane(Pane):
         self._columns: tuple[Column, ...] = FLAT
         self._fit = Fit()
         self._by_module = False
-        self._state = State()
+        self._facts = TensorFacts()
         self._other: State | None = None
-        self._changes = Changes()
         self._folded: dict[str, bool] = {}
         """By key of a branch: whether the learner opened or closed it."""
         self._branch_numbers: dict[str, int] = {}
         self._followed: str | None = None
         """The selected name."""
         self._first_change: int | None = None
-        self._sent: set[int] = set()
-        self._flow = GradientFlow(State())
-        self._missing: dict[int, Reason] = {}
-        self._largest: tuple[float, str] = (0.0, "")
-        self._total = 0.0
-        """The norm of the gradients of all parameters."""
         self._texts: dict[tuple[int, int, bool], tuple[Value, str]] = {}
-        self._norms: dict[int, tuple[Value, float | None]] = {}
 
     # ------------------------------------------------------------ what is shown
 
     def prepare(self) -> None:
         if self.timeline is None:
             return
-        self._state = state = self.timeline.state(self.cursor)
-        self._changes = self.timeline.changed(self.cursor) if self.cursor else Changes()
-        self._flow = self._flow.at_step(state)
-        self._sent = nodes_with_new_grad(self.timeline.event(self.cursor) if self.cursor else None, state)
+        facts = self._facts
+        facts.show(self.timeline, self.cursor)
+        state = facts.state
         self._other = self._other_state()
-        self._entries, self._first_change, self._by_module = [], None, False
+        self._entries, self._first_change = [], None
         trees = [(frame, tensor_tree(state, frame)) for frame in reversed(state.frames)]
-        self._by_module = any(isinstance(item, Branch) and self._is_model(item) for _f, tree in trees for item in tree)
-        learned = {leaf.tensor: leaf for _f, tree in trees for leaf in _leaves(tree) if self._is_parameter(leaf.tensor)}
-        self._missing = missing_gradients(self.timeline, self.cursor, learned) if self._by_module else {}
-        norms = [(self._grad_norm(number) or 0.0, leaf.name) for number, leaf in learned.items()]
-        self._largest, self._total = max(norms, default=(0.0, "")), math.hypot(*(norm for norm, _name in norms))
+        leaves = {leaf.tensor: leaf for _frame, tree in trees for leaf in leaves_of(tree)}
+        parameters = [leaf for leaf in leaves.values() if facts.is_parameter(leaf.tensor)]
+        self._by_module = any(
+            isinstance(item, Branch) and facts.is_model(item) for _frame, tree in trees for item in tree
+        )
+        if self._by_module:
+            facts.compare(self.timeline, self.cursor, parameters)
+        kept = optimizer_tree(state, {number: leaf.name for number, leaf in leaves.items()})
         for depth, (frame, tree) in enumerate(trees):
-            self._add_frame(frame, tree, depth)
+            self._add_frame(frame, [*tree, *kept] if frame is state.frames[0] else tree, depth)
         self._add_notes(state)
         columns = BY_MODULE if self._by_module else FLAT
         self._columns = columns if self._other is None else (*columns[:2], _CHANGE, *columns[2:])
@@ -171,9 +163,9 @@ class TensorsPane(Pane):
         other = self._other
         earlier = {} if other is None or depth >= len(other.frames) else names_of(other, other.frames[-1 - depth])
         if self.filter:
-            matching = [leaf for leaf in _leaves(tree) if self._matches(leaf)]
+            matching = [leaf for leaf in leaves_of(tree) if self._facts.matches(leaf, self.filter)]
             tree = [replace(leaf, label=leaf.name) for leaf in matching]
-        self._sort(tree)
+        self._facts.sort(tree, self.order)
         room = self.page if not depth else 0
         opened = open_branches(tree, room, self._folded)
         self._add(frame, tree, 0, opened, earlier)
@@ -182,14 +174,14 @@ class TensorsPane(Pane):
         for item in tree:
             if isinstance(item, Branch):
                 is_open = item.key in opened
-                changed = not is_open and any(self._is_changed(frame, leaf)[0] for leaf in item.leaves())
+                changed = not is_open and self._is_any_changed(frame, item)
                 self._append(_Entry(branch=item, depth=depth, frame=frame, is_open=is_open), changed)
                 if is_open:
                     self._add(frame, item.children, depth + 1, opened, earlier)
                 continue
             ghost = None if self._other is None else self._other.tensors.get(earlier.get(item.name, 0))
-            changed, _value, _grad = self._is_changed(frame, item)
-            self._append(_Entry(leaf=item, depth=depth, frame=frame, ghost=ghost), changed)
+            entry = _Entry(leaf=item, depth=depth, frame=frame, ghost=ghost)
+            self._append(entry, self._facts.is_changed(frame, item))
             self._add_matrix(item.tensor, depth)
 
     def _append(self, entry: _Entry, changed: bool) -> None:
@@ -197,10 +189,13 @@ class TensorsPane(Pane):
             self._first_change = len(self._entries)
         self._entries.append(entry)
 
+    def _is_any_changed(self, frame: FrameState, branch: Branch) -> bool:
+        return any(self._facts.is_changed(frame, leaf) for leaf in branch.leaves())
+
     def _add_matrix(self, number: int, depth: int) -> None:
         """Add the numbers of a small matrix that has no room in a cell, and its gradient beside it."""
-        tensor = self._state.tensors[number]
-        shape, grad = tensor.shape, grad_of(self._state, tensor)
+        tensor = self._facts.state.tensors[number]
+        shape, grad = tensor.shape, grad_of(self._facts.state, tensor)
         if self._by_module or len(shape) < 2 or math.prod(shape) <= _WRITTEN or tensor.value is None:
             return
         indent = " " * (2 * depth + 4)
@@ -218,14 +213,21 @@ class TensorsPane(Pane):
                 self._add_text(pieces)
 
     def _add_notes(self, state: State) -> None:
+        if self.filter:
+            if not self._entries:
+                self._add_note(_("nothing here matches {filter}: Esc shows all", filter=self.filter))
+            return
         plain_values = self._plain_values(state)
         if plain_values:
             self._add_note(plain_values, "quiet")
-        if not self._by_module and not self.asking and any(self._passing(entry) for entry in self._entries):
+        if not self._by_module and not self.asking and self._any_passing():
             self._add_note(_("(…) passes through here; kept only by retain_grad()"))
         if not self._entries:
-            empty = N_("nothing here matches {filter}: Esc shows all") if self.filter else ""
-            self._add_note(_(empty, filter=self.filter) if empty else _("tensors appear here as the code makes them"))
+            self._add_note(_("tensors appear here as the code makes them"))
+
+    def _any_passing(self) -> bool:
+        tensors = [self._facts.state.tensors[entry.leaf.tensor] for entry in self._entries if entry.leaf is not None]
+        return any(self._facts.passing(tensor) is not None for tensor in tensors)
 
     def _add_note(self, text: str, role: str = "note") -> None:
         for row in wrapped([(text, role)], max(self.inner, 1)):
@@ -235,19 +237,21 @@ class TensorsPane(Pane):
         self._entries.append(_Entry(text=row))
 
     def heading(self) -> Row:
-        """Return the counts of parameters and of those without a gradient, and the order."""
+        """Return the parameter with the largest gradient, the order and the filter."""
         if not self._by_module and not self.order and not self.filter:
             return ()
-        counts = [
-            _(text, count=sum(reason is kind for reason in self._missing.values())) for kind, text in _REASONS.items()
-            if kind in self._missing.values()
-        ]  # fmt: skip
-        norm, name = self._largest
-        largest: Row = ((_("largest: {name}", name=clean(name)), "grad"),) if norm else ()
-        missing: Row = ((_("no gradient: {counts}", counts=", ".join(counts)), "quiet"),) if counts else ()
         order: Row = ((_("by {order}", order=_(ORDERS[self.order])), "quiet"),) if self.order else ()
         shown: Row = ((f"/{clean(self.filter)}", "now"),) if self.filter else ()
-        return self.join_heading(largest, missing, order, shown)
+        largest = self._facts.largest
+        return self.join_heading(
+            ((_("largest: {name}", name=clean(largest)), "grad"),) if largest else (), order, shown
+        )  # fmt: skip
+
+    def footing(self) -> Row:
+        """Return the counts of parameters without a gradient, by reason."""
+        counts = Counter(self._facts.missing.values()) if self._by_module else {}
+        texts = [_(text, count=counts[reason]) for reason, text in _REASONS.items() if counts.get(reason)]
+        return ((_("no gradient: {counts}", counts=", ".join(texts)), "quiet"),) if texts else ()
 
     def _other_state(self) -> State | None:
         """Return the previous run's state at this moment."""
@@ -259,7 +263,7 @@ class TensorsPane(Pane):
     def _unused_columns(self) -> list[int]:
         """Return the gradient columns if no tensor here requires a gradient."""
         leaves = [entry.leaf for entry in self._entries if entry.leaf is not None]
-        if self._by_module or any(self._state.tensors[leaf.tensor].requires_grad for leaf in leaves):
+        if self._by_module or any(self._facts.state.tensors[leaf.tensor].requires_grad for leaf in leaves):
             return []
         return [place for place, column in enumerate(self._columns) if column.title in _GRADIENT_COLUMNS]
 
@@ -273,81 +277,6 @@ class TensorsPane(Pane):
             if binding.what == "value" and isinstance(binding.value, (int, float)) and not name.startswith("_")
         ]
         return clean(f"  {self.glyphs.dot}  ".join(assignments))
-
-    # ------------------------------------------------------------ facts about tensors
-
-    def _is_parameter(self, number: int) -> bool:
-        return self._state.tensors[number].class_name == PARAMETER
-
-    def _is_model(self, branch: Branch) -> bool:
-        return any(self._is_parameter(leaf.tensor) for leaf in branch.leaves())
-
-    def _norm(self, value: Value) -> float | None:
-        """Return the Euclidean norm of a value; None where it is unknown."""
-        entry = self._norms.get(id(value))
-        if entry is None:
-            if len(self._norms) > _CACHE_SIZE:
-                self._norms.clear()
-            stats = number_format.statistics(value)
-            # The value is held together with its norm, so that its id stays the same.
-            entry = self._norms[id(value)] = value, None if stats is None or math.isnan(stats.norm) else stats.norm
-        return entry[1]
-
-    def _grad_norm(self, number: int) -> float | None:
-        grad = grad_of(self._state, self._state.tensors[number])
-        return None if grad is None else self._norm(grad.value)
-
-    def _branch_norm(self, branch: Branch) -> float | None:
-        """Return the norm of all gradients below a branch; None where there are none."""
-        norms = [norm for leaf in branch.leaves() if (norm := self._grad_norm(leaf.tensor)) is not None]
-        return math.hypot(*norms) if norms else None
-
-    def _is_changed(self, frame: FrameState, leaf: Leaf) -> tuple[bool, bool, bool]:
-        """Return whether the step changed a tensor: anything, its value, its gradient."""
-        changes, tensor = self._changes, self._state.tensors[leaf.tensor]
-        rebound = any((frame.frame, alias) in changes.names for alias in (leaf.name, *leaf.aliases))
-        value = rebound or tensor.tensor in changes.tensors
-        grad = tensor.tensor in changes.grads
-        if tensor.grad is None:
-            passing = self._flow.grad_through(tensor) is not None
-            return value or (passing and tensor.node in self._sent), value, passing and tensor.node in self._sent
-        return value or grad, value, grad
-
-    def _matches(self, leaf: Leaf) -> bool:
-        """Return whether the filter shows a tensor."""
-        tensor = self._state.tensors[leaf.tensor]
-        if self.filter == "none":
-            return tensor.is_leaf is True and tensor.grad is None
-        if self.filter == "nan":
-            grad = grad_of(self._state, tensor)
-            found = [number_format.statistics(item.value) for item in (tensor, grad) if item is not None]
-            return any(stats is not None and stats.nans + stats.infinities for stats in found)
-        return self.filter in " ".join([leaf.name, *leaf.aliases])
-
-    def _sort(self, tree: Tree) -> None:
-        """Sort a tree, and each branch, by what `order` says; the greatest first."""
-        if not self.order:
-            return
-        tree.sort(key=self._rank, reverse=True)
-        for item in tree:
-            if isinstance(item, Branch):
-                self._sort(item.children)
-
-    def _rank(self, item: Branch | Leaf) -> float:
-        numbers = [leaf.tensor for leaf in ([item] if isinstance(item, Leaf) else item.leaves())]
-        tensors = [self._state.tensors[number] for number in numbers]
-        if ORDERS[self.order] == N_("memory"):
-            return sum(values.size_of(tensor.shape, tensor.dtype) for tensor in tensors)
-        grad = math.hypot(*(self._grad_norm(number) or 0.0 for number in numbers))
-        if self.order == 1:
-            return grad
-        value = math.hypot(*(self._norm(tensor.value) or 0.0 for tensor in tensors))
-        return grad / value if value else 0.0
-
-    def _passing(self, entry: _Entry) -> bool:
-        """Return whether a gradient passes through a tensor without being retained."""
-        tensor = None if entry.leaf is None else self._state.tensors[entry.leaf.tensor]
-        return tensor is not None and tensor.grad is None and self._flow.grad_through(tensor) is not None
 
     # ------------------------------------------------------------ rows
 
@@ -364,24 +293,25 @@ class TensorsPane(Pane):
             return entry.text
         cells_by_title = self._branch_cells(entry) if entry.branch is not None else self._leaf_cells(entry)
         row = [cells_by_title.get(column.title, Cell("")) for column in self._columns]
-        if entry.leaf is not None and self.linked is not None and entry.leaf.tensor in self.linked.tensors:
-            # The marker of a change takes precedence over that of a link.
-            name = row[0].text if row[0].text[0] != " " else self.glyphs.linked + row[0].text[1:]
-            row[0] = replace(row[0], text=name, role=row[0].role + " linked", brief=None)
         return table.line(self._columns, self._fit, row)
+
+    def _is_linked(self, leaf: Leaf) -> bool:
+        return self.linked is not None and leaf.tensor in self.linked.tensors
 
     def _wanted(self, entry: _Entry) -> list[Cell]:
         """Return cells that are as wide as an entry wants its columns: by names and shapes alone, so that no column
         moves as values change."""
         name = "  " * entry.depth + "  "
         if entry.branch is not None:
-            texts = {" ": f"{name}  {_(entry.branch.label)}", "shape": self._count_text(entry.branch)}
+            texts = {" ": f"{name}  {_(entry.branch.label)}"}
+            if self._facts.is_model(entry.branch):
+                texts["shape"] = self._count_text(entry.branch)
             return [Cell(texts.get(column.title, "")) for column in self._columns]
         assert entry.leaf is not None
-        tensor = self._state.tensors[entry.leaf.tensor]
+        tensor = self._facts.state.tensors[entry.leaf.tensor]
         count = math.prod(tensor.shape)
         sized = " " * (
-            _CELLS_OF_NUMBER if count == 1 else _CELLS_OF_NUMBER * count if count <= 3 else _CELLS_OF_MATRIX
+            _CELLS_OF_NUMBER if count == 1 else _CELLS_OF_NUMBER * count if count <= 3 else _STRIP + _CELLS_OF_RANGE
         )  # fmt: skip
         wanted = {
             " ": name + ("  " if self._by_module else "") + clean(" = ".join(names_in_row(entry.leaf))),
@@ -400,23 +330,25 @@ class TensorsPane(Pane):
         branch, frame = entry.branch, entry.frame
         assert branch is not None
         assert frame is not None
-        leaves = list(branch.leaves())
-        changed = not entry.is_open and any(self._is_changed(frame, leaf)[0] for leaf in leaves)
+        changed = not entry.is_open and self._is_any_changed(frame, branch)
         mark, glyphs = self.glyphs.explain if changed else " ", self.glyphs
         arrow = glyphs.opened if entry.is_open else glyphs.closed
-        norm = self._branch_norm(branch)
+        norm, reason = self._facts.branch_norm(branch), self._facts.branch_reason(branch)
         cells = {
             " ": name_cell(f"{mark} {'  ' * entry.depth}{arrow} ", [_(branch.label)], "strong"),
-            "shape": Cell("" if entry.is_open else self._count_text(branch), "quiet"),
         }
+        if not entry.is_open:
+            count = str(sum(1 for _leaf in branch.leaves()))
+            cells["shape"] = Cell(self._count_text(branch), "quiet", lambda _cells: count)
         if norm is not None:
-            cells["|grad|"] = number_cell(norm, "grad")
-            cells[""] = bar_cell(norm, self._total, self.glyphs)
+            cells["|grad|"], cells[""] = number_cell(norm, "grad"), bar_cell(norm, self._facts.total, glyphs)
+        elif reason is not None and not entry.is_open:
+            cells["|grad|"] = Cell(_(SHORT_REASONS[reason]), "quiet")
         return cells
 
     def _count_text(self, branch: Branch) -> str:
         count = len(list(branch.leaves()))
-        if self._is_model(branch):
+        if self._facts.is_model(branch):
             return ngettext("{count} par.", "{count} par.", count)
         return ngettext("{count} tensor", "{count} tensors", count)
 
@@ -424,17 +356,17 @@ class TensorsPane(Pane):
         leaf, frame, glyphs = entry.leaf, entry.frame, self.glyphs
         assert leaf is not None
         assert frame is not None
-        tensor = self._state.tensors[leaf.tensor]
-        changed, value_changed, grad_changed = self._is_changed(frame, leaf)
+        tensor = self._facts.state.tensors[leaf.tensor]
+        value_changed, grad_changed = self._facts.value_changed(frame, leaf), self._facts.grad_changed(leaf)
         is_learned = bool(tensor.is_leaf and tensor.requires_grad)
         function = (tensor.grad_fn or "").removesuffix(" object") or glyphs.none
-        mark = glyphs.explain if changed else " "
+        is_linked = self._is_linked(leaf)
+        mark = glyphs.explain if value_changed or grad_changed else glyphs.linked if is_linked else " "
+        style = "leaf" if is_learned else "value" if tensor.requires_grad else "strong"
         indent = "  " * entry.depth + ("  " if self._by_module else "")
         names = names_in_row(leaf)
         cells = {
-            " ": name_cell(
-                f"{mark} {indent}", names, "leaf" if is_learned else "value" if tensor.requires_grad else "strong"
-            ),
+            " ": name_cell(f"{mark} {indent}", names, f"{style} linked" if is_linked else style),
             N_("value"): self._value_cell(tensor.value, tensor, "changed" if value_changed else ""),
             "shape": Cell(glyphs.text(number_format.shape(tensor.shape))),
             "dtype": Cell(tensor.dtype, brief=lambda _: brief_dtype(tensor.dtype)),
@@ -449,11 +381,11 @@ class TensorsPane(Pane):
         }  # fmt: skip
         role = "grad changed" if grad_changed else "grad"
         cells["grad"] = self._grad_cell(tensor, role)
-        norm = self._grad_norm(leaf.tensor)
+        norm = self._facts.grad_norm(leaf.tensor)
         if norm is not None:
-            cells["|grad|"], cells[""] = number_cell(norm, role), bar_cell(norm, self._total, self.glyphs)
-        elif tensor.is_leaf and leaf.tensor in self._missing:
-            cells["|grad|"] = Cell(_(SHORT_REASONS[self._missing[leaf.tensor]]), "quiet")
+            cells["|grad|"], cells[""] = number_cell(norm, role), bar_cell(norm, self._facts.total, glyphs)
+        elif leaf.tensor in self._facts.missing:
+            cells["|grad|"] = Cell(_(SHORT_REASONS[self._facts.missing[leaf.tensor]]), "quiet")
         return cells
 
     def _value_cell(self, value: Value, tensor: TensorState, role: str) -> Cell:
@@ -462,19 +394,19 @@ class TensorsPane(Pane):
             return Cell(self.glyphs.none, role)
 
         def fitted(cells: int) -> str:
-            if not self._by_module or math.prod(tensor.shape) <= _WRITTEN or cells < _CELLS_OF_MATRIX:
+            if not self._by_module or math.prod(tensor.shape) <= _WRITTEN or cells < _STRIP + _CELLS_OF_RANGE:
                 return self._text(value, tensor, cells, False)
-            strip = matrix.strip(value, tensor.shape, 5, self.glyphs) or " " * 5
-            return f"{strip:5} {self._text(value, tensor, cells - 6, False)}"
+            strip = matrix.strip(value, tensor.shape, _STRIP - 1, self.glyphs) or ""
+            return f"{strip:{_STRIP}}{self._text(value, tensor, cells - _STRIP, False)}"
 
         return Cell("", role, fitted, fills=True)
 
     def _grad_cell(self, tensor: TensorState, role: str) -> Cell:
         """Return the stored gradient, or in parentheses the one that passes through."""
-        stored = grad_of(self._state, tensor)
+        stored = grad_of(self._facts.state, tensor)
         if stored is not None:
             return Cell("", role, lambda cells: self._text(stored.value, stored, cells, True), fills=True)
-        passing = self._flow.grad_through(tensor)
+        passing = self._facts.passing(tensor)
         if passing is None:
             return Cell("None", "quiet")
         return Cell("", role, lambda cells: f"({self._text(passing, tensor, max(cells - 2, 1), True)})", fills=True)
@@ -493,25 +425,28 @@ class TensorsPane(Pane):
     def _change(self, tensor: TensorState, before: TensorState | None) -> Cell:
         """Return how much a tensor's value changed from the other run; if it did not, how much its gradient did."""
         other = self._other
-        difference = None if before is None else difference_of(tensor.value, before.value)
-        if other is None or before is None or difference is None:
+        change = None if before is None else difference_of(tensor.value, before.value)
+        if other is None or before is None or change is None:
             return Cell(self.glyphs.none, "quiet")
         prefix = ""
-        grad, grad_before = grad_of(self._state, tensor), grad_of(other, before)
-        if not difference and (grad is not None or grad_before is not None):
-            difference = None if grad is None or grad_before is None else difference_of(grad.value, grad_before.value)
+        grad, grad_before = grad_of(self._facts.state, tensor), grad_of(other, before)
+        if not change and (grad is not None or grad_before is not None):
+            change = None if grad is None or grad_before is None else difference_of(grad.value, grad_before.value)
             prefix = self.glyphs.grad
-        if difference is None:
+        if change is None:
             return Cell(f"{prefix}{self.glyphs.none}", "quiet")
-        if not difference:
+        if not change:
             return Cell("=", "quiet")
-        return Cell("", "grad", lambda cells: signed(difference, tensor.dtype, prefix, cells), fills=True)
+        return Cell("", "grad", lambda cells: signed(change, tensor.dtype, prefix, cells), fills=True)
 
     # ------------------------------------------------------------ the selection
 
     def linked_row(self) -> int | None:
-        linked = self.linked.tensors if self.linked is not None else ()
-        return next((i for i, entry in enumerate(self._entries) if entry.leaf and entry.leaf.tensor in linked), None)
+        for index, entry in enumerate(self._entries):
+            folded = entry.branch.leaves() if entry.branch is not None and not entry.is_open else ()
+            if any(self._is_linked(leaf) for leaf in ([entry.leaf] if entry.leaf is not None else folded)):
+                return index
+        return None
 
     def in_view(self) -> int | None:
         return self._first_change
@@ -575,11 +510,3 @@ class TensorsPane(Pane):
         """Show the tensors that match a text; all for an empty one."""
         self.filter, self.top = text.strip(), 0
         self.update()
-
-
-def _leaves(tree: Iterable[Branch | Leaf]) -> Iterator[Leaf]:
-    for item in tree:
-        if isinstance(item, Branch):
-            yield from item.leaves()
-        else:
-            yield item

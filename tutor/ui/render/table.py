@@ -9,8 +9,8 @@ from tutor.i18n import _
 from tutor.text_width import pad, width
 from tutor.ui.render.segments import Piece, Row
 
-SPARE, _AMPLE = 8, 14
-"""Columns with at least this `goes` are dropped first, so that the others keep `_AMPLE` cells."""
+SPARE = 8
+"""Columns with at least this `goes` are dropped before any other is cut."""
 ROOMY = 72
 """From this width on columns are two cells apart, below it one."""
 
@@ -26,7 +26,7 @@ class Column:
         maximum: Its greatest width.
         usual: Its least width where there is room, so that changing content moves no columns.
         centred: Whether its texts are centred.
-        whole: Whether columns that go soon are dropped before it is cut.
+        whole: Whether it gets its room before columns that are not.
     """
 
     title: str
@@ -69,13 +69,9 @@ def fit_columns(
     gap = 2 if cells >= ROOMY else 1
     if sum(natural) + gap * (len(shown) - 1) > cells:
         shown = [index for index in shown if index not in idle]
-    ample = [
-        size if column.whole else min(size, column.minimum if column.goes else _AMPLE)
-        for size, column in zip(natural, columns, strict=True)
-    ]
     spare_columns = sorted((i for i in shown if columns[i].goes >= SPARE), key=lambda i: -columns[i].goes)
     for index in spare_columns:
-        if sum(ample[i] for i in shown) + gap * (len(shown) - 1) > cells:
+        if sum(natural[i] for i in shown) + gap * (len(shown) - 1) > cells:
             shown.remove(index)
     while True:
         room = cells - gap * (len(shown) - 1)

@@ -1,0 +1,269 @@
+"""The tensors pane on real runs: a network of 101 parameters, and a few scalars."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.ui.conftest import screen_of, text
+from tests.ui.recordings import TRACE
+from tests.worker.recording import Forker, Recording
+from tutor.trace.values import elements
+from tutor.ui.app import GradtutorApp
+from tutor.ui.panes.tensors import TensorsPane
+
+NETWORK = """\
+import torch
+from torch import nn
+torch.manual_seed(0)
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.LayerNorm(4)
+        self.mlp = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 4))
+        self.gate = nn.Linear(4, 4)
+    def forward(self, x):
+        return x + self.mlp(self.norm(x)) * torch.sigmoid(self.gate(x))
+class Deep(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.tok = nn.Embedding(5, 4)
+        self.blocks = nn.ModuleList(Block() for _ in range(12))
+        self.bn = nn.BatchNorm1d(4)
+        self.head = nn.Linear(4, 5, bias=False)
+        self.head.weight = self.tok.weight
+        self.aux = nn.Linear(4, 2)
+    def forward(self, i):
+        x = self.tok(i)
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.bn(x))
+model = Deep()
+for parameter in model.blocks[0].parameters():
+    parameter.requires_grad = False
+opt = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.01)
+ids = torch.tensor([0, 1, 2, 3])
+for epoch in range(2):
+    loss = nn.functional.cross_entropy(model(ids), ids)
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+bad = torch.tensor([1.0, float("nan")])
+done = True
+"""
+Size = tuple[int, int]
+SIZES = [(80, 24), (120, 40), (200, 60)]
+
+
+@pytest.fixture(scope="module")
+def run(record: Forker) -> Recording:
+    recording = record(NETWORK)
+    assert recording.status == 0, recording.stderr
+    return recording
+
+
+@asynccontextmanager
+async def at(
+    run: Recording, step: int, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[tuple[Pilot[int], TensorsPane]]:
+    """The pane on the whole screen, with the focus, at a step."""
+    app = GradtutorApp(TRACE, lessons=Path("lessons"), timeline=run.timeline)
+    async with app.run_test(size=size) as pilot:
+        screen = screen_of(app)
+        screen.go_to(step)
+        screen.show_pane("tensors")
+        screen.tensors.focus()
+        await pilot.press("z")
+        await pilot.pause()
+        yield pilot, screen.tensors
+        screen_of(app)
+
+
+def rows(pane: TensorsPane) -> list[str]:
+    """All rows, those out of sight included."""
+    return ["".join(piece for piece, _role in pane.row(index, pane.inner)) for index in range(pane.count())]
+
+
+def row(pane: TensorsPane, name: str) -> str:
+    (found,) = [row for row in rows(pane) if re.match(rf"[\W]*{re.escape(name)}(?=\s|$)", row)]
+    return found
+
+
+def top_of(pane: TensorsPane) -> list[str]:
+    """The names in sight, in their order."""
+    return [row.lstrip(" ▸▾▹┊").split("  ")[0] for row in rows(pane)[: pane.page]]
+
+
+def after_pass(run: Recording) -> int:
+    return run.steps_of("backward_end")[0]
+
+
+async def mark(pilot: Pilot[int], pane: TensorsPane, name: str) -> None:
+    """Walk the mark to a row with the keys."""
+    await pilot.press(*["up"] * (pane.count() + 1))
+    for _ in range(pane.count()):
+        if pane.chosen is not None and top_of_row(pane, pane.chosen) == name:
+            return
+        await pilot.press("down")
+    raise AssertionError(f"{name} is not to be marked")
+
+
+def top_of_row(pane: TensorsPane, index: int) -> str:
+    return rows(pane)[index].lstrip(" ▸▾▹┊").split("  ")[0]
+
+
+def grads(run: Recording, step: int) -> dict[str, list[float]]:
+    """By name of a parameter: the elements of its gradient."""
+    state = run.timeline.state(step)
+    found: dict[str, list[float]] = {}
+    for name, number in run.names(step, 1).items():
+        grad = state.tensors[number].grad
+        if name.startswith("model.") and grad is not None and name != "model.head.weight":
+            found[name] = [float(item) for item in elements(state.tensors[grad].value) or ()]
+    return found
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_hundred_parameters_are_seen_by_modules(run: Recording, size: Size) -> None:
+    async with at(run, after_pass(run), size) as (pilot, pane):
+        names = top_of(pane)
+        assert names[:2] == ["model", "tok.weight = head.weight"]
+        assert [f"blocks[{index}]" in names for index in range(12)] == [True] * 12
+        assert not any("…" in name for name in names)
+        assert "no gradient: 8 frozen, 2 unused" in text(pilot.app)
+        below = grads(run, after_pass(run))
+        whole = math.hypot(*(number for numbers in below.values() for number in numbers))
+        block = math.hypot(*(n for name, numbers in below.items() if ".blocks[3]." in name for n in numbers))
+        for name, norm in (("model", whole), ("blocks[3]", block)):
+            (figure,) = re.findall(r"(\S+) +█", row(pane, f"{name}"))
+            assert float(figure) == pytest.approx(norm, rel=1e-4)
+        largest = max(below, key=lambda name: math.hypot(*below[name]))
+        assert f"largest: {largest}" in text(pilot.app)
+
+
+async def test_bars_fill_as_gradients_arrive_and_no_column_moves(run: Recording) -> None:
+    begin, end = run.steps_of("backward")[0], after_pass(run)
+    async with at(run, begin) as (pilot, pane):
+        heads, filled = set(), []
+        for step in [begin, *(step for step in run.steps_of("accumulate") if step < end), end]:
+            screen_of(pilot.app).go_to(step)
+            await pilot.pause()
+            heads.add(pane.head(pane.inner))
+            filled.append(sum(bool(re.search("[█▏▎▍▌▋▊▉]", line)) for line in rows(pane)[: pane.page]))
+        assert len(heads) == 1
+        assert filled[0] == 0
+        assert filled == sorted(filled)
+        assert filled[-1] >= 12
+
+
+async def test_a_branch_without_gradients_says_why(run: Recording) -> None:
+    async with at(run, run.steps_of("backward")[0]) as (pilot, pane):
+        assert re.search(r"\bfrozen$", row(pane, "blocks[0]").rstrip())
+        assert re.search(r"\bnot yet$", row(pane, "blocks[1]").rstrip())
+        assert re.search(r"\bunused$", row(pane, "aux").rstrip())
+        await mark(pilot, pane, "aux")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert pane.chosen is not None
+        assert [top_of_row(pane, pane.chosen + below) for below in (1, 2)] == ["weight", "bias"]
+
+
+async def test_orders(run: Recording) -> None:
+    async with at(run, after_pass(run)) as (pilot, pane):
+        by_code = top_of(pane)
+        await pilot.press("comma")
+        assert "by |grad|" in text(pilot.app)
+        norms = [float(number) for line in rows(pane)[1:12] for number in re.findall(r"(\S+) +[█▏▎▍▌▋▊▉]", line)]
+        assert len(norms) > 8
+        assert norms == sorted(norms, reverse=True)
+        await pilot.press("comma")
+        assert "by |grad| / |value|" in text(pilot.app)
+        await pilot.press("comma")
+        assert "by memory" in text(pilot.app)
+        assert rows(pane)[1].lstrip(" ▹").startswith("blocks[")  # 8 tensors, more than in tok.weight
+        await pilot.press("comma")
+        assert "by memory" not in text(pilot.app)
+        assert top_of(pane) == by_code
+
+
+async def test_filters(run: Recording) -> None:
+    async with at(run, run.timeline.steps) as (pilot, pane):
+
+        async def shown(typed: str) -> list[str]:
+            await pilot.press("slash", *typed, "enter")
+            await pilot.pause()
+            assert f"/{typed}" in text(pilot.app)
+            return [name.split(" = ")[0] for name in top_of(pane)]
+
+        names = {name for name in run.names() if name.startswith(("model.blocks[0].", "model.aux."))}
+        assert set(await shown("none")) == names
+        assert await shown("nan") == ["bad"]
+        assert await shown("aux.w") == ["model.aux.weight"]
+        assert set(await shown("exp_avg_sq of model.bn")) == {
+            f"exp_avg_sq of model.bn.{name}" for name in ("weight", "bias")
+        }
+        assert await shown(">1000000") == ["nothing here matches >1000000: Esc shows all"]
+        await pilot.press("escape")
+        await pilot.pause()
+        assert top_of(pane)[0] == "model"
+        assert "ids" in await shown(">2")  # 3
+        assert "ids" not in await shown(">3")
+
+
+async def test_what_adam_keeps_is_under_the_name_of_the_parameter(run: Recording) -> None:
+    async with at(run, run.timeline.steps, (120, 40)) as (pilot, pane):
+        assert " 273 " in row(pane, "opt (Adam)")  # 3 for each of 91 parameters
+        for name in ("opt (Adam)", "model.bn.bias"):
+            await mark(pilot, pane, name)
+            await pilot.press("enter")
+            await pilot.pause()
+        index = pane.chosen
+        assert index is not None
+        assert [top_of_row(pane, index + below) for below in (1, 2, 3)] == ["step", "exp_avg", "exp_avg_sq"]
+        assert re.search(r"\b2\b", rows(pane)[index + 1])
+        await pilot.press("down")
+        assert pane.marked() == ("tensor", run.end.optimizers[1].tensors[run.names()["model.bn.bias"]]["step"])
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "step of model.bn.bias" in text(pilot.app)
+        await pilot.press("escape")
+
+
+async def test_the_mark_follows_a_name(run: Recording) -> None:
+    async with at(run, after_pass(run)) as (pilot, pane):
+        await mark(pilot, pane, "tok.weight = head.weight")
+        for key in ("comma", "right", "n"):
+            await pilot.press(key)
+            await pilot.pause()
+            assert pane.chosen is not None
+            assert top_of_row(pane, pane.chosen).startswith("tok.weight")
+            assert pane.marked() == ("tensor", run.names()["model.tok.weight"])
+
+
+async def test_scalars_are_a_list(record: Forker) -> None:
+    run = record(
+        "import torch\nx = torch.tensor(2.0, requires_grad=True)\nw = torch.tensor(3.0, requires_grad=True)\n"
+        "y = x * w\nloss = y ** 2\nloss.backward()\nlr = 0.5\ndone = True\n"
+    )
+    async with at(run, run.timeline.steps) as (pilot, pane):
+        assert top_of(pane)[:4] == ["x", "w", "y", "loss"]
+        assert not any("▾" in line or "▹" in line for line in rows(pane))
+        assert re.search(r"\b2\b.*\b36$", row(pane, "x").rstrip())  # 2·x·w²
+        assert "lr = 0.5" in "".join(rows(pane))
+        assert "no gradient" not in text(pilot.app)
+
+
+async def test_nan_in_a_gradient_is_its_norm(record: Forker) -> None:
+    run = record(
+        "import torch\nnet = torch.nn.Linear(2, 1)\nnet(torch.tensor([1.0, float('nan')])).sum().backward()\ndone = 1\n"
+    )
+    async with at(run, run.timeline.steps) as (pilot, pane):
+        assert re.search(r"\] +nan\b", row(pane, "weight"))
+        assert re.search(r"net +nan\b", row(pane, "net"))
+        assert "largest: net.bias" in text(pilot.app)
