@@ -114,3 +114,15 @@ def test_a_key_that_moves_the_cursor_names_a_function(key: Key) -> None:
     move = key.move.load()
     assert callable(move.find)
     assert (move.nowhere, move.ahead) == (key.move.nowhere, key.move.ahead)
+
+
+async def test_a_key_of_one_pane_does_no_harm_elsewhere() -> None:
+    app = viewer(training(), SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("right", "comma")
+        await pilot.pause()
+        assert app.return_code is None
+        screen_of(app).tensors.focus()
+        await pilot.press("comma")
+        await pilot.pause()
+        assert screen_of(app).tensors.order == 1

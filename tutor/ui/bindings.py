@@ -101,7 +101,7 @@ KEYS: tuple[Key, ...] = (
         N_("the graph as lanes, boxes, or one node with those around it; the chart: figure, curves, log axis, memory"),
         K_("view"), 16),
     Key("others", "V", "V", N_("more of the graph: views, data and numbers; then less"), K_("detail"), 17),
-    Key("sort", "comma", ",", N_("sort the tensors: code order, gradient, gradient over value, memory")),
+    Key("sort", "comma", ",", N_("sort the tensors: code order, gradient, gradient over value, memory"), action="sort"),
     Key("knobs", "k", "k", N_("what if: set the knobs for another run"), K_("what if"), 12),
     Key("edit", "e", "e", N_("edit this cell, and run it; the file stays as it is"), K_("edit"), 4),
     Key("runs", "w", "w", N_("the runs: walk, compare, name and drop them"), K_("runs"), 12),
