@@ -262,8 +262,9 @@ def _statistics_text(value: Value, dtype: str, sizes: Sequence[int], width: int,
     if gradient and width >= _NORM_AND_MAX:
         return f"|g| {_statistic(stats.norm)}, max {_statistic(stats.largest)}"
     if gradient or width < _RANGE:
-        digits = 2 if width < _NORM else _SUMMARY_DIGITS
-        return cut(f"|{name}| {_statistic(stats.norm, digits)}", width)
+        digits = range(2 if width < _NORM else _SUMMARY_DIGITS, 0, -1)
+        texts = [f"|{name}| {_statistic(stats.norm, count)}" for count in digits]
+        return next((text for text in texts if len(text) <= width), cut(texts[-1], width))
     bounds = f"{_statistic(stats.low)}{BETWEEN}{_statistic(stats.high)}"
     if width >= _RANGE_AND_MEAN and not math.isnan(stats.std):
         return f"{bounds} (mean {_statistic(stats.mean)} ± {_statistic(stats.std)})"
