@@ -41,7 +41,7 @@ class Figure(msgspec.Struct, kw_only=True):
 
 
 def alternate(repetitions: int, *measures: Callable[[], float]) -> list[list[float]]:
-    """Each in turn, so many times: what disturbs one disturbs the others as well."""
+    """Run each in turn, `repetitions` times: what disturbs one disturbs the others as well."""
     found: list[list[float]] = [[] for _ in measures]
     for _ in range(repetitions):
         for values, measure in zip(found, measures, strict=True):
@@ -55,7 +55,7 @@ def medians(repetitions: int, *measures: Callable[[], float]) -> list[float]:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The value that so many percent do not exceed."""
+    """Return the value that this percentage of the values does not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 

@@ -25,7 +25,7 @@ _LARGEST = {
 }  # fmt: skip
 """The largest number of each dtype."""
 _GREW = 100.0
-"""A loss that became so many times as large has diverged."""
+"""Factor by which a loss has grown when it counts as diverged."""
 _NAME = re.compile(r"[^\W\d][\w.]*(\[[^\]]*\])*")
 """A variable, an attribute or an item: short enough to be repeated in a sentence."""
 

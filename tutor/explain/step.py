@@ -99,7 +99,9 @@ def cut_text(timeline: Timeline, step: int) -> str:
     location, follows = cut_location(timeline, step), _what_follows(timeline)
     template = N_("The recording is full here, at {place}, after {count:,} events; {follows}. {help}")
     if event.reason == "bytes":
-        template = N_("The recording is full here, at {place}, after so many bytes as it may have; {follows}. {help}")
+        template = N_(
+            "The recording is full here, at {place}: it has the most bytes that it may have; {follows}. {help}"
+        )
     return _(template, place=location, count=event.events, follows=follows, help=_(_SHORTER_RUN))
 
 

@@ -73,7 +73,7 @@ class OptimizerRecorder:
         register_optimizer_step_post_hook(self._ends)
 
     def named(self, optimizer: Optimizer, name: str, depth: int) -> None:
-        """Note that the learner's code has bound an optimizer to a name, in a frame with so many frames around it."""
+        """Note that the learner's code has bound an optimizer to a name, in a frame at `depth` of the call stack."""
         try:
             record = self._record_of(optimizer)
             if depth < record.depth and name != "self":

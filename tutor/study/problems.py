@@ -106,7 +106,7 @@ class Problems:
         place = timeline.columns.kinds[step - 1], timeline.columns.sites[step - 1]
         event = timeline.event(step)
         if place in self._silent_places or (isinstance(event, Node) and any(map(count_nonfinite, event.grad_inputs))):
-            return  # a nan or inf is a problem of its own, at the step that made it
+            return  # the first nan or inf is reported at the step that made it
         with suppress(Exception):  # a recording may be malformed
             if any(diagnosis.role == "error" for diagnosis in diagnose_step(timeline, step)):
                 self._silent_places.add(place)

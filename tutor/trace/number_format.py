@@ -104,7 +104,7 @@ def _without_padding(text: str) -> str:
 
 
 def _rounded(value: float, bits: int) -> float:
-    """Round to a significand of so many bits."""
+    """Round a number to a significand of `bits` bits."""
     if bits >= 53 or not value:
         return value
     fraction, exponent = math.frexp(value)

@@ -11,7 +11,7 @@ from tutor.trace.state import FrameState, State
 
 _STEP = re.compile(r"\.?[^.\[\]]+(?:\[[^\]]*\])*|\[[^\]]*\]")
 LONG = 5
-"""From so many tensors on a list or dict of tensors is a branch."""
+"""Least number of tensors in a list or dict for it to be a branch."""
 
 
 @dataclass(eq=False)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from textual import events
 
-from tutor.i18n import _, key_label
+from tutor.i18n import _, key_label, pgettext
 from tutor.text_width import width as cells
 from tutor.text_width import wrapped
 from tutor.ui.bindings import Hint
@@ -81,7 +81,7 @@ class Explain(Surface):
         if not self.following:
             return shown
         shown += [EMPTY] * (height - 1 - len(shown))
-        following = ((_("next"), "quiet"), ("  ", "quiet"), *self.following)
+        following = ((pgettext("what runs then", "next"), "quiet"), ("  ", "quiet"), *self.following)
         return [*shown, ((f" {self.glyphs.now} ", "bar now"), *_on_bar(following))][:height]
 
 

@@ -124,7 +124,7 @@ def _narrow(left: int, width: int, top: int, body: int, front: Mapping[str, str]
 
 
 def with_card(regions: dict[str, Region], rows: int) -> dict[str, Region]:
-    """Return the regions with a card of about so many rows: below the code, or above the tensors where they are wide.
+    """Return the regions with a card of at most `rows` rows: below the code, or above the tensors where they are wide.
 
     The code keeps `CODE` rows or more, the tensors `TENSORS`. Where there is no room, and while one reads, there is no
     card.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 WIDE = 100
 """From this width on the bar also says the iteration and the pass."""
 _OUTSIDE = 4
-"""The steps outside of the training loop take as much room as so many would that are iterations."""
+"""Number of steps outside of the training loop that have the room of one iteration."""
 
 
 class Scale:

@@ -103,14 +103,14 @@ class GraphOptions:
     """Sites of the repeated chains that the learner opened."""
 
     def level_of(self, operations: int) -> int:
-        """Return the level of detail of a graph with so many operations."""
+        """Return the level of detail of a graph, by the number of its operations."""
         if self.level is None:
             return EVERYTHING if self.is_small(operations) else COMPUTING
         return self.level
 
     @staticmethod
     def is_small(operations: int) -> bool:
-        """Return whether a graph with so many operations is shown as it is."""
+        """Return whether a graph with this number of operations is small enough to be shown whole."""
         return operations <= _SMALL
 
     def shows_others(self, operations: int) -> bool:
