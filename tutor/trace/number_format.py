@@ -33,6 +33,8 @@ _STATISTICS = re.compile(rf"\|[gx]\| \d|-?[\d.]+(e-?\d+)?{BETWEEN}|\d+ (nan|inf|
 _MARKS = re.compile(rf"\[[^\]]*\]|{ROUGHLY}(?=[\d-])")
 _CELLS = 3
 """Cells that an element needs for a small tensor to be written out in a cell, as far as there is room."""
+_NONE_FITS = "[…]"
+"""A small tensor of which not even the first element has room."""
 GRID = 8
 """Most rows and columns of a matrix that is shown as numbers."""
 _MANTISSAS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53, "complex64": 24, "complex128": 53}
@@ -241,7 +243,9 @@ def summary(value: Value, dtype: str, sizes: Sequence[int], width: int, *, gradi
     if flat and count == 1:
         return fitted(flat if len(flat) == 2 else flat[0], dtype, width)
     if flat is not None and count * _CELLS + 1 + 2 * (len(sizes) - 1) <= width:
-        return _beginning(nested(value, dtype), dtype, width)
+        text = _beginning(nested(value, dtype), dtype, width)
+        if text != _NONE_FITS:
+            return text
     return _statistics_text(value, dtype, sizes, width, gradient)
 
 
@@ -304,7 +308,7 @@ def _beginning(items: Any, dtype: str, width: int) -> str:
         text = f"{text} …{']' * (text.count('[') - text.count(']'))}"
         if len(text) <= width:
             return text
-    return "[…]"[:width]
+    return _NONE_FITS[:width]
 
 
 # ---------------------------------------------------------------- matrices

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -15,15 +14,12 @@ if TYPE_CHECKING:
 
 _LEAST = 3
 """Fewest iterations of a loop that counts."""
-_VARIABLE = re.compile(r"\s*(?:async\s+)?for\s+\(?\s*([^\W\d]\w*)")
 
 
 @dataclass(frozen=True)
 class TrainingLoop:
     """The iterations of a loop, up to what is recorded."""
 
-    variable: str
-    """The first variable in its header; empty of a `while`."""
     starts: array[int]
     """The steps at which its iterations begin."""
     end: int | None
@@ -48,7 +44,7 @@ def find_training_loop(timeline: Timeline) -> TrainingLoop | None:
         if len(starts) < _LEAST or not has_pass or starts[-1] - starts[0] <= longest:
             continue
         if _was_entered_once(timeline, site, starts):
-            best = TrainingLoop(_variable(timeline, site), starts[:], _end(timeline, site, starts[-1]))
+            best = TrainingLoop(starts[:], _end(timeline, site, starts[-1]))
     return best
 
 
@@ -60,13 +56,6 @@ def _was_entered_once(timeline: Timeline, site: int, starts: array[int]) -> bool
     # The first statement of the iteration may be a loop itself, whose iteration is noted instead.
     frames = timeline.state(min(starts[-1], timeline.steps)).frames
     return any(frame.iterations.get(site) == len(starts) for frame in frames)
-
-
-def _variable(timeline: Timeline, site: int) -> str:
-    info = timeline.sites.get(site)
-    code = "" if info is None else timeline.definitions.code(info.file, info.span) or ""
-    match = _VARIABLE.match(code)
-    return match[1] if match is not None else ""
 
 
 def _end(timeline: Timeline, loop: int, last: int) -> int | None:

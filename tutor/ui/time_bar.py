@@ -217,7 +217,8 @@ class TimeBar(Surface):
         return [((" ", "plain"), *self._bar.row(self._cursor, self.glyphs), place)]
 
     def _place_text(self, timeline: Timeline, step: int) -> str:
-        """Return the iteration and the pass of a step, right-aligned; empty without a loop, or without room."""
+        """Return the iteration and the pass of a step, right-aligned; blank before the loop, empty without one, and
+        without room."""
         loop = self._loop
         if loop is None or self.size.width < WIDE:
             return ""
@@ -226,9 +227,10 @@ class TimeBar(Surface):
         iteration, pass_number = loop.iteration(step), self._pass(timeline, step)
         texts = []
         for number, of_passes in ((iteration, pass_number), (last, len(timeline.passes))):
-            text = f"{loop.variable or _('iteration')} {number}" + (f"/{total}" if total else "")
+            text = f"{_('iteration')} {number}" + (f"/{total}" if total else "")
             texts.append(f"  {text} {self.glyphs.dot} {_('pass {number}', number=of_passes)}")
-        return " " * (cells_of(texts[1]) - cells_of(texts[0])) + texts[0]
+        room = cells_of(texts[1])
+        return " " * (room - cells_of(texts[0])) + texts[0] if iteration else " " * room
 
     def _pass(self, timeline: Timeline, step: int) -> int:
         """Return the number of the last pass that has begun at a step; 0 before the first."""
