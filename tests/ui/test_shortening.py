@@ -6,7 +6,7 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain import line
-from tutor.ui.render.segments import row_width, shortened, shortened_path, shortened_rule
+from tutor.ui.render.segments import middle_cut, row_width, shortened, shortened_rule
 
 SCRIPT = """\
 import torch
@@ -95,20 +95,11 @@ def test_a_sum_gives_way_to_what_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("cells", "short"),
-    [
-        (46, "model.transformer.layers[0].attention.q.weight"),
-        (45, "m.transformer.layers[0].attention.q.weight"),
-        (35, "m.t.layers[0].attention.q.weight"),
-        (24, "m.t.l[0].a.q.weight"),
-        (12, "…a.q.weight"),
-        (1, "…"),
-    ],
+    [(30, "blocks[0].mlp[2].weight"), (15, "block…2].weight"), (8, "blo…ight"), (3, "b…t"), (1, "…")],
 )
-def test_a_path_keeps_its_end_and_its_numbers(cells: int, short: str) -> None:
-    assert shortened_path("model.transformer.layers[0].attention.q.weight", cells) == short
+def test_a_name_is_cut_in_its_middle(cells: int, short: str) -> None:
+    assert middle_cut("blocks[0].mlp[2].weight", cells) == short
 
 
-def test_a_path_by_keys_is_cut_at_its_front() -> None:
-    assert shortened_path("grads['a.b'][0]", 30) == "grads['a.b'][0]"
-    assert shortened_path("param_group['params'][0]", 20) == "p['params'][0]"
-    assert shortened_path("w", 5) == "w"
+def test_a_wide_name_is_cut_by_cells() -> None:
+    assert middle_cut("第一层的权重", 6) == "第…重"

@@ -287,7 +287,6 @@ def styled_code(text: str, role: str) -> list[Piece]:
 
 _BETWEEN: Piece = (" · ", "quiet")
 _EQUALS = " = "
-_STEP = re.compile(r"\.?[^.\[\]]+|\[[^\]]*\]")
 _MIN_CODE = 16
 """The width in cells below which code is not cut."""
 
@@ -388,26 +387,15 @@ def shortened_rule(pieces: list[Piece], cells: int) -> list[Piece]:
     return pieces
 
 
-def middle_cut(name: str, cells: int, more: str = "…") -> str:
-    """Cut a name in its middle, as names differ at their ends."""
+def middle_cut(name: str, cells: int, tail: int | None = None) -> str:
+    """Cut a name in its middle, as names differ at their ends.
+
+    Args:
+        name: The name.
+        cells: Most cells.
+        tail: The cells after the cut; by default two thirds.
+    """
     if width(name) <= cells:
         return name
-    tail = max(cells - len(more), 0) * 2 // 3
-    head = max(cells - len(more) - tail, 0)
-    return cut(name, head, "") + more + (name[-tail:] if tail else "")
-
-
-def shortened_path(name: str, cells: int) -> str:
-    """Shorten the path of a tensor, as `m.t.layers[0].q.weight`, to fit `cells` cells.
-
-    The leading names are reduced to their initials first, as paths differ at their ends and in their indices; then the
-    front is cut off.
-    """
-    steps = _STEP.findall(name)
-    for place in range(len(steps) - 1):
-        if width("".join(steps)) <= cells:
-            break
-        plain = steps[place].removeprefix(".")
-        steps[place] = steps[place] if plain.startswith("[") else steps[place][: len(steps[place]) - len(plain) + 1]
-    short = "".join(steps) if "".join(_STEP.findall(name)) == name else name
-    return short if width(short) <= cells else "…" + short[len(short) - max(cells - 1, 0) :].lstrip(".")
+    after = max(cells - 1, 0) * 2 // 3 if tail is None else tail
+    return cut(name, max(cells - 1 - after, 0), "") + UNICODE.more + cut(name[::-1], after, "")[::-1]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from tutor.text_width import width
-from tutor.ui.render.segments import UNICODE
+from tutor.text_width import cut, width
+from tutor.ui.render.segments import UNICODE, middle_cut
 
 _MORE = UNICODE.more
 
@@ -28,7 +28,7 @@ def _short_names(names: tuple[str, ...], cells: int) -> Mapping[str, str]:
     variants = [{name: _MORE + name[len(head) :] for name in long}] if head else []
     if not all(width(text) <= cells for variant in variants for text in variant.values()):
         variants = []
-    for variant in (*variants, *({name: _without_middle(name, cells, tail) for name in long} for tail in tails)):
+    for variant in (*variants, *({name: middle_cut(name, cells, tail) for name in long} for tail in tails)):
         if len({*variant.values(), *short.values()}) == len(names):
             return {**short, **variant}
     return {**short, **{name: _numbered(name, index, cells) for index, name in enumerate(long, 1)}}
@@ -42,21 +42,7 @@ def _common_head(names: tuple[str, ...]) -> str:
     return head[: max(head.rfind("."), head.rfind("[")) + 1]
 
 
-def _without_middle(name: str, cells: int, tail: int) -> str:
-    """Return a name cut in the middle, with `tail` cells after the cut."""
-    return _beginning(name, cells - 1 - tail) + _MORE + _beginning(name[::-1], tail)[::-1]
-
-
-def _beginning(text: str, cells: int) -> str:
-    used = 0
-    for index, char in enumerate(text):
-        used += width(char)
-        if used > cells:
-            return text[:index]
-    return text
-
-
 def _numbered(name: str, number: int, cells: int) -> str:
     """Return the beginning of a name with a number, where cutting does not tell it from the others."""
     end = f"{_MORE}{number}"
-    return _beginning(name, cells - width(end)) + end if width(end) < cells else end
+    return cut(name, cells - width(end), "") + end if width(end) < cells else end
