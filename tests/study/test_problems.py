@@ -315,6 +315,37 @@ for k in range(6):
     )
 
 
+LOST_LEAF = (
+    HEAD
+    + """\
+w = torch.tensor([2.0], requires_grad=True)
+w = w * 3
+(w * w).sum().backward()
+"""
+)
+
+
+def test_a_mistake_that_raises_nothing_has_a_card_and_leads_to_its_cause(record: Forker) -> None:
+    recording = record(LOST_LEAF)
+    model = Model(TRACE, timeline=recording.timeline)
+    model.next_problem()
+    (marked,) = recording.steps_of("accumulate")
+    assert model.cursor == marked
+    card = card_at(model)
+    assert card is not None
+    assert (card.kind, card.leads) == ("silent", True)
+    made = recording.op("w * 3")
+    assert [text for text, _ in card.texts] == [
+        "since line 6 w means another tensor, which is no leaf: w.grad gets nothing.",
+        f"Inevitable since step {made}, line 6: w * 3.",
+    ]
+    result = model.next_problem()
+    assert (result.outcome, model.cursor) == ("cause", made)
+    assert card_at(model) is None
+    model.next_problem()
+    assert model.cursor == marked
+
+
 def test_a_run_without_problems_says_so(record: Forker) -> None:
     model = Model(TRACE, timeline=record(HEAD + "x = torch.ones(2)\n").timeline)
     assert model.next_problem().text == "nothing went wrong here: no error, no nan, no inf"

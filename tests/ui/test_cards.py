@@ -9,7 +9,7 @@ import pytest
 from textual.app import App
 from textual.geometry import Region
 
-from tests.study.test_problems import IN_PLACE, MODULE, SQUARE_ROOT
+from tests.study.test_problems import IN_PLACE, LOST_LEAF, MODULE, SQUARE_ROOT
 from tests.ui.conftest import explained, lines, opened, screen_of, text
 from tests.worker.recording import Forker, Recording
 from tutor.lesson.catalog import Target
@@ -54,7 +54,7 @@ async def test_a_failed_recording_opens_at_its_failure(record: Forker, size: tup
         await pilot.press("!")
         await pilot.pause()
         assert screen_of(app).model.cursor == cause
-        assert not screen_of(app).card.display
+        assert "✗ a mistake that raises no error here" in text(app)
         assert f"this made the error at step {failure} inevitable" in explained(app)
         await pilot.press("!")
         await pilot.pause()
@@ -108,6 +108,21 @@ async def test_the_first_nan(record: Forker, size: tuple[int, int]) -> None:
         await pilot.press("!")
         await pilot.pause()
         assert model.cursor == problem.step
+
+
+@sizes
+async def test_a_mistake_that_raises_nothing(record: Forker, size: tuple[int, int]) -> None:
+    app = app_of(record(LOST_LEAF))
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("!")
+        await pilot.pause()
+        assert "✗ a mistake that raises no error here" in text(app)
+        assert "since line 6 w means another tensor, which is no leaf: w.grad gets nothing." in flat(app)
+        assert "! to that step" in flat(app)
+        await pilot.press("!")
+        await pilot.pause()
+        assert not screen_of(app).card.display
+        assert "inevitable" in explained(app)
 
 
 async def test_the_end_of_a_good_run(record: Forker) -> None:

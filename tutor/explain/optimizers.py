@@ -201,16 +201,13 @@ def _columns_of(state: Mapping[str, Value], count: int) -> dict[str, list[float]
 # ---------------------------------------------------------------- in words
 
 
-def describe_report(timeline: Timeline, report: OptimizerReport, chosen: tuple[int, int] | None = None) -> str:
-    """Return an optimizer step as text: `SGD.step: w = w - lr·g = 1 - 0.1·2 = 0.8`.
-
-    It is about one weight: the chosen one (a tensor and a flat index), else the one that moved most.
-    """
+def describe_report(timeline: Timeline, report: OptimizerReport) -> str:
+    """Return an optimizer step as text, by the weight that moved most: `SGD.step: w = w - lr·g = 1 - 0.1·2 = 0.8`."""
     event = report.event
     updates = {update.tensor: update for update in event.updates}
     if not updates:
         return f"{event.optimizer}.step: {_('no parameter has a gradient')}"
-    tensor, element = chosen if chosen is not None and chosen[0] in updates else most_moved(timeline, report)
+    tensor, element = most_moved(timeline, report)
     more = len(updates) - 1 + event.left_out
     others = ngettext("{count} more parameter", "{count} more parameters", more) if more else ""
     text = _describe_update(timeline, report, updates[tensor], element)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from tutor.explain import describe_end, explanation, formatting, message
-from tutor.explain.formatting import TensorNames
+from tutor.explain.formatting import TensorNames, close_wide
 from tutor.i18n import N_, _, ngettext
 from tutor.trace.events import Failed
 from tutor.trace.names import PARAMETER
@@ -28,7 +28,7 @@ _LONGEST = 500
 class Card:
     """What is shown beside a step."""
 
-    kind: Literal["failed", "nonfinite", "end"]
+    kind: Literal["failed", "nonfinite", "silent", "end"]
     title: str
     """In one line: torch's message, or what was found."""
     texts: tuple[tuple[str, str], ...]
@@ -44,6 +44,8 @@ def card_at(model: Model) -> Card | None:
         return _failure_card(model, problem)
     if problem is not None and problem.origin is not None:
         return _nonfinite_card(model, problem)
+    if problem is not None:
+        return _silent_card(model, problem)
     is_over = model.timeline.run_end is not None and model.timeline.run_end.outcome == "ok"
     if is_over and model.cursor == model.timeline.steps and not model.gate.has_prose:
         return _end_card(model)
@@ -61,7 +63,7 @@ def _failure_card(model: Model, problem: Problem) -> Card:
         texts.append((why, "strong"))
     made_inevitable = model.problems.cause(problem)
     if made_inevitable is not None:
-        texts.append((_("Inevitable since {place}.", place=_place(timeline, made_inevitable)), "plain"))
+        texts.append((_inevitable_since(timeline, made_inevitable), "plain"))
     elif why is None and end is not None and end.outcome == "died":
         texts.append((describe_end(end), "plain"))
     elif why is None:
@@ -74,6 +76,10 @@ def _failure_card(model: Model, problem: Problem) -> Card:
         tuple(texts),
         made_inevitable is not None,
     )
+
+
+def _inevitable_since(timeline: Timeline, step: int) -> str:
+    return _("Inevitable since {place}.", place=_place(timeline, step))
 
 
 def _place(timeline: Timeline, step: int) -> str:
@@ -95,6 +101,18 @@ def _nonfinite_card(model: Model, problem: Problem) -> Card:
     if report.fix:
         texts.append((_("Perhaps: {fix}.", fix=report.fix), "plain"))
     return Card("nonfinite", _(title, kind=problem.origin.name), tuple(texts))
+
+
+def _silent_card(model: Model, problem: Problem) -> Card:
+    made_inevitable = model.problems.cause(problem)
+    texts = []
+    for diagnosis in model.problems.mistakes(problem.step):
+        texts.append((close_wide(_("{sentence}.", sentence=diagnosis.sentence)), "strong"))
+        if diagnosis.step is not None and diagnosis.step == made_inevitable:
+            texts.append((_inevitable_since(model.timeline, diagnosis.step), "plain"))
+        if diagnosis.fix:
+            texts.append((close_wide(_("{sentence}.", sentence=diagnosis.fix)), "plain"))
+    return Card("silent", _("a mistake that raises no error here"), tuple(texts), made_inevitable is not None)
 
 
 # ---------------------------------------------------------------- the end of a run

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
 from tutor.explain import cause, explanation
-from tutor.explain.mistakes.registry import diagnose_step
+from tutor.explain.mistakes.registry import Diagnosis, diagnose_step
 from tutor.explain.nonfinite import NonFiniteReport, report
 from tutor.i18n import current_language
 from tutor.trace.events import Failed, Node
@@ -108,7 +108,7 @@ class Problems:
         if place in self._silent_places or (isinstance(event, Node) and any(map(count_nonfinite, event.grad_inputs))):
             return  # the first nan or inf is reported at the step that made it
         with suppress(Exception):  # a recording may be malformed
-            if any(diagnosis.role == "error" for diagnosis in diagnose_step(timeline, step)):
+            if self.mistakes(step):
                 self._silent_places.add(place)
                 self._silent.append(Problem(step, "silent"))
 
@@ -141,9 +141,15 @@ class Problems:
         return failure if set(rest) <= {_CELL_END, CUT} else None
 
     def cause(self, problem: Problem) -> int | None:
-        """Return the step that made a failure inevitable; None if it is the failure itself, or unknown."""
+        """Return the step that made a failure or a mistake inevitable; None if it is that step itself, or unknown."""
         step = cause(self.timeline, problem.step) if problem.kind == "failed" else None
+        if problem.kind == "silent":
+            step = next((diagnosis.step for diagnosis in self.mistakes(problem.step)), None)
         return None if step == problem.step else step
+
+    def mistakes(self, step: int) -> list[Diagnosis]:
+        """Return the mistakes at a step that raised nothing, the gravest first."""
+        return [diagnosis for diagnosis in diagnose_step(self.timeline, step) if diagnosis.role == "error"]
 
     def report(self, origin: Origin) -> NonFiniteReport:
         """Return what is said of an origin of nan or inf, worked out again when it has reached more."""
