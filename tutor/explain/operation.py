@@ -22,11 +22,12 @@ from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
 
 # Operations of two arguments that are written with a sign between them.
-_SIGNS = {
+SIGNS = {
     "add": "+", "add_": "+", "radd": "+", "sub": "-", "sub_": "-", "rsub": "-", "mul": "×", "mul_": "×", "rmul": "×",
     "div": "/", "div_": "/", "truediv": "/", "rtruediv": "/", "rdiv": "/", "pow": "^",
 }  # fmt: skip
-_REFLECTED = ("radd", "rsub", "rmul", "rtruediv", "rdiv")
+REFLECTED = ("radd", "rsub", "rmul", "rtruediv", "rdiv")
+"""Of these, the ones that the tensor on the right does."""
 _READS = ("item", "tolist")
 _PRODUCTS = ("matmul", "mm", "bmm", "mv", "dot")
 
@@ -215,8 +216,8 @@ def _operands_text(made: RecordedOp) -> str:
     if len(made.operands) != 2:
         return ""
     a, b, op = *made.operands, made.op
-    sign, first, second = _SIGNS.get(op), _number_text(a, made.dtype), _number_text(b, made.dtype)
-    if op in _REFLECTED:
+    sign, first, second = SIGNS.get(op), _number_text(a, made.dtype), _number_text(b, made.dtype)
+    if op in REFLECTED:
         first, second = second, first
     return f"{formatting.term(first)} {sign} {formatting.term(second)}" if sign and first and second else ""
 

@@ -123,7 +123,7 @@ def work_out_update(
         return None
     after = elements(update.after) or []
     if element is None:
-        element = _most_moved_element(update)[1]
+        element = most_moved_element(update)[1]
     elif not 0 <= element < len(worked):
         return None
     recorded = {name: column[element] for name, column in _columns_of(update.state_after, len(after)).items()}
@@ -221,13 +221,13 @@ def most_moved(timeline: Timeline, report: OptimizerReport) -> tuple[int, int]:
     """Return the weight that a step changed most: a parameter, and the flat index of an element."""
     moved = _moved.setdefault(timeline, {})
     if report.step not in moved:
-        distances = {update.tensor: _most_moved_element(update) for update in report.event.updates}
+        distances = {update.tensor: most_moved_element(update) for update in report.event.updates}
         tensor = max(distances, key=lambda tensor: distances[tensor][0])
         moved[report.step] = tensor, distances[tensor][1]
     return moved[report.step]
 
 
-def _most_moved_element(update: Update) -> tuple[float, int]:
+def most_moved_element(update: Update) -> tuple[float, int]:
     """Return how far the element that moved most did, and its flat index."""
     before, after = elements(update.before) or [], elements(update.after) or []
     distances = [abs(new - old) for old, new in zip(before, after, strict=False)]
@@ -261,7 +261,7 @@ def explain_update(timeline: Timeline, step: int, tensor: int, element: int | No
     before, grad, after = (() if update is None else elements(value) or () for value in _values_of(update))
     if report is None or update is None or not before or not len(before) == len(grad) == len(after):
         return []
-    element = _most_moved_element(update)[1] if element is None else element
+    element = most_moved_element(update)[1] if element is None else element
     if not 0 <= element < len(after):
         return []
     name, dtype = readable_name(timeline, step, tensor), state_dtype(timeline.state(report.step), update)

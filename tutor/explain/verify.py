@@ -212,8 +212,13 @@ class Element:
     sent: float
 
 
-def work_out_element(claim: VerifiedGrad, arrived: Grid) -> Element | None:
-    """Work out one element of a gradient: the first that is nan or inf, else the first that is not zero.
+def work_out_element(claim: VerifiedGrad, arrived: Grid, chosen: int | None = None) -> Element | None:
+    """Work out one element of a gradient.
+
+    Args:
+        claim: The gradient.
+        arrived: The incoming gradient.
+        chosen: Flat index; by default the first element that is nan or inf, else the first that is not zero.
 
     Returns:
         The element; None where the gradient is empty, or the rule has no terms.
@@ -221,8 +226,9 @@ def work_out_element(claim: VerifiedGrad, arrived: Grid) -> Element | None:
     share, sent = claim.share, claim.sent
     if not sent.flat:
         return None
-    nonfinite = (at for at, x in enumerate(sent.flat) if not math.isfinite(x))
-    chosen = next(nonfinite, next((at for at, x in enumerate(sent.flat) if x != 0), 0))
+    if chosen is None:
+        nonfinite = (at for at, x in enumerate(sent.flat) if not math.isfinite(x))
+        chosen = next(nonfinite, next((at for at, x in enumerate(sent.flat) if x != 0), 0))
     try:
         terms = find_terms(share, arrived, chosen)
     except (ArithmeticError, LookupError, TypeError):

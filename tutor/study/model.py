@@ -17,6 +17,7 @@ from tutor.explain import describe_end
 from tutor.explain.expressions import answering_step, last_change_step
 from tutor.i18n import N_, _
 from tutor.lesson.answers import AnswerError
+from tutor.study.element import ElementChoice
 from tutor.study.flow import Exercise, Gate, Question
 from tutor.study.moves import FORWARD, Move, find_text, resolve_typed
 from tutor.study.problems import Problem, Problems
@@ -85,7 +86,7 @@ class Model:
         self.sessions = [] if session is None else [session]
         """All sessions that were made."""
         self.timeline = timeline if timeline is not None else session.timeline if session is not None else Timeline()
-        self.runs = Runs()
+        self.runs, self.choice = Runs(), ElementChoice()
         self._gate = Gate(None)
         self.study = Study(target, self._gate, store, ask_all)
         self._problems = Problems(self.timeline)
