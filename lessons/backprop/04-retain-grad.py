@@ -76,8 +76,9 @@ print("retains grad:", a.retains_grad, c.retains_grad, d.retains_grad)
 # the graph.) The request is for passes to come, and for this tensor, not for its name: a loop that computes a new `a`
 # each turn has to ask each new `a`.
 #
-# Two other ways: `torch.autograd.grad(y, a)` gives that gradient directly, and `a.register_hook(print)` shows it as it
-# comes by; old code saves gradients with such hooks.
+# Two other ways: `torch.autograd.grad(y, a)` gives that gradient directly, and `a.register_hook(print)` calls `print`
+# with it when it arrives. A function that keeps it works as well: inside modules, where you have no name for each
+# tensor, hooks are the usual way.
 #
 # Below, every `h` in `turns` should have kept its gradient, and none has. Mend it: press `e`.
 
@@ -87,8 +88,8 @@ print("retains grad:", a.retains_grad, c.retains_grad, d.retains_grad)
 # 循环里每转一圈都会算出一个新的 `a`，每个新的 `a` 都得再请一次。
 #
 # 另外还有两种办法：`torch.autograd.grad(y, a)` 直接给你这个梯度；
-# `a.register_hook(print)` 在梯度经过时把它打印出来。
-# 旧代码里常用这样的钩子来保存梯度。
+# `a.register_hook(print)` 在梯度到达时用它调用 `print`。换成一个保存梯度的函数也行：
+# 在模块内部，张量没有名字可用，通常的办法就是钩子。
 #
 # 下面，`turns` 里的每个 `h` 都应当留下自己的梯度，却一个也没有。把它改好：按 `e`。
 

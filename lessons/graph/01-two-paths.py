@@ -10,14 +10,14 @@
 # ---
 
 # %% [markdown] lang="en"
-# While your code computes, PyTorch draws a **graph** of it: what was computed, and from what. Tensors that you made
-# are its **leaves** `■`. Each operation is a node `●`.
+# While your code computes, PyTorch draws a **graph** of it: what was computed, and from what. The tensors that it
+# begins with are its **leaves** `■`. Each operation is a node `●`.
 #
 # Here are two leaves, with numbers small enough to check in your head.
 
 # %% [markdown] lang="zh"
 # 你的代码一边计算，PyTorch 一边画出一张**计算图**：算出了什么，又是由什么算出来的。
-# 你亲手创建的张量是图上的**叶子节点** `■`，每个运算是一个节点 `●`。
+# 图从一些张量开始，它们是**叶子节点** `■`；每个运算是一个节点 `●`。
 #
 # 先来两个叶子节点，数字小到可以心算。
 
@@ -47,18 +47,20 @@ y.backward()
 # %% [markdown] question="predict" of="a.grad" lang="en"
 # Go back with `←` and walk through that pass once more. It starts at `y` and goes against the arrows of time.
 #
-# The product comes first. It sends to each factor what the *other* factor was: `a` gets the value of `b`, and `b`
-# the value of `a`. Then each sum hands on what it got, unchanged. At `w` both paths meet, and what they bring is
-# **added up**: {{ w.grad.item() }}. `x` was on one path only, so it gets just that share: {{ x.grad.item() }}.
+# The product comes first. It sends to each factor the gradient that reached it, times the *other* factor. `y` is
+# where the pass starts, with 1, so here `a` gets just the value of `b`, and `b` the value of `a`. Then each sum passes
+# on what it got, unchanged. At `w` both paths meet, and what they bring is **added up**: {{ w.grad.item() }}. `x` was
+# on one path only, so it gets just that share: {{ x.grad.item() }}.
 #
 # A gradient came by at `a` too. What will `a.grad` hold now?
 
 # %% [markdown] question="predict" of="a.grad" lang="zh"
 # 用 `←` 退回去，把这一趟反向传播逐个节点再走一遍。它从 `y` 出发，逆着时间走。
 #
-# 最先轮到乘法。它给每个因子送去**另一个**因子的值：`a` 得到 `b` 的值，`b` 得到 `a` 的值。
-# 接着，每个加法把收到的原样传下去。两条路在 `w` 处相会，带来的东西**相加**：{{ w.grad.item() }}。
-# `x` 只在一条路上，所以只得到那一份：{{ x.grad.item() }}。
+# 最先轮到乘法。它传给每个因子的，是传来的梯度乘以**另一个**因子的值。
+# 反向传播从 `y` 开始，起点处的梯度是 1，所以这里 `a` 得到的正好是 `b` 的值，`b` 得到的正好是 `a` 的值。
+# 接着，每个加法把收到的梯度原样传下去。两条路径在 `w` 处相会，各条路径的梯度**相加**：{{ w.grad.item() }}。
+# `x` 只在一条路径上，所以只得到那一份：{{ x.grad.item() }}。
 #
 # 梯度也经过了 `a`。那么现在 `a.grad` 里是什么？
 

@@ -107,7 +107,7 @@ except RuntimeError as error:
 # `inference_mode` where a finished model only answers, and `no_grad` where results go on into training.
 #
 # In older code you will see `w.data` for `w.detach()`, and `Variable(x, volatile=True)` for `no_grad`. The first hides
-# later changes from autograd; the second is gone.
+# later changes from autograd; the second still runs, but `volatile` only gives a warning: it has no effect any more.
 
 # %% [markdown] lang="zh"
 # 乘法要把因子存起来留给反向传播，而出自 `inference_mode` 的张量不许存：
@@ -115,4 +115,4 @@ except RuntimeError as error:
 # 所以，训练好的模型只用来回答时用 `inference_mode`，结果还要回到训练里去时用 `no_grad`。
 #
 # 在旧代码里你会看到用 `w.data` 代替 `w.detach()`，用 `Variable(x, volatile=True)` 代替 `no_grad`。
-# 前者会把之后的改动瞒着 autograd；后者已经不存在了。
+# 前者会把之后的改动瞒着 autograd；后者还能运行，但 `volatile` 已经不起作用，只会引出一条警告。

@@ -64,8 +64,10 @@ loss.backward()
 # enough, and PyTorch is content. In the graph the way back from `size` is missing: look for that, or ask each part for
 # its `requires_grad` (here `size.requires_grad` is {{ size.requires_grad }}).
 #
-# The same cut is made by `.data`, `.item()`, NumPy, and `torch.tensor(…)` around a tensor; and by what has no slope:
-# `argmax`, `round`, `>`. A count of right answers cannot be a loss.
+# The same cut is made by `.data`, `.item()`, NumPy, and `torch.tensor(…)` around a tensor; and by `argmax` and `>`,
+# whose results are positions and truth values. So a count of right answers cannot be a loss. `round` is worse, because
+# it is silent: it stays in the graph, as `RoundBackward0`, but torch takes its derivative as 0 everywhere. `backward()`
+# runs without an error, and the gradient behind it is **zero**.
 #
 # Below are two layers and a loss of two parts, with **two** cuts. Mend both. Press `e`.
 
@@ -75,7 +77,9 @@ loss.backward()
 # 也可以逐个问各部分的 `requires_grad`（这里 `size.requires_grad` 是 {{ size.requires_grad }}）。
 #
 # `.data`、`.item()`、NumPy，还有套在张量外面的 `torch.tensor(…)`，切的也是同样的一刀；
-# 没有斜率的运算也一样：`argmax`、`round`、`>`。答对的个数不能当损失。
+# `argmax` 和 `>` 也一样，它们的结果是下标和真假值。所以，答对的个数不能当损失。
+# `round` 更麻烦，因为它不声不响：它留在计算图里（`RoundBackward0`），但 torch 规定它的导数处处为 0。
+# `backward()` 不报错，而传到它前面的梯度全是**零**。
 #
 # 下面有两层，损失也有两部分，里面切了**两**刀。都改好。按 `e`。
 

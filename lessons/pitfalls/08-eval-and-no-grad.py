@@ -33,7 +33,8 @@ y = model(w * 3)
 
 # %% [markdown] question="choice" of="1 if (z == 3).all() else 2" lang="en"
 # `y.requires_grad` is {{ y.requires_grad }}: `eval()` does not touch autograd. It tells the **layers** that the
-# training is over: dropout lets everything through, and batch norm stops taking the measure of its input.
+# training is over: dropout lets everything through, and batch norm uses the running mean and variance that it has
+# collected in training, instead of those of the batch.
 #
 # Now the other way round: `train()`, which is how a model begins, and `no_grad`. All six inputs are 3. What will stand
 # in `z`?
@@ -43,7 +44,8 @@ y = model(w * 3)
 
 # %% [markdown] question="choice" of="1 if (z == 3).all() else 2" lang="zh"
 # `y.requires_grad` 是 {{ y.requires_grad }}：`eval()` 不碰 autograd。
-# 它是告诉各个**层**，训练结束了：dropout 什么都放行，batch norm 不再统计它的输入。
+# 它是告诉各个**层**，训练结束了：dropout 什么都放行，
+# batch norm 改用训练时积累下来的均值和方差，不再用当前这一批的。
 #
 # 现在反过来：用 `train()`（模型一开始就是这样），加上 `no_grad`。六个输入都是 3。`z` 里会是什么？
 #

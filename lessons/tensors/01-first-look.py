@@ -31,15 +31,16 @@ x = torch.tensor(2.5, requires_grad=True)
 
 # %% [markdown] lang="en"
 # `x` now stands in two panes. **tensors** is a table of what each tensor holds, and what PyTorch knows about it. Its
-# mark `■` says that `x` is a *leaf*: no operation made it. **graph** shows how things were computed. So far it has
-# only `x`.
+# mark `■` says that `x` is a *leaf*: PyTorch has recorded no operation that made it. **graph** shows how things were
+# computed. So far it has only `x`.
 #
 # Next, a product. Where a line does several things, `→` stops at each one. `n` takes the whole line at once, and `p`
 # goes back a line.
 
 # %% [markdown] lang="zh"
 # 现在有两个窗格里能看到 `x`。**张量**窗格是一张表：每个张量装着什么，PyTorch 知道它些什么。
-# 表里的 `■` 说 `x` 是**叶子节点**：没有哪个运算产生它。**计算图**窗格画的是东西怎样算出来，眼下只有 `x`。
+# 表里的 `■` 说 `x` 是**叶子节点**：PyTorch 没有记录过产生它的运算。
+# **计算图**窗格画出每个张量是怎样算出来的，目前只有 `x`。
 #
 # 接下来做一次乘法。一行里若有好几件事，`→` 会在每一件上停一下；
 # `n` 一次走完整行，`p` 退回上一行。

@@ -70,7 +70,7 @@ print("gradients of epoch 0:", [round(gradient, 4) for gradient in gradients])
 # miss is output minus target.)
 #
 # All three gradients are below zero, so all three samples want a larger weight, and each update gives them some. The
-# last one shouts loudest: its input is the largest.
+# last gradient is the largest in size: it is twice the miss times the input, and at the largest input both are large.
 #
 # Now the other epochs. The model will never be shown the input 4. What will it say to it in the end?
 
@@ -78,7 +78,7 @@ print("gradients of epoch 0:", [round(gradient, 4) for gradient in gradients])
 # 是 {{ first }}：误差的两倍，再乘以输入。（少了负号的话：模型给少了，而误差是输出减去目标。）
 #
 # 三个梯度都小于零，也就是三个样本都想要更大的权重，每次更新都给它们一点。
-# 最后一个喊得最响，因为它的输入最大。
+# 最后一个样本的梯度绝对值最大：它是误差的两倍再乘以输入，而输入最大的地方，误差和输入都大。
 #
 # 现在跑完其余的 epoch。模型从没见过输入 4，最后它会给出多少？
 

@@ -107,9 +107,11 @@ velocity = roller.state[p]["momentum_buffer"]
 # At {{ p.item() }}: the second velocity is {{ velocity.item() }}, the new gradient and half of the old one. It is the
 # optimizer's **state**. Go back with `p` to the line `roller.step()`, and `i` takes you inside: see it being used.
 #
-# `Adam` keeps two numbers for each parameter: a mean of its gradients, and one of their squares. It moves by the first,
-# divided by the root of the second. In the first step these are gradient and gradient, so the **size of the gradient
-# cancels out**, and only `lr` is left.
+# `Adam` keeps two numbers for each parameter: a running mean of its gradients, and one of their squares. Both begin at
+# 0 and grow slowly, so each is first divided by how much of a mean is there yet: after one step that gives the
+# gradient, and its square. (The state has them before that division: a tenth of the gradient, a thousandth of its
+# square.) The parameter moves by `lr` times the first, divided by the root of the second. So in the first step the
+# **size of the gradient cancels out**, and only `lr` is left.
 #
 # Again the chain, from the beginning, with Adam. Where is `w3` after the **first** step? `lr` is 0.01.
 
@@ -117,8 +119,10 @@ velocity = roller.state[p]["momentum_buffer"]
 # 在 {{ p.item() }}：第二次的速度是 {{ velocity.item() }}，新的梯度加上旧的一半。
 # 速度就是优化器的**状态**。用 `p` 往回走到 `roller.step()` 那一行，按 `i` 进到里面，看它怎样用。
 #
-# `Adam` 给每个参数记两个数：梯度的平均，和梯度平方的平均。它挪动的是前者除以后者的平方根。
-# 第一步时，上下都是这个梯度，所以**梯度的大小约掉了**，只剩下 `lr`。
+# `Adam` 给每个参数记两个数：梯度的滑动平均，和梯度平方的滑动平均。两者都从 0 开始，增长得慢，
+# 所以使用之前要先做**偏差修正**，各除以一个系数：第一步之后，得到的正是这个梯度和它的平方。
+# （状态里存的是修正之前的数：梯度的十分之一，梯度平方的千分之一。）
+# 参数移动的距离是 `lr` 乘以前者，再除以后者的平方根。所以在第一步里，**梯度的大小约掉了**，只剩下 `lr`。
 #
 # 还是那一串，从头开始，换成 Adam。**第一步**之后，`w3` 在哪里？`lr` 是 0.01。
 

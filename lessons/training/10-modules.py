@@ -51,8 +51,8 @@ except ValueError as error:
 # fill their `grad`. But a module cannot guess which of its tensors you want trained.)
 #
 # You must say so. `nn.Parameter(tensor)` is a tensor with that label. It requires grad by itself, and the moment it is
-# put into `self`, the module writes it down in its list. (In old code: `Variable(…, requires_grad=True)`. That is gone,
-# and was never found either.)
+# put into `self`, the module writes it down in its list. (In old code: `Variable(…, requires_grad=True)`. It still
+# runs and gives a plain tensor, which the module does not find either.)
 #
 # Do it for this class: press `e`.
 

@@ -132,7 +132,7 @@ print(f"iteration {iteration}: {right} of 200 are right, loss {loss.item():.4f}"
 # loss: it falls on and on, also where the count stays the same, for the model grows **surer** of what it has right.
 #
 # Everyday code leaves the sigmoid out of the model and takes `BCEWithLogitsLoss`, which does both at once and stays
-# exact for large `z`. (`nn.functional.sigmoid`, in old code, is `torch.sigmoid` now.)
+# exact for large `z`.
 #
 # The function below counts for such a model, from `z` directly. It counts too few. Mend it: press `e`.
 
@@ -142,7 +142,6 @@ print(f"iteration {iteration}: {right} of 200 are right, loss {loss.item():.4f}"
 # 对的个数不变的时候，损失也一直在降，因为模型对已经答对的越来越**有把握**。
 #
 # 平常的代码不在模型里放 sigmoid，而用 `BCEWithLogitsLoss`，它把两件事一起做，`z` 很大时也算得准。
-# （旧代码里的 `nn.functional.sigmoid`，现在是 `torch.sigmoid`。）
 #
 # 下面的函数为这样的模型计数，直接从 `z` 判断。它数少了。改好它：按 `e`。
 

@@ -60,6 +60,6 @@ ANSWERS: dict[str, list[object]] = {
 LINES = {
     "backprop/in-place": "a += 1",
     "pitfalls/item-too-early": "loss = (off**2).item()",
-    "pitfalls/gan-order": "judge.step()",
+    "pitfalls/gan-order": "d_optimizer.step()",
     "tensors/selecting": "row += 50",
 }

@@ -59,3 +59,9 @@ def test_saved_is_let_go() -> None:
         _ = names["e"].grad_fn._saved_result
     assert names["product"].grad_fn._saved_self is names["x"]
     assert names["product"].grad_fn._saved_other is names["w"]
+
+
+def test_volatile_only_warns() -> None:
+    with pytest.warns(UserWarning, match="volatile was removed and now has no effect"):
+        made = torch.autograd.Variable(torch.ones(2), volatile=True)
+    assert (torch.ones(2, requires_grad=True) * made).requires_grad

@@ -142,7 +142,28 @@ def test_batch_norm_learns_from_a_test_under_no_grad() -> None:
     assert norm.running_mean.item() == pytest.approx(0.1 * 15)
 
 
-def test_the_judges_pass_reached_the_forger_in_the_first_order() -> None:
+def test_batch_norm_in_eval_uses_what_it_collected_in_training() -> None:
+    norm, batch = torch.nn.BatchNorm1d(1), torch.tensor([[1.0], [3.0]])
+    norm(batch)
+    mean, variance = 0.1 * 2, 0.9 * 1 + 0.1 * 2
+    norm.eval()
+    expected = [(value - mean) / math.sqrt(variance + 1e-5) for value in (1, 3)]
+    assert norm(batch).flatten().tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_round_keeps_the_graph_and_its_gradient_is_zero_while_comparing_cuts_it() -> None:
+    w = torch.tensor(2.7, requires_grad=True)
+    rounded = torch.round(w)
+    assert rounded.grad_fn is not None
+    assert rounded.grad_fn.name() == "RoundBackward0"
+    rounded.backward()
+    assert w.grad is not None
+    assert w.grad.item() == 0
+    assert not (w > 2).requires_grad
+    assert not torch.stack([w, w]).argmax().requires_grad
+
+
+def test_the_discriminators_pass_reached_the_generator_in_the_first_order() -> None:
     names = run("pitfalls/gan-order", 1).names
     g, d, lr = 0.5, 0.8, 0.01
     assert names["g"].grad.item() == pytest.approx(2 * d * 2 * g * d * 2, rel=1e-4)

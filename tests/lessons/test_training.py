@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
 from tests.lessons.plainly import run
 
@@ -119,3 +120,13 @@ def test_logistic_regression() -> None:
     assert (names["history"][0], names["history"][400]) == near((0.92, 0.995))
     assert names["iteration"] == 400
     assert all(reached <= 0.99 for at, reached in names["history"].items() if at < 400)
+
+
+def test_the_state_of_adam_has_a_tenth_of_the_first_gradient_and_a_thousandth_of_its_square() -> None:
+    p = torch.tensor(5.0, requires_grad=True)
+    adam = torch.optim.Adam([p], lr=0.01)
+    (9520 * p).backward()
+    adam.step()
+    state = adam.state[p]
+    assert (state["exp_avg"].item(), state["exp_avg_sq"].item()) == (near(952), near(9520**2 / 1000))
+    assert p.item() == near(5 - 0.01)

@@ -20,9 +20,9 @@ OTHER_WAYS = {
         "    answer = net(x)\n    net.train(was)\n    return answer"
     ),
     "pitfalls/gan-order/pulled": (
-        "def turn(g, d, forger, judge):\n    judge.zero_grad()\n    fake = g * 2\n"
-        "    ((d * fake.detach()) ** 2 + (d * 3 - 1) ** 2).backward()\n    judge.step()\n    forger.zero_grad()\n"
-        "    ((d * fake - 1) ** 2).backward()\n    forger.step()"
+        "def train_step(g, d, g_optimizer, d_optimizer):\n    d_optimizer.zero_grad()\n    fake = g * 2\n"
+        "    ((d * fake.detach()) ** 2 + (d * 3 - 1) ** 2).backward()\n    d_optimizer.step()\n"
+        "    g_optimizer.zero_grad()\n    ((d * fake - 1) ** 2).backward()\n    g_optimizer.step()"
     ),
     "pitfalls/nan-where/entropy": ("def entropy(p):\n    p = p[p > 0]\n    return -(p * p.log()).sum()"),
     "pitfalls/list-of-tensors/turned": (

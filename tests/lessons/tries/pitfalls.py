@@ -80,15 +80,17 @@ TRIES: Tries = {
          "dropout is still at work"),
     ],
     "gan-order/pulled": [
-        ("", "go by the forger's loss alone"),
-        ("def turn(g, d, forger, judge):\n    judge.zero_grad()\n    forger.zero_grad()\n    fake = g * 2\n"
-         "    ((d * fake.detach()) ** 2 + (d * 3 - 1) ** 2).backward()\n    judge.step()\n"
-         "    (d * (g.detach() * 2) - 1) ** 2\n    forger.step()", "The forger does not learn any more"),
-        ("def turn(g, d, forger, judge):\n    judge.zero_grad()\n    forger.zero_grad()\n"
-         "    ((d.detach() * g * 2 - 1) ** 2).backward()\n    forger.step()", "The judge does not learn any more"),
-        ("def turn(g, d, forger, judge):\n    forger.zero_grad()\n    fake = g * 2\n"
-         "    ((d * fake.detach()) ** 2 + (d * 3 - 1) ** 2).backward()\n    judge.step()\n"
-         "    ((d * fake - 1) ** 2).backward()\n    forger.step()", "The judge's part was right as it was"),
+        ("", "go by the generator's loss alone"),
+        ("def train_step(g, d, g_optimizer, d_optimizer):\n    d_optimizer.zero_grad()\n    g_optimizer.zero_grad()\n"
+         "    fake = g * 2\n    ((d * fake.detach()) ** 2 + (d * 3 - 1) ** 2).backward()\n    d_optimizer.step()\n"
+         "    (d * (g.detach() * 2) - 1) ** 2\n    g_optimizer.step()", "The generator does not learn any more"),
+        ("def train_step(g, d, g_optimizer, d_optimizer):\n    d_optimizer.zero_grad()\n    g_optimizer.zero_grad()\n"
+         "    ((d.detach() * g * 2 - 1) ** 2).backward()\n    g_optimizer.step()",
+         "The discriminator does not learn any more"),
+        ("def train_step(g, d, g_optimizer, d_optimizer):\n    g_optimizer.zero_grad()\n    fake = g * 2\n"
+         "    ((d * fake.detach()) ** 2 + (d * 3 - 1) ** 2).backward()\n    d_optimizer.step()\n"
+         "    ((d * fake - 1) ** 2).backward()\n    g_optimizer.step()",
+         "The discriminator's part was right as it was"),
     ],
     "nan-where/entropy": [
         ("", "the logarithm still meets the 0"),
