@@ -267,3 +267,63 @@ async def test_nan_in_a_gradient_is_its_norm(record: Forker) -> None:
         assert re.search(r"\] +nan\b", row(pane, "weight"))
         assert re.search(r"net +nan\b", row(pane, "net"))
         assert "largest: net.bias" in text(pilot.app)
+
+
+PRODUCT = Path(__file__).parents[1] / "networks" / "pictures" / "product.py"
+
+
+async def test_small_matrices_are_numbers_below_their_names(record: Forker) -> None:
+    run = record(PRODUCT)
+    app = GradtutorApp(TRACE, lessons=Path("lessons"), timeline=run.timeline)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = screen_of(app)
+        screen.go_to(run.steps_of("node")[2])  # of X @ W, whose gradient passes through
+        await pilot.pause()
+        pane, lines = screen.tensors, rows(screen.tensors)
+        begin = lines.index(row(pane, "W"))
+        assert ["⎡ 1  -2 ⎤" in lines[begin], "⎣ 3   4 ⎦" in lines[begin + 1]] == [True, True]
+        begin = lines.index(row(pane, "H"))
+        assert ["⎛ 1  1 ⎞" in lines[begin], "⎜ 0  0 ⎟" in lines[begin + 1], "⎝ 1  0 ⎠" in lines[begin + 2]] == [
+            True
+        ] * 3
+        screen.go_to(run.steps_of("accumulate")[0])
+        await pilot.pause()
+        begin = rows(pane).index(row(pane, "W"))
+        assert "⎡ 3    1 ⎤" in rows(pane)[begin]  # Xᵀ·G = [[1 0 2] [2 -1 0.5]]·[[1 1] [0 0] [1 0]]
+        assert "⎣ 2.5  2 ⎦" in rows(pane)[begin + 1]
+        assert pane.top <= begin < begin + 1 < pane.top + pane.page  # all of what changed is in sight
+        screen.tensors.focus()
+        await pilot.press("up", "up", "up")
+        names = []
+        for _ in range(4):
+            assert pane.chosen is not None
+            names.append(top_of_row(pane, pane.chosen).split()[0])
+            await pilot.press("down")
+        assert names == ["X", "W", "H", "total"]
+
+
+async def test_small_matrices_are_in_one_row_of_a_low_pane(record: Forker) -> None:
+    run = record(PRODUCT)
+    app = GradtutorApp(TRACE, lessons=Path("lessons"), timeline=run.timeline)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = screen_of(app)
+        screen.go_to(run.steps_of("accumulate")[0])
+        await pilot.pause()
+        assert re.search(r"\[\[1 -2\] \[3 4\]\] +2×2 .* \[\[3 1\] \[2\.5 2\]\]", row(screen.tensors, "W"))
+
+
+async def test_a_matrix_of_long_numbers_stays_in_its_columns(record: Forker) -> None:
+    run = record(
+        "import torch\nw = torch.tensor([[-1.2345e-10, float('nan')], [0.1 / 3, 123456.0]], requires_grad=True)\n"
+        "(w * w).sum().backward()\ndone = 1\n"
+    )
+    app = GradtutorApp(TRACE, lessons=Path("lessons"), timeline=run.timeline)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = screen_of(app)
+        screen.go_to(run.timeline.steps)
+        await pilot.pause()
+        lines = rows(screen.tensors)
+        begin = lines.index(row(screen.tensors, "w"))
+        assert len({len(line) for line in lines[begin : begin + 2]}) == 1
+        assert "nan" in lines[begin]
+        assert "0.033333" in lines[begin + 1]

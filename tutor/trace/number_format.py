@@ -314,13 +314,14 @@ def _beginning(items: Any, dtype: str, width: int) -> str:
 # ---------------------------------------------------------------- matrices
 
 
-def grid(value: Value, dtype: str, sizes: Sequence[int]) -> list[list[str]] | None:
+def grid(value: Value, dtype: str, sizes: Sequence[int], widest: int = LINE) -> list[list[str]] | None:
     """Return the numbers of a matrix or vector as text, padded so that the points of each column are below each other.
 
     Args:
         value: Its value.
         dtype: Its dtype.
         sizes: Its shape. A vector is a row. Of more dimensions, all but the last two must be 1.
+        widest: Most cells of a column.
 
     Returns:
         The texts by row and column, all of a column of the same width; None where it has more than `GRID` rows or
@@ -335,9 +336,15 @@ def grid(value: Value, dtype: str, sizes: Sequence[int]) -> list[list[str]] | No
         flat = [list(pair) for pair in zip(flat[::2], flat[1::2], strict=True)]
     if len(flat) != rows * columns:
         return None
-    texts = [number(item, dtype) for item in flat]
-    aligned = [align(texts[column::columns]) for column in range(columns)]
+    texts = [fitted(item, dtype, widest) for item in flat]
+    aligned = [_aligned(texts[column::columns], widest) for column in range(columns)]
     return [list(row) for row in zip(*aligned, strict=True)]
+
+
+def _aligned(texts: Sequence[str], widest: int) -> list[str]:
+    """Align a column where that fits, else move its numbers to the right."""
+    aligned = align(texts)
+    return aligned if len(aligned[0]) <= widest else [text.rjust(max(map(len, texts))) for text in texts]
 
 
 def align(texts: Sequence[str]) -> list[str]:

@@ -282,6 +282,10 @@ class Pane(Surface, can_focus=True):
         """Return the row to keep visible; None if any will do."""
         return None
 
+    def last_row(self, row: int) -> int:
+        """Return the last row of what begins in a row."""
+        return row
+
     def subject(self, index: int) -> tuple[str, int] | None:
         """Return what a choice (by default, a row) stands for, e.g. `("tensor", 3)`; None if it cannot be selected."""
         return None
@@ -359,10 +363,8 @@ class Pane(Surface, can_focus=True):
     def _bring_into_view(self, row: int, margin: int = 1) -> None:
         page = self.page
         margin = min(margin, max(page - 1, 0) // 2)
-        if row < self.top + margin:
-            self.top = row - margin
-        elif row >= self.top + page - margin:
-            self.top = row - page + 1 + margin
+        self.top = max(self.top, self.last_row(row) - page + 1 + margin)
+        self.top = min(self.top, row - margin)
         self._bound()
 
     def _bound(self) -> None:

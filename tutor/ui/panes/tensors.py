@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from textual.binding import Binding
 from textual.message import Message
@@ -12,7 +13,7 @@ from textual.message import Message
 from tutor.explain.formatting import grad_of
 from tutor.i18n import N_, _, ngettext
 from tutor.text_width import width, wrapped
-from tutor.trace import number_format
+from tutor.trace import number_format, values
 from tutor.trace.missing_gradients import Reason
 from tutor.trace.names import names_of
 from tutor.trace.navigation import counterpart
@@ -41,12 +42,12 @@ FLAT = (
     Column(" ", 17, 0, 60, 6),
     Column(N_("value"), 10, 0, 44, 8),
     Column("shape", 6, 4, 14),
-    Column("dtype", 5, 6, 10, 7),
-    Column("dev", 3, 7, 8),
+    Column("dtype", 5, 10, 10, 7),
+    Column("dev", 3, 11, 8),
     Column(N_("leaf"), 4, 2, centred=True),
-    Column("req", 3, 5, centred=True),
-    Column("grad_fn", 7, 3, 24, 8),
-    Column("grad", 9, 0, 40, 7),
+    Column("req", 3, 8, centred=True),
+    Column("grad_fn", 7, 9, 24, 8),
+    Column("grad", 9, 0, 44, 7),
 )
 """Columns where there is no module."""
 BY_MODULE = (
@@ -65,6 +66,8 @@ _CHANGE = Column(N_("change"), 7, 1, 16)
 """Difference from the previous run, if there is one."""
 _CELLS_OF_NUMBER, _CELLS_OF_RANGE, _STRIP, _WRITTEN = 10, 21, 6, 6
 """Cells for one number, for the range of a tensor and for a strip of shades before it; most numbers written out."""
+_GRID_COLUMNS, _TALL = 4, 10
+"""Most columns of a matrix whose numbers are in a cell, and least height of the pane for that."""
 _REASONS = {
     Reason.FROZEN: N_("{count} frozen"),
     Reason.UNUSED: N_("{count} unused"),
@@ -89,6 +92,8 @@ class _Entry:
     ghost: TensorState | None = None
     """The same tensor in the previous run."""
     is_open: bool = False
+    line: int = 0
+    """Row of a matrix whose numbers are in the cells of several rows."""
 
 
 class TensorsPane(Pane):
@@ -150,7 +155,7 @@ class TensorsPane(Pane):
         self._add_notes(state)
         columns = BY_MODULE if self._by_module else FLAT
         self._columns = columns if self._other is None else (*columns[:2], _CHANGE, *columns[2:])
-        rows = [self._wanted(entry) for entry in self._entries if entry.text is None]
+        rows = [self._wanted(entry) for entry in self._entries if entry.text is None and not entry.line]
         self._fit = table.fit_columns(self._columns, rows, self.inner, self._unused_columns())
 
     def _add_frame(self, frame: FrameState, tree: Tree, depth: int) -> None:
@@ -182,7 +187,20 @@ class TensorsPane(Pane):
             ghost = None if self._other is None else self._other.tensors.get(earlier.get(item.name, 0))
             entry = _Entry(leaf=item, depth=depth, frame=frame, ghost=ghost)
             self._append(entry, self._facts.is_changed(frame, item))
-            self._add_matrix(item.tensor, depth)
+            rows, _columns = self._grid_size(item)
+            if not rows:
+                self._add_matrix(item.tensor, depth)
+            self._entries += [replace(entry, line=line) for line in range(1, rows)]
+
+    def _grid_size(self, leaf: Leaf) -> tuple[int, int]:
+        """Return the rows and columns of a matrix whose numbers are in the cells of several rows; 0, 0 for others."""
+        tensor = self._facts.state.tensors[leaf.tensor]
+        sizes = tensor.shape
+        if self._by_module or self.size.height < _TALL or len(sizes) < 2 or math.prod(sizes[:-2]) != 1:
+            return 0, 0
+        is_small = 2 <= sizes[-2] <= number_format.GRID and 1 <= sizes[-1] <= _GRID_COLUMNS
+        is_real = values.elements(tensor.value) is not None and not tensor.dtype.startswith("complex")
+        return (sizes[-2], sizes[-1]) if is_small and is_real else (0, 0)
 
     def _append(self, entry: _Entry, changed: bool) -> None:
         if changed and self._first_change is None:
@@ -193,7 +211,7 @@ class TensorsPane(Pane):
         return any(self._facts.is_changed(frame, leaf) for leaf in branch.leaves())
 
     def _add_matrix(self, number: int, depth: int) -> None:
-        """Add the numbers of a small matrix that has no room in a cell, and its gradient beside it."""
+        """Add the numbers of a matrix with too many columns for a cell, and its gradient beside it."""
         tensor = self._facts.state.tensors[number]
         shape, grad = tensor.shape, grad_of(self._facts.state, tensor)
         if self._by_module or len(shape) < 2 or math.prod(shape) <= _WRITTEN or tensor.value is None:
@@ -292,6 +310,8 @@ class TensorsPane(Pane):
         if entry.text is not None:
             return entry.text
         cells_by_title = self._branch_cells(entry) if entry.branch is not None else self._leaf_cells(entry)
+        if entry.line:
+            cells_by_title = {title: cells_by_title[title] for title in (N_("value"), "grad")}
         row = [cells_by_title.get(column.title, Cell("")) for column in self._columns]
         return table.line(self._columns, self._fit, row)
 
@@ -313,6 +333,9 @@ class TensorsPane(Pane):
         sized = " " * (
             _CELLS_OF_NUMBER if count == 1 else _CELLS_OF_NUMBER * count if count <= 3 else _STRIP + _CELLS_OF_RANGE
         )  # fmt: skip
+        columns = self._grid_size(entry.leaf)[1]
+        if columns:
+            sized = " " * matrix.row_width(columns, _CELLS_OF_NUMBER - 2)
         wanted = {
             " ": name + ("  " if self._by_module else "") + clean(" = ".join(names_in_row(entry.leaf))),
             N_("value"): sized,
@@ -367,7 +390,7 @@ class TensorsPane(Pane):
         names = names_in_row(leaf)
         cells = {
             " ": name_cell(f"{mark} {indent}", names, f"{style} linked" if is_linked else style),
-            N_("value"): self._value_cell(tensor.value, tensor, "changed" if value_changed else ""),
+            N_("value"): self._value_cell(tensor.value, tensor, "changed" if value_changed else "", entry),
             "shape": Cell(glyphs.text(number_format.shape(tensor.shape))),
             "dtype": Cell(tensor.dtype, brief=lambda _: brief_dtype(tensor.dtype)),
             "dev": Cell(tensor.device),
@@ -380,7 +403,7 @@ class TensorsPane(Pane):
             _CHANGE.title: self._change(tensor, entry.ghost),
         }  # fmt: skip
         role = "grad changed" if grad_changed else "grad"
-        cells["grad"] = self._grad_cell(tensor, role)
+        cells["grad"] = self._grad_cell(tensor, role, entry)
         norm = self._facts.grad_norm(leaf.tensor)
         if norm is not None:
             cells["|grad|"], cells[""] = number_cell(norm, role), bar_cell(norm, self._facts.total, glyphs)
@@ -388,10 +411,13 @@ class TensorsPane(Pane):
             cells["|grad|"] = Cell(_(SHORT_REASONS[self._facts.missing[leaf.tensor]]), "quiet")
         return cells
 
-    def _value_cell(self, value: Value, tensor: TensorState, role: str) -> Cell:
+    def _value_cell(self, value: Value, tensor: TensorState, role: str, entry: _Entry) -> Cell:
         """Return a value; the shape and the width alone decide what is shown of it."""
         if value is None:
             return Cell(self.glyphs.none, role)
+        assert entry.leaf is not None
+        if any(self._grid_size(entry.leaf)):
+            return self._grid_cell(value, tensor, role or "value", entry.line)
 
         def fitted(cells: int) -> str:
             if not self._by_module or math.prod(tensor.shape) <= _WRITTEN or cells < _STRIP + _CELLS_OF_RANGE:
@@ -401,12 +427,30 @@ class TensorsPane(Pane):
 
         return Cell("", role, fitted, fills=True)
 
-    def _grad_cell(self, tensor: TensorState, role: str) -> Cell:
+    def _grid_cell(self, value: Value, tensor: TensorState, role: str, line: int, passing: bool = False) -> Cell:
+        """Return a row of a matrix; in parentheses, if it is a gradient that passes through."""
+        shape, glyphs = tensor.shape, self.glyphs
+
+        def row(cells: int) -> Row:
+            widest = matrix.number_width(shape[-1], cells)
+            rows = matrix.number_rows(
+                value, tensor.dtype, shape, role, glyphs, widest=widest, in_parentheses=passing
+            )  # fmt: skip
+            return rows[line] if rows is not None and line < len(rows) else ()
+
+        return Cell("", role, pieces=row)
+
+    def _grad_cell(self, tensor: TensorState, role: str, entry: _Entry) -> Cell:
         """Return the stored gradient, or in parentheses the one that passes through."""
-        stored = grad_of(self._facts.state, tensor)
+        stored, passing = grad_of(self._facts.state, tensor), self._facts.passing(tensor)
+        assert entry.leaf is not None
+        if any(self._grid_size(entry.leaf)) and (stored is not None or passing is not None):
+            gradient = passing if stored is None else stored.value
+            return self._grid_cell(gradient, tensor, role, entry.line, passing=stored is None)
+        if entry.line:
+            return Cell("")
         if stored is not None:
             return Cell("", role, lambda cells: self._text(stored.value, stored, cells, True), fills=True)
-        passing = self._facts.passing(tensor)
         if passing is None:
             return Cell("None", "quiet")
         return Cell("", role, lambda cells: f"({self._text(passing, tensor, max(cells - 2, 1), True)})", fills=True)
@@ -451,6 +495,10 @@ class TensorsPane(Pane):
     def in_view(self) -> int | None:
         return self._first_change
 
+    def last_row(self, row: int) -> int:
+        lines = (entry.line for entry in self._entries[row + 1 :])
+        return row + sum(1 for _line in takewhile(bool, lines))
+
     def mark(self, index: int | None) -> None:
         self._followed = None if index is None else self._key(self._entries[index])
         super().mark(index)
@@ -466,6 +514,8 @@ class TensorsPane(Pane):
 
     def subject(self, index: int) -> tuple[str, int] | None:
         entry = self._entries[index] if index < len(self._entries) else _Entry()
+        if entry.line:
+            return None
         if entry.branch is not None:
             return "branch", self._branch_numbers.setdefault(entry.branch.key, len(self._branch_numbers))
         return None if entry.leaf is None else ("tensor", entry.leaf.tensor)

@@ -15,11 +15,13 @@ SHADES = " ░▒▓█"
 _ASCII_SHADES = " .+*#"
 _BRACKETS = ("[]", "⎡⎤", "⎢⎥", "⎣⎦")
 """Of a single row, and of the first, the middle and the last of several."""
+_PARENTHESES = ("()", "⎛⎞", "⎜⎟", "⎝⎠")
 
 
 def number_rows(
-    value: Value, dtype: str, shape: Sequence[int], role: str, glyphs: Glyphs, chosen: int | None = None
-) -> list[Row] | None:
+    value: Value, dtype: str, shape: Sequence[int], role: str, glyphs: Glyphs, chosen: int | None = None, *,
+    widest: int = number_format.LINE, in_parentheses: bool = False,
+) -> list[Row] | None:  # fmt: skip
     """Return a matrix as rows of numbers in brackets, which are all equally wide.
 
     Args:
@@ -29,24 +31,41 @@ def number_rows(
         role: Style role of its numbers; nan and infinities have that of an error.
         glyphs: The characters of this terminal.
         chosen: The element to mark, by its flat index.
+        widest: Most cells of a number.
+        in_parentheses: Whether it is in parentheses instead of brackets.
 
     Returns:
         None where `number_format.grid` has none.
     """
-    texts = number_format.grid(value, dtype, shape)
+    texts = number_format.grid(value, dtype, shape, widest)
     if texts is None:
         return None
+    pairs = _PARENTHESES if in_parentheses else _BRACKETS
     rows: list[Row] = []
     for y, line in enumerate(texts):
         is_last = y == len(texts) - 1
-        brackets = _BRACKETS[0 if glyphs.ascii or len(texts) == 1 else 1 if not y else 3 if is_last else 2]
+        brackets = pairs[0 if glyphs.ascii or len(texts) == 1 else 1 if not y else 3 if is_last else 2]
         pieces: list[Piece] = [(brackets[0], "quiet")]
         for x, text in enumerate(line):
             is_chosen = chosen == y * len(line) + x
             style = "error" if "nan" in text or "inf" in text else role
-            pieces += [("  " if x else " ", "quiet"), (text, f"{style} chosen" if is_chosen else style)]
+            pieces += [(_GAP if x else " ", "quiet"), (text, f"{style} chosen" if is_chosen else style)]
         rows.append((*pieces, (f" {brackets[1]}", "quiet")))
     return rows
+
+
+_GAP = "  "
+"""Cells between two columns."""
+
+
+def row_width(columns: int, cells: int) -> int:
+    """Return the cells of a row of `number_rows` with numbers of `cells` cells."""
+    return columns * cells + (columns - 1) * len(_GAP) + 4
+
+
+def number_width(columns: int, cells: int) -> int:
+    """Return the cells that each number may have in a row of `cells` cells."""
+    return max((cells - 4 - (columns - 1) * len(_GAP)) // columns, 1)
 
 
 def strip(value: Value, shape: Sequence[int], cells: int, glyphs: Glyphs) -> str | None:

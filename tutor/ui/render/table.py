@@ -10,7 +10,7 @@ from tutor.text_width import pad, width
 from tutor.ui.render.segments import Piece, Row
 
 SPARE = 8
-"""Columns with at least this `goes` are dropped before any other is cut."""
+"""Columns with at least this `goes` are cut and dropped before any other is cut."""
 ROOMY = 72
 """From this width on columns are two cells apart, below it one."""
 
@@ -41,12 +41,13 @@ class Column:
 @dataclass(frozen=True)
 class Cell:
     """The text of a cell. `brief` returns a shorter one for a width in which the text does not fit; where `fills` is
-    True, the text for any width."""
+    True, the text for any width. `pieces` returns, for a width, a text in several roles."""
 
     text: str
     role: str = "plain"
     brief: Callable[[int], str] | None = None
     fills: bool = False
+    pieces: Callable[[int], Row] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,12 @@ def fit_columns(
     if sum(natural) + gap * (len(shown) - 1) > cells:
         shown = [index for index in shown if index not in idle]
     spare_columns = sorted((i for i in shown if columns[i].goes >= SPARE), key=lambda i: -columns[i].goes)
+    needed = [
+        min(wide, column.minimum) if column.goes >= SPARE else wide
+        for column, wide in zip(columns, natural, strict=True)
+    ]
     for index in spare_columns:
-        if sum(natural[i] for i in shown) + gap * (len(shown) - 1) > cells:
+        if sum(needed[i] for i in shown) + gap * (len(shown) - 1) > cells:
             shown.remove(index)
     while True:
         room = cells - gap * (len(shown) - 1)
@@ -87,6 +92,7 @@ def fit_columns(
     while spare > 0:
         growing = [index for index in shown if widths[index] < natural[index]]
         growing = [index for index in growing if columns[index].whole] or growing
+        growing = [index for index in growing if columns[index].goes < SPARE] or growing
         if not growing:
             break
         for index in growing[:spare]:
@@ -108,6 +114,10 @@ def line(columns: Sequence[Column], fit: Fit, row: Sequence[Cell]) -> Row:
             continue
         if pieces:
             pieces.append((" " * fit.gap, "plain"))
+        if cell.pieces is not None:
+            parts = cell.pieces(size)
+            pieces += [*parts, (" " * (size - sum(width(text) for text, _role in parts)), "plain")]
+            continue
         text = cell.text
         if cell.brief is not None and (cell.fills or width(text) > size):
             text = cell.brief(size)
