@@ -19,6 +19,9 @@ SEED ?= 0
 run: $(STAMP) $(COMPILED)
 	@$(BIN)/gradtutor $(ARGS)
 
+# Both processes and all commands that they start import what is compiled once, whatever the environment says.
+test test-all: export PYTHONDONTWRITEBYTECODE =
+
 test: $(STAMP) $(COMPILED)
 	$(BIN)/pytest $(SHARED) $(ARGS)
 
