@@ -19,6 +19,17 @@ from tutor.trace.events import CellEnd
 LINE = Path(__file__).parent / "work" / "line_with_bias.py"
 TRAINING = LINE.parent / "training.py"
 BY_HAND = "training/01-line-by-hand.py"
+WORKS = {
+    "line_with_bias": (300, "(a) y = wx + b", 4.5),
+    "mlp": (30, "(b) an MLP of 1M parameters", 1.5),
+    "classifier": (200, "(c) a tiny MLP with Adam", 4.0),
+    "gpt": (40, "(d) a micro-GPT", 4.0),
+    "cnn": (100, "(e) a small CNN", 3.0),
+    "tokens": (5, "(f) plain Python", 1.5),
+}
+"""By name in `work/`: EPOCHS, what it is, and how many times as long as plain it may take."""
+FILE_BYTES = {"line_with_bias": 8.0, "gpt": 60.0}
+DEPTHS = (200, 3200)
 COUNTS = (500, 1000, 2000)
 STEPS = (2_500, 5_000, 10_000)
 
@@ -32,10 +43,10 @@ def measured(home: Path, script: Path, *counts: int, repetitions: int = 7) -> di
     return found
 
 
-def record(home: Path, epochs: int) -> tuple[Path, float]:
+def record(home: Path, epochs: int, script: Path = LINE) -> tuple[Path, float]:
     """A recording of the training, made by `gradtutor record`, and the seconds that its run took."""
-    out = home / f"{epochs}.trace"
-    command = [*GRADTUTOR, "record", "-o", str(out), str(LINE)]
+    out = home / f"{script.stem}-{epochs}.trace"
+    command = [*GRADTUTOR, "record", "-o", str(out), str(script)]
     env = {**environment(home), "EPOCHS": str(epochs)}
     subprocess.run(command, env=env, cwd=_root(), stderr=subprocess.DEVNULL, check=True)
     timeline = tracefile.load(out)
@@ -62,6 +73,33 @@ def growth(home: Path) -> list[Figure]:
                    unit="MiB", of=f"after {least:,}", target=1.05),
         ]  # fmt: skip
     return figures
+
+
+def works(home: Path) -> list[Figure]:
+    """What ordinary scripts cost, and whether a recursion costs the same at any depth."""
+    figures = []
+    for name, (count, title, target) in WORKS.items():
+        script = LINE.parent / f"{name}.py"
+        found = measured(home, script, count)["counts"][str(count)]
+        trace, _ = record(home, count, script)
+        figures += [
+            _pairs(f"{title}, recorded", found, target),
+            Figure(name="   bytes per event in the file", measured=trace.stat().st_size / found["events"],
+                   against=found["bytes"] / found["events"], unit="bytes", of="on the pipe",
+                   target=FILE_BYTES.get(name), absolute=True),
+        ]  # fmt: skip
+    calls = measured(home, LINE.parent / "recursion.py", *DEPTHS, repetitions=21)["counts"]
+    least, most = (1e6 * median(calls[str(depth)]["recorded"]) / depth for depth in DEPTHS)
+    figures.append(Figure(name=f"a call in a recursion {DEPTHS[1]:,} deep", measured=most, against=least, unit="µs",
+                          of=f"in one {DEPTHS[0]} deep", target=1.3))  # fmt: skip
+    return figures
+
+
+def _pairs(name: str, found: dict[str, Any], target: float) -> Figure:
+    """Return a figure whose ratio is the median of the pairs that ran one after the other."""
+    plain = median(found["plain"])
+    ratio = median(recorded / own for recorded, own in zip(found["recorded"], found["plain"], strict=True))
+    return Figure(name=name, measured=1e3 * plain * ratio, against=1e3 * plain, unit="ms", of="plain", target=target)
 
 
 def run(home: Path) -> list[Figure]:
@@ -100,4 +138,4 @@ def run(home: Path) -> list[Figure]:
         Figure(name=f"bytes per event in the file, {most:,} epochs", measured=sizes[most] / events[most],
                against=sizes[least] / events[least], unit="bytes", of=f"at {least}", target=1.15),
     ]  # fmt: skip
-    return figures + growth(home)
+    return figures + works(home) + growth(home)

@@ -42,7 +42,8 @@ class Program:
         self.names: dict[str, Any] = {"torch": torch, "nn": nn, "threading": threading}
         append = parts.waiting.append
         writer.waiting = parts.waiting
-        containers = ContainerRecorder(append, parts.tensors.serial, lambda kind: False)
+        writer.flush_at = sys.maxsize
+        containers = ContainerRecorder(append, parts.tensors.serial, parts.tensors.find, lambda kind: False)
         variables = VariableRecorder(append, parts.tensors, containers, self._record_made)
         variables.on_error = parts.errors.append
         self.threads = ThreadWatcher(lambda event: append(wire_tuple(event)), parts.tensors, {})

@@ -160,6 +160,43 @@ def test_what_a_container_holds_is_looked_at_after_a_call(program: Program) -> N
     assert events.index(groups[-1]) < events.index(ev.Line(5, 1))
 
 
+def test_deep_in_a_recursion_containers_far_out_are_looked_at_when_it_returns(program: Program) -> None:
+    events = program.run("""\
+        known, mine = torch.ones(1), []
+        def down(k, own):
+            if k == 0:
+                mine.append(known)
+                for each in kept:
+                    each.append(known)
+                end = 1
+                return
+            kept.append(own)
+            down(k - 1, [])
+            own.pop()
+            end = 2
+        kept = []
+        down(60, [])
+        """)
+    frames = {event.ref: event.frame for event in events if isinstance(event, ev.Bind) and event.what == "group"}
+    deepest = max(event.frame for event in events if isinstance(event, ev.FrameStart))
+    appended = next(at for at, event in enumerate(events) if isinstance(event, ev.Line) and event.site == 7)
+    returned = next(at for at, event in enumerate(events) if isinstance(event, ev.FrameEnd) and event.frame == deepest)
+    seen = {
+        frames[event.group]: at
+        for at, event in [*enumerate(events)][::-1]
+        if isinstance(event, ev.Group) and event.items
+    }
+    assert all(at < appended for frame, at in seen.items() if frame in (1, *range(deepest - 30, deepest + 1)))
+    assert {frame for frame, at in seen.items() if at > returned} == set(range(2, deepest - 32))
+    for frame in set(frames.values()) - {1, deepest}:
+        shown = None
+        for event in events:
+            if isinstance(event, ev.Group) and frames[event.group] == frame:
+                shown = event.items
+            elif isinstance(event, ev.Line) and event.frame == frame and event.site in (11, 12):
+                assert bool(shown) == (event.site == 11)
+
+
 def test_a_write_that_no_mode_sees_is_recorded(program: Program) -> None:
     events = program.run("z = torch.ones(1, dtype=torch.complex64)\nz.imag = torch.tensor([3.0])\nend = 1\n")
     snapshots = [event for event in events if isinstance(event, ev.Snapshot)]

@@ -20,7 +20,7 @@ class Names:
         self.made: list[tuple[int, torch.Tensor]] = []
         self.frame = Frame(1, 0, None)
         append, tensors = parts.waiting.append, parts.tensors
-        containers = ContainerRecorder(append, tensors.serial, lambda kind: False)
+        containers = ContainerRecorder(append, tensors.serial, tensors.find, lambda kind: False)
         self.recorder = VariableRecorder(append, tensors, containers, self._record_made)
         self.recorder.on_error = parts.errors.append
 

@@ -14,7 +14,7 @@ from typing import Any
 from tutor.recorder.event_writer import EventWriter
 from tutor.recorder.exceptions import trace_of
 from tutor.recorder.modules import ModuleRecorder
-from tutor.recorder.patches import CHECKED_DEPTH, check_recursion
+from tutor.recorder.patches import CHECKED_DEPTH, check_recursion, is_near_limit
 from tutor.recorder.signals import DeferredSignals
 from tutor.recorder.tensors import TensorRecorder
 from tutor.recorder.threads import ThreadWatcher
@@ -139,6 +139,17 @@ class FrameRecorder:
             frame = frame.f_back
         return None
 
+    def _stack_depth(self, python: types.FrameType, outer: Frame) -> int:
+        """Return how many frames Python's stack has; they are counted down to `outer`, if its depth is known."""
+        depth = 1
+        frame = python.f_back
+        while frame is not None:
+            if outer.stack_depth and self.by_id.get(id(frame)) is outer:
+                return outer.stack_depth + depth
+            depth += 1
+            frame = frame.f_back
+        return depth
+
     # ------------------------------------------------------------ the callbacks
 
     def line(self, site: int) -> None:
@@ -158,10 +169,7 @@ class FrameRecorder:
         if self.on:
             python = _getframe(1)
             frame = self.by_id.get(id(python)) or self.find(python)
-            outer = frame
-            while outer is not None:
-                self.names.scan(outer)
-                outer = outer.outer
+            self.names.scan_around(frame, self.script)
             self.record_line(site, frame)
 
     def record_line(self, site: int, frame: Frame | None) -> None:
@@ -240,12 +248,17 @@ class FrameRecorder:
         if not self.on:
             return
         outer = self.current
+        stack_depth = 0
         if outer is not None and outer.depth > CHECKED_DEPTH:
-            check_recursion()
+            stack_depth = self._stack_depth(python, outer)
+            if is_near_limit(stack_depth):
+                check_recursion()
         code = python.f_code
         file = self._file_of(code.co_filename) or 1
         frame = self._start_frame(code.co_name, file, id(python), resumable=bool(code.co_flags & _RESUMABLE))
         self.by_id[frame.key] = frame
+        if not code.co_flags & _RESUMABLE:
+            frame.stack_depth = stack_depth
         if code.co_name == "<module>":
             self._modules.setdefault(code.co_filename, frame)
         else:
@@ -268,10 +281,7 @@ class FrameRecorder:
             if trace is not None and trace.tb_frame is python:  # not one that a caller is handling
                 self._raised = (id(error), frame.serial)
         if self.on:
-            outer = frame.outer
-            while outer is not None:
-                self.names.scan(outer)
-                outer = outer.outer
+            self.names.scan_around(frame.outer, self.script)
             self._append((_FRAME_END, frame.serial))
         if self._modules.get(python.f_code.co_filename) is frame:
             del self._modules[python.f_code.co_filename]

@@ -12,13 +12,16 @@ import keyword
 import types
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from operator import is_, itemgetter
 from typing import Any
 
 import torch
 from torch.nn import Module
 
 from tutor.recorder.originals import name_of
+from tutor.recorder.tensors import TensorRecord
 from tutor.trace.events import Group
 
 _GROUP = Group.__struct_config__.tag
@@ -26,21 +29,29 @@ _ITEMS = 20
 _TENSORS = 5000
 _INDEXED = (torch.nn.Sequential, torch.nn.ModuleList, torch.nn.ParameterList)
 _KEYED = (torch.nn.ModuleDict, torch.nn.ParameterDict)
-_PLAIN = frozenset((int, float, str, bool))
 _SCALARS = frozenset((int, float, str, bool, type(None), bytes, complex))
 _HOLDING = (list, tuple, dict, Module, types.SimpleNamespace)
+_IN_MODULES = (torch.Tensor, list, tuple, dict)
 _SLOTS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 
 
-class TrackedContainer:
-    """A container that a name means: its number, and what it held when last recorded."""
+_tables_of = itemgetter("_parameters", "_buffers", "_modules")
 
-    __slots__ = ("_object", "containers", "items", "serial")
+
+class TrackedContainer:
+    """A container that a name means: its number, and what it held when last recorded.
+
+    Attributes:
+        tree: The tree of modules that a module is in, with what it then held.
+    """
+
+    __slots__ = ("_object", "containers", "items", "serial", "tree")
 
     def __init__(self, serial: int, value: Any) -> None:
         self.serial = serial
         self.containers: list[tuple[str, str, int]] = []
         self.items: list[tuple[str, int]] | None = None
+        self.tree: ModuleTree | None = None
         # Lists, tuples and dicts cannot be weakly referenced. The names hold them just as long.
         if issubclass(type(value), (list, tuple, dict)):
             self._object: Any = value
@@ -56,17 +67,120 @@ class TrackedContainer:
         return value() if type(value) is weakref.ref else value
 
 
+class _ModuleRef:
+    __slots__ = ("ref",)
+
+    def __init__(self, module: Module | None) -> None:
+        self.ref: Callable[[], Any] = _nothing if module is None else weakref.ref(module)
+
+
+def _nothing() -> None:
+    """Stand in for a weak reference."""
+
+
+class ModuleTree:
+    """What a module and all modules below it hold, to find out quickly whether that has changed.
+
+    It compares the tables of the modules, as there is no other way to see all changes: `del m.weight`, `m.to(…)` and
+    code that writes to `m._parameters` register nothing with torch. It holds neither modules nor their tables, which
+    would keep tensors alive.
+
+    Args:
+        root: The module.
+        record_of: Returns the record of a tensor; None if it is unknown.
+        attributes_of: Returns what the attributes of a learner's module hold beside its members.
+        is_own: Returns whether a class is the learner's.
+
+    Attributes:
+        contents: What each of the modules holds, as `Group` has it, by their `id`s.
+        examination: The number of the last examination in which it was compared.
+        is_current: Whether nothing had changed then.
+
+    Raises:
+        LookupError: It holds a tensor that is unknown.
+    """
+
+    def __init__(
+        self,
+        root: Module,
+        record_of: Callable[[torch.Tensor], TensorRecord | None],
+        attributes_of: Callable[[Module], list[Any]],
+        is_own: Callable[[type], bool],
+    ) -> None:
+        self._attributes_of = attributes_of
+        self._modules: list[weakref.ref[Module]] = []
+        self._places: dict[int, int] = {}
+        self._members: list[TensorRecord | _ModuleRef] = []
+        self.contents: dict[int, tuple[list[tuple[str, int]], list[tuple[str, str, int]]]] = {}
+        self.examination = 0
+        self.is_current = True
+        pending = [root]
+        for module in pending:
+            if id(module) not in self._places:
+                self._places[id(module)] = len(self._modules)
+                self._modules.append(weakref.ref(module))
+                pending += [child for child in module.__dict__["_modules"].values() if child is not None]
+                if len(self._modules) > _TENSORS:
+                    raise LookupError
+        self._own = [module for module in self._modules if is_own(type(module()))]
+        self._names, members = self._read()
+        self._empty = sum([member is None for member in members])
+        for member in members:
+            is_tensor = issubclass(type(member), torch.Tensor)
+            record = record_of(member) if is_tensor else _ModuleRef(member)
+            if record is None:
+                raise LookupError
+            self._members.append(record)
+        self._attributes = [attributes_of(module()) for module in self._own]  # type: ignore[arg-type]
+
+    def has(self, module: Module) -> bool:
+        """Return whether a module is in this tree."""
+        place = self._places.get(id(module))
+        return place is not None and self._modules[place]() is module
+
+    def modules(self) -> Iterable[int]:
+        """Return the `id`s of its modules."""
+        return self._places
+
+    def compare(self) -> None:
+        """Set `is_current` to False if a module may hold something else than it did."""
+        try:
+            names, members = self._read()
+            self.is_current = (
+                names == self._names
+                and all(map(is_, members, [record.ref() for record in self._members]))
+                and sum([member is None for member in members]) == self._empty  # a tensor that is gone is none either
+                and self._attributes == [self._attributes_of(module()) for module in self._own]  # type: ignore[arg-type]
+            )
+        except Exception:  # a module is gone, or another thread changes it
+            self.is_current = False
+
+    def _read(self) -> tuple[list[str], list[Any]]:
+        """Return the names and the values of the parameters, buffers and modules of all modules."""
+        tables = list(chain.from_iterable(map(_tables_of, [module().__dict__ for module in self._modules])))
+        return list(chain.from_iterable(tables)), list(chain.from_iterable(map(dict.values, tables)))
+
+
 class ContainerRecorder:
     """Number containers, and record what they hold when it has changed."""
 
     def __init__(
-        self, append: Callable[[Any], None], serial: Callable[[torch.Tensor], int], is_own: Callable[[type], bool]
+        self,
+        append: Callable[[Any], None],
+        serial: Callable[[torch.Tensor], int],
+        record_of: Callable[[torch.Tensor], TensorRecord | None],
+        is_own: Callable[[type], bool],
     ) -> None:
         self._append = append
         self._serial = serial
+        self._record_of = record_of
         self._is_own = is_own
         self._serials = 0
         self._containers: list[tuple[str, str, int]] = []
+        self._trees: dict[int, ModuleTree] = {}
+        """By `id` of each module in them."""
+        self._prune_at = 64
+        self._examinations = 0
 
     def may_hold_tensors(self, value: Any) -> bool:
         """Return whether the learner may name tensors through `thing`."""
@@ -77,22 +191,90 @@ class ContainerRecorder:
         """Number a container, record it, and return its `TrackedContainer`."""
         self._serials += 1
         holder = TrackedContainer(self._serials, value)
-        self.record(holder)
+        self.record((holder,))
         return holder
 
-    def record(self, holder: TrackedContainer) -> None:
-        """Send what the container holds, if it has changed. Function modes must be off."""
-        value = holder.get()
-        if value is None or (type(value) is list and not holder.items and _PLAIN.issuperset(map(type, value[:_ITEMS]))):
+    def record(self, holders: Iterable[TrackedContainer]) -> None:
+        """Send what these containers hold, where it has changed. Function modes must be off."""
+        self._examinations += 1
+        for holder in holders:
+            value = holder.get()
+            kind = type(value)
+            if kind is list or kind is tuple:
+                if not holder.items and _SCALARS.issuperset(map(type, value[:_ITEMS])):
+                    continue
+            elif kind is dict:
+                if not holder.items and _SCALARS.issuperset(map(type, islice(value.values(), _ITEMS))):
+                    continue
+            elif issubclass(kind, Module):
+                if holder.tree is None or not self._is_current(holder.tree):
+                    self._record_module(value, holder)
+                continue
+            elif value is None:
+                continue
+            self._record(value, holder)
+
+    def _is_current(self, tree: ModuleTree) -> bool:
+        """Return whether a tree of modules is as it was; compare it once in an examination."""
+        if tree.is_current and tree.examination != self._examinations:
+            tree.examination = self._examinations
+            tree.compare()
+        return tree.is_current
+
+    def _record_module(self, module: Module, holder: TrackedContainer) -> None:
+        """Send what a module holds, from the tree that it is in, and put it into one."""
+        tree = self._trees.get(id(module))
+        if tree is not None and tree.has(module) and self._is_current(tree) and id(module) in tree.contents:
+            holder.tree = tree
+            self._send(holder, *tree.contents[id(module)])
             return
+        holder.tree = None
+        if not self._record(module, holder):
+            return
+        try:
+            if tree is None or not tree.is_current or not tree.has(module):
+                tree = ModuleTree(module, self._record_of, self._attributes_of, self._is_own)
+                tree.examination = self._examinations
+                self._add(tree)
+        except Exception:  # not initialised yet, or changed by another thread meanwhile
+            return
+        holder.tree = tree
+        tree.contents[id(module)] = holder.items or [], holder.containers
+
+    def _add(self, tree: ModuleTree) -> None:
+        """Note which modules are in a tree."""
+        if len(self._trees) >= self._prune_at:
+            self._trees = {number: other for number, other in self._trees.items() if other.is_current}
+            for other in {id(other): other for other in self._trees.values()}.values():
+                other.compare()
+            self._trees = {number: other for number, other in self._trees.items() if other.is_current}
+            self._prune_at = 64 + 2 * len(self._trees)
+        self._trees.update(dict.fromkeys(tree.modules(), tree))
+
+    def _attributes_of(self, module: Module) -> list[Any]:
+        """Return the tensors in the attributes of a learner's module that are no members, and their containers."""
+        containers, self._containers = self._containers, []
+        held = [(suffix, self._serial(tensor)) for suffix, tensor in self._attributes_in(module, "", 1)]
+        found, self._containers = self._containers, containers
+        return [held, found]
+
+    def _record(self, value: Any, holder: TrackedContainer) -> bool:
+        """Send what a container holds, if it has changed; return whether it could be read."""
         try:
             self._containers = []
             items = [(suffix, self._serial(tensor)) for suffix, tensor in self._walk(value, "", 0, 0)]
         except Exception:  # changed by another thread meanwhile, or an object that cannot be read
-            return
-        if (items != holder.items or self._containers != holder.containers) and (items or holder.items):
-            self._append((_GROUP, holder.serial, items, self._containers))
-            holder.containers = self._containers
+            return False
+        self._send(holder, items, self._containers)
+        return True
+
+    def _send(
+        self, holder: TrackedContainer, items: list[tuple[str, int]], containers: list[tuple[str, str, int]]
+    ) -> None:
+        """Send what a container holds, if that is not what was sent last."""
+        if (items != holder.items or containers != holder.containers) and (items or holder.items):
+            self._append((_GROUP, holder.serial, items, containers))
+            holder.containers = containers
         holder.items = items
 
     def tensors_in(self, value: Any) -> Iterator[tuple[str, torch.Tensor]]:
@@ -145,9 +327,13 @@ class ContainerRecorder:
             if child is not None:
                 yield from self._module(child, prefix + step_to(module, name), seen, level)
         if self._is_own(type(module)):
-            for name, item in list(members.items()):
-                if not name.startswith("_") and issubclass(type(item), (torch.Tensor, list, tuple, dict)):
-                    yield from self._walk(item, f"{prefix}.{name}", max(level, 1), 1)
+            yield from self._attributes_in(module, prefix, max(level, 1))
+
+    def _attributes_in(self, module: Module, prefix: str, level: int) -> Iterator[tuple[str, torch.Tensor]]:
+        """Yield the tensors in the attributes of a learner's module that are no members."""
+        for name, item in list(module.__dict__.items()):
+            if not name.startswith("_") and issubclass(type(item), _IN_MODULES):
+                yield from self._walk(item, f"{prefix}.{name}", level, 1)
 
 
 def step_to(module: Module, name: str) -> str:

@@ -128,6 +128,11 @@ def setrecursionlimit(limit: int, /) -> None:
     _set_limit(limit + _ours + RESERVED_FRAMES if limit > 0 else limit)
 
 
+def is_near_limit(depth: int) -> bool:
+    """Return whether a stack of `depth` frames may be deeper than the limit that the learner's code sees."""
+    return depth > _limit() - 2 * RESERVED_FRAMES
+
+
 def check_recursion() -> None:
     """Check that Python would have called the function that called our caller.
 

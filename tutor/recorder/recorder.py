@@ -63,7 +63,9 @@ class Recorder:
         self._own_modules = {"__main__"}
         # These refer to each other: a tensor's snapshot names its node, and the node of a leaf names its tensor.
         self.tensors = TensorRecorder(append)
-        containers = ContainerRecorder(append, self.tensors.serial, lambda kind: module_of(kind) in self._own_modules)
+        containers = ContainerRecorder(
+            append, self.tensors.serial, self.tensors.find, lambda kind: module_of(kind) in self._own_modules
+        )
         variables = VariableRecorder(append, self.tensors, containers, self._record_made)
         self.signals = DeferredSignals()
         threads = ThreadWatcher(self.writer.send, self.tensors, self.code.own_code)

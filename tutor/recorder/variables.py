@@ -22,6 +22,8 @@ _TEXT = 200
 _BITS = 4096
 """Python writes ints of up to 4,300 digits."""
 _RECENT = 256
+_NEAREST = 32
+"""Frames whose containers are examined at each statement, so that it costs the same at any depth."""
 
 
 class Frame:
@@ -37,9 +39,10 @@ class Frame:
         module: The innermost `nn.Module` in whose `forward` it runs; None outside.
         holders: The containers that names mean.
         bound: The names that the recording shows.
+        stack_depth: The frames of Python's stack down to it; 0 where that is not known, or can change.
     """
 
-    __slots__ = ("bound", "code", "depth", "holders", "key", "loops", "module", "outer", "serial")
+    __slots__ = ("bound", "code", "depth", "holders", "key", "loops", "module", "outer", "serial", "stack_depth")
 
     def __init__(self, serial: int, key: int, outer: Frame | None) -> None:
         self.serial = serial
@@ -51,6 +54,7 @@ class Frame:
         self.module: int | None = None
         self.holders: dict[str, TrackedContainer] = {}
         self.bound: set[str] = set()
+        self.stack_depth = 0
 
 
 def _large(value: int) -> str:
@@ -155,5 +159,25 @@ class VariableRecorder:
         """Record what the containers of a frame hold, if it has changed."""
         if frame.holders:
             with DisableTorchFunction():
-                for holder in frame.holders.values():
-                    self._containers.record(holder)
+                self._containers.record(frame.holders.values())
+
+    def scan_around(self, frame: Frame | None, script: Frame | None) -> None:
+        """As `scan`, for a frame and those around it: the script's and the nearest of the others.
+
+        A frame further out is examined when those within have returned.
+        """
+        if not self._tensors.by_id:
+            return
+        holders: list[TrackedContainer] = []
+        for _ in range(_NEAREST):
+            if frame is None:
+                break
+            if frame.holders:
+                holders += frame.holders.values()
+            frame = frame.outer
+        else:
+            if frame is not None and script is not None and script.holders:
+                holders += script.holders.values()
+        if holders:
+            with DisableTorchFunction():
+                self._containers.record(holders)
