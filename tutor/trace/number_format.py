@@ -264,26 +264,25 @@ def _statistics_text(value: Value, dtype: str, sizes: Sequence[int], width: int,
         return cut(_("{part} of {count:,}", part=f"{round(stats.mean * stats.count)} True", count=stats.count), width)
     name = "g" if gradient else "x"
     if gradient and width >= _NORM_AND_MAX:
-        return f"|g| {_statistic(stats.norm)}, max {_statistic(stats.largest)}"
+        return f"|g| {statistic(stats.norm)}, max {statistic(stats.largest)}"
     if gradient or width < _RANGE:
-        digits = range(2 if width < _NORM else _SUMMARY_DIGITS, 0, -1)
-        texts = [f"|{name}| {_statistic(stats.norm, count)}" for count in digits]
-        return next((text for text in texts if len(text) <= width), cut(texts[-1], width))
-    bounds = f"{_statistic(stats.low)}{BETWEEN}{_statistic(stats.high)}"
+        prefix = f"|{name}| "
+        return cut(prefix + statistic(stats.norm, width - len(prefix)), width)
+    bounds = f"{statistic(stats.low)}{BETWEEN}{statistic(stats.high)}"
     if width >= _RANGE_AND_MEAN and not math.isnan(stats.std):
-        return f"{bounds} (mean {_statistic(stats.mean)} ± {_statistic(stats.std)})"
+        return f"{bounds} (mean {statistic(stats.mean)} ± {statistic(stats.std)})"
     return bounds
 
 
-_NORM = len("|g| 0.000123")
 _NORM_AND_MAX = len("|g| 0.000123, max 0.000123")
 _RANGE = len("-0.000123 … -0.000123")
 _RANGE_AND_MEAN = len("-0.000123 … -0.000123 (mean -0.000123 ± 0.000123)")
 
 
-def _statistic(value: float, digits: int = _SUMMARY_DIGITS) -> str:
-    """Format a statistic, which is rounded without a mark."""
-    return number(float(f"{value:.{digits}g}"))
+def statistic(value: float, width: int = LINE) -> str:
+    """Format a statistic, which is rounded to three digits without a mark; to fewer where those do not fit."""
+    texts = [number(float(f"{value:.{digits}g}")) for digits in range(_SUMMARY_DIGITS, 0, -1)]
+    return next((text for text in texts if len(text) <= width), texts[-1])
 
 
 def _nested_text(items: Any, dtype: str) -> str:

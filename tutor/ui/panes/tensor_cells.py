@@ -41,9 +41,9 @@ def name_cell(prefix: str, names: list[str], role: str) -> Cell:
     return Cell(prefix + whole, role, brief)
 
 
-def number_cell(number: float, role: str) -> Cell:
-    """Return a number, as long as the cell has room for."""
-    return Cell("", role, lambda cells: number_format.fitted(number, "", cells), fills=True)
+def norm_cell(norm: float, role: str) -> Cell:
+    """Return a norm."""
+    return Cell("", role, lambda cells: number_format.statistic(norm, cells), fills=True)
 
 
 def bar_cell(norm: float, total: float, glyphs: Glyphs) -> Cell:

@@ -30,7 +30,7 @@ from tutor.ui.panes.tensor_cells import (
     difference_of,
     name_cell,
     names_in_row,
-    number_cell,
+    norm_cell,
     signed,
 )
 from tutor.ui.panes.tensor_facts import ORDERS, TensorFacts, leaves_of
@@ -364,7 +364,7 @@ class TensorsPane(Pane):
             count = str(sum(1 for _leaf in branch.leaves()))
             cells["shape"] = Cell(self._count_text(branch), "quiet", lambda _cells: count)
         if norm is not None:
-            cells["|grad|"], cells[""] = number_cell(norm, "grad"), bar_cell(norm, self._facts.total, glyphs)
+            cells["|grad|"], cells[""] = norm_cell(norm, "grad"), bar_cell(norm, self._facts.total, glyphs)
         elif reason is not None and not entry.is_open:
             cells["|grad|"] = Cell(_(SHORT_REASONS[reason]), "quiet")
         return cells
@@ -406,7 +406,7 @@ class TensorsPane(Pane):
         cells["grad"] = self._grad_cell(tensor, role, entry)
         norm = self._facts.grad_norm(leaf.tensor)
         if norm is not None:
-            cells["|grad|"], cells[""] = number_cell(norm, role), bar_cell(norm, self._facts.total, glyphs)
+            cells["|grad|"], cells[""] = norm_cell(norm, role), bar_cell(norm, self._facts.total, glyphs)
         elif leaf.tensor in self._facts.missing:
             cells["|grad|"] = Cell(_(SHORT_REASONS[self._facts.missing[leaf.tensor]]), "quiet")
         return cells
