@@ -49,8 +49,8 @@ async def resize(pilot: Pilot[int], size: tuple[int, int]) -> None:
 GAP = 3
 """Blank cells between two columns, at most; more of them beside a text that is cut are wasted."""
 _WORD = re.compile(r"\S*…\S*")
-_BOXED = re.compile(r"…[^│]*?[╮┓┐]|[╭┏┌][^│]*…")
-"""Texts in the frames of the graph's boxes, which are as wide as the layout makes them."""
+_BOX = re.compile(r"[╭┏┌][^│┃╰┗└╮┓┐]*[╮┓┐]")
+"""The upper edge of a box of the graph. All boxes are equally wide."""
 _ELISION = re.compile(r"…[\])}]|[(\[{]…|^…$")
 """`f(…)`, `[1 2 …]`, `0 … 1`: what is left out on purpose, at any width."""
 
@@ -69,21 +69,28 @@ class Finding:
 def cut_texts(app: App[int]) -> list[Finding]:
     """Return the rows in which a text ends in `…`, or has one in its middle, beside empty cells.
 
-    Those are the cells after it in its row, and the columns on the right of a pane that are empty in all of its rows.
+    Those are the cells after it in its row, and the columns of a pane that are empty in all of its rows.
     """
     return [
         Finding(pane, row.rstrip())
         for pane, rows in shown(app).items()
         for row in rows
-        if is_cut(row) and ((empty_columns(rows) > GAP and not _BOXED.search(row)) or is_cut_beside_room(row))
+        if is_cut(row) and (empty_columns(rows) > GAP or is_cut_beside_room(row))
     ]
 
 
 def empty_columns(rows: Sequence[str]) -> int:
-    """Return the number of columns on the right that are empty in all rows, and not kept for gradients to come."""
-    if any("∇" in row for row in rows):
-        return 0
-    return min((len(row) - len(row.rstrip()) for row in rows if row.strip()), default=0)
+    """Return the number of columns on the right that are empty in all rows.
+
+    The graph of a pass has a column for its gradients, full or not. Boxes share what is empty on both sides: it counts
+    where each has room for `GAP` cells more, in the row with the most.
+    """
+    right = min((len(row) - len(row.rstrip()) for row in rows if row.strip()), default=0)
+    boxes = max((len(_BOX.findall(row)) for row in rows), default=0)
+    if boxes:
+        left = min(len(row) - len(row.lstrip()) for row in rows if row.strip())
+        return (left + right) // boxes
+    return 0 if any(re.search("∇ .", row) for row in rows) else right
 
 
 def is_cut(row: str) -> bool:

@@ -491,9 +491,109 @@ def test_a_chain_repeated_on_one_leaf_after_the_other_is_one_row(record: Forker)
     assert len(rows(model.at(run.timeline, before_end_of_pass(run)))) == 7 + 14 + 1 + 1
 
 
+BLOCKS = """\
+import torch
+from torch import nn
+torch.manual_seed(0)
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm, self.up, self.down = nn.LayerNorm(3), nn.Linear(3, 6), nn.Linear(6, 3)
+    def forward(self, x):
+        return x + self.down(torch.relu(self.up(self.norm(x))))
+class Stack(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.ModuleList(Block() for _ in range(20))
+        self.head = nn.Linear(3, 1)
+    def forward(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return self.head(x)
+model = Stack()
+model(torch.ones(2, 3)).sum().backward()
+"""
+ONE_MODULE = """\
+import torch
+from torch import nn
+torch.manual_seed(0)
+cell, head = nn.RNNCell(2, 3), nn.Linear(3, 1)
+h = torch.zeros(1, 3)
+for i in range(20):
+    h = cell(torch.ones(1, 2), h)
+head(h).sum().backward()
+"""
+BETWEEN = """\
+import torch
+from torch import nn
+torch.manual_seed(0)
+layers = nn.ModuleList(nn.Linear(3, 3) for _ in range(6))
+x = torch.ones(1, 3, requires_grad=True)
+h = x * 2
+for layer in layers:
+    h = torch.relu(layer(h))
+h.sum().backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "label", "name", "shape", "others"),
+    [
+        (BLOCKS, "Block", "blocks ×20", "2×3 → 2×3", ["head"]),
+        (ONE_MODULE, "RNNCell", "cell ×20", "1×2 → 1×3", ["head"]),
+        (BETWEEN, "Linear, relu", "layers ×6", "1×3 → 1×3", ["x", "h"]),
+    ],
+)  # fmt: skip
+def test_calls_that_run_the_same_are_one_row(
+    record: Forker, script: str, label: str, name: str, shape: str, others: list[str]
+) -> None:
+    run = record(script)
+    model = GraphModel()
+    graph = model.at(run.timeline, before_end_of_pass(run))
+    (repeat,) = [node for node in rows(graph) if node.label == label]
+    assert (repeat.kind, repeat.name, repeat.shape) == ("module", name, shape)
+    texts = [node.name for node in rows(graph)]
+    assert [text for text in texts if text not in ("", name)] == others
+    count = int(name.rpartition("×")[2])
+    state = run.timeline.state(before_end_of_pass(run))
+    inside = model.structure.items[repeat.node].nodes
+    names = [state.nodes[node].name for node in inside if state.nodes[node].name != "AccumulateGrad"]
+    assert len(names) % count == 0
+    assert names == names[: len(names) // count] * count
+    before = len(texts)
+    assert model.open(repeat.node) is not None
+    graph = model.at(run.timeline, before_end_of_pass(run))
+    kind = label.partition(",")[0]
+    calls = [node for node in rows(graph) if node.label == kind and node.kind == "module"]
+    assert len(calls) == count
+    second = calls[1].node
+    assert model.can_open(second)
+    assert model.close(second) is not None
+    assert len(rows(model.at(run.timeline, before_end_of_pass(run)))) == before
+
+
+def test_a_block_that_is_opened_divides_the_row_of_its_likes(record: Forker) -> None:
+    run = record(BLOCKS)
+    model, step = GraphModel(), before_end_of_pass(run)
+    (repeat,) = [node for node in rows(model.at(run.timeline, step)) if node.name == "blocks ×20"]
+    model.open(repeat.node)
+    seventh = [node.node for node in rows(model.at(run.timeline, step)) if node.label == "Block"][7]
+    inside = model.open(seventh)
+    assert inside is not None
+    graph = model.at(run.timeline, step)
+    assert [node.name for node in rows(graph) if node.label == "Block"] == [
+        f"blocks[{index}]" for index in range(20) if index != 7
+    ]  # fmt: skip
+    assert {"blocks[7].up", "blocks[7].down"} <= {node.name for node in rows(graph)}
+    first = next(node.node for node in rows(graph) if node.label == "Block")
+    model.close(first)
+    names = [node.name for node in rows(model.at(run.timeline, step)) if node.label == "Block"]
+    assert names == ["blocks ×7", *(f"blocks[{index}]" for index in range(8, 20))]
+
+
 def test_every_edge_of_a_folded_graph_stands_for_edges_of_the_graph(record: Forker) -> None:
     """Each edge between nodes is within one row, or an edge between the rows that their nodes belong to."""
-    for script in (VIEWS, DECAY, MLP):
+    for script in (VIEWS, DECAY, MLP, ONE_MODULE, BETWEEN):
         timeline = record(script).timeline
         for level in (None, COMPUTING, VIEWS_TOO, EVERYTHING):
             model = GraphModel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,17 @@ from textual.pilot import Pilot
 
 from tests.ui.conftest import text
 from tests.ui.recordings import SCRIPT, two_paths, viewer
+from tests.ui.test_graphing import BLOCKS
 from tests.worker.recording import Forker, Recording
 from tutor.ui.app import GradtutorApp
 from tutor.ui.panes.graph import views
 from tutor.ui.panes.graph.lanes import NodeRow
+from tutor.ui.panes.graph.model import GraphModel
 from tutor.ui.panes.graph.pane import GraphPane
 from tutor.ui.panes.graph.structure import Item
 from tutor.ui.panes.graph.texts import NodeTexts
 from tutor.ui.panes.graph.views import BoxesView
+from tutor.ui.render.segments import UNICODE
 from tutor.ui.screens.lesson import LessonScreen
 from tutor.ui.screens.sheet import Sheet
 
@@ -265,3 +269,43 @@ async def test_the_way_from_the_selection_to_the_root_is_bright(record: Forker) 
         pane.mark(None)
         await pilot.pause()
         assert not any(pane._graph.row(node).dim for node in pane._graph.nodes)
+
+
+# ---------------------------------------------------------------- the column of gradients
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_gradients_have_a_column_from_the_first_step_of_a_pass_to_its_end(
+    record: Forker, size: tuple[int, int]
+) -> None:
+    run = record(BLOCKS)
+    (first,), (last,) = run.steps_of("backward"), run.steps_of("backward_end")
+    app = viewed(run)
+    async with app.run_test(size=size) as pilot:
+        graph_of(app).views.wanted = "lanes"
+        before = await go(app, pilot, first - 1)
+        assert "backward" not in before[0]
+        assert not any("∇" in row for row in before)
+        assert "blocks ×20" in "".join(before)
+        columns = set()
+        for step in (*range(first, last, 40), last):
+            rows = await go(app, pilot, step)
+            columns |= {row.index("∇") for row in rows if "∇" in row}
+            (blocks,) = [row for row in rows if "×20" in row]
+        assert len(columns) == 1
+        assert re.search(r"∇ \|g\| \d", blocks)
+
+
+def test_a_long_name_has_a_wide_box_where_there_is_room(record: Forker) -> None:
+    run = record(
+        "import torch\nscaled_prediction = torch.ones(1, requires_grad=True)\n"
+        "squared_difference = (scaled_prediction - 3) ** 2\n"
+    )
+    model = GraphModel()
+    graph = model.at(run.timeline, run.timeline.steps)
+    for cells, is_whole in ((60, False), (100, True)):
+        view = views.ViewSelector().view(graph, None, cells, 30, UNICODE, None)
+        drawn = "\n".join("".join(piece for piece, _ in view.row(y, cells, None)) for y in range(view.count()))
+        assert view.name == "boxes"
+        assert ("pow ╌ squared_difference" in drawn.replace("─", "╌")) == is_whole
+        assert ("scaled_prediction ━" in drawn) == is_whole

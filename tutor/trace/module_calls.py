@@ -59,6 +59,7 @@ def fold(
     call: Call | None = None
     first: NodeState | None = None
     outermost: dict[int | None, int | None] = {}
+    inner: list[int] = []  # nodes within an operation; the one that has its place comes last
     for node in nodes:
         if is_leaf(node):
             continue
@@ -69,10 +70,15 @@ def fold(
         if module is None:
             call = None
             continue
-        if call is None or call.module != module or _starts_new_call(definitions, first, node, state.modules[module]):
-            call, first = Call(module), None
+        if call is None or call.module != module:
+            call, first, inner = Call(module), None, []
+        elif _starts_new_call(definitions, first, node, state.modules[module]):
+            del call.nodes[len(call.nodes) - len(inner) :]
+            call, first = Call(module, inner), None
+            call_of.update(dict.fromkeys(inner, call))
         if first is None and node.site:
             first = node
+        inner = [] if node.site else [*inner, node.node]
         call.nodes.append(node.node)
         call_of[node.node] = call
     if not call_of:

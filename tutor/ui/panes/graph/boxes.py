@@ -172,6 +172,21 @@ def matrix_rows(graph: Graph, node: int, cells: int, glyphs: Glyphs) -> list[Row
     return rows if rows is not None and row_width(rows[0]) <= cells else []
 
 
+_VALUE_BESIDE = 10
+"""Cells for a value beside the name in a low box."""
+
+
+def wanted_widths(graph: Graph, nodes: Sequence[int]) -> tuple[int, int]:
+    """Return the odd widths of boxes, high and low, in which no operation and no name of these nodes is cut."""
+    longest = 0
+    for node in nodes:
+        row = graph.row(node)
+        label = clean(row.label) if row.kind in ("op", "module") else ""
+        longest = max(longest, width(" ".join(filter(None, (label, clean(row.name or row.code))))))
+    high, low = longest + 7, longest + 8 + _VALUE_BESIDE  # edges, a mark, the space around, and what parts the two
+    return high | 1, low | 1
+
+
 @dataclass(frozen=True)
 class BoxDrawing:
     """Draws a layout with the texts of the nodes."""

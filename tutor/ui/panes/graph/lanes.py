@@ -24,7 +24,7 @@ from tutor.i18n import _
 from tutor.text_width import cut, pad, width
 from tutor.trace.number_format import equals
 from tutor.trace.values import Value
-from tutor.ui.panes.graph.names import short_names
+from tutor.ui.panes.graph.names import short_names, without_place
 from tutor.ui.render.segments import Glyphs, Piece, Row
 
 # ------------------------------------------------------------ assignment of lanes
@@ -261,6 +261,8 @@ class Graph:
     fitted: Callable[[NodeRow, int, int], NodeRow]
     """Returns a row with its value and its gradient shortened to these numbers of cells, as far as possible."""
     now: int | None = None
+    has_gradients: bool = True
+    """Whether it is that of a backward pass, whose gradients have a column."""
     has_headings: bool = False
     """Whether it is several graphs with headings, which only lanes can show."""
     matrix: Callable[[int], tuple[Value, str, tuple[int, ...]] | None] = lambda number: None
@@ -293,6 +295,7 @@ class ColumnWidths:
     name: int
     value: int
     grad: int
+    """0: there is no such column."""
     roomy: bool
 
 
@@ -314,45 +317,62 @@ def widest(rows: Iterable[NodeRow], previous: Widest = (0, 0, 0, 0)) -> Widest:
 _MIN_LABEL, _MAX_LABEL = 5, 14
 _MIN_LANES = 4
 _MIN_NAME, _MAX_CODE = 10, 18
-_MIN_VALUE, _MAX_VALUE = 5, 24
-_GRAD = 12
-"""Cells for a gradient before any other part gives way."""
+_MIN_VALUE, _SHORT_VALUE, _MAX_VALUE = 5, 12, 24
+_GRAD, _LONG_GRAD = 12, 30
+"""Cells for a gradient before any other part gives way, and before labels and expressions are longer than usual."""
 
 
-def column_widths(parts: Widest, lanes: Lanes, cells: int, centre: int = 0) -> ColumnWidths:
+def column_widths(parts: Widest, lanes: Lanes, cells: int, centre: int = 0, has_gradients: bool = True) -> ColumnWidths:
     """Return the widths of the parts of rows, which stay steady while values change.
 
-    Where there is not enough room, the operation gives way first, then the lanes, the name and the value; the gradient
-    is the last.
+    Where there is not enough room, the operation gives way first, then the lanes, the value and the name; the gradient
+    is the last. Before a pass there is no column for it: the graph of the pass is another one, with what the root
+    depends on, and nothing moves from the first step of the pass to its last.
 
     Args:
         parts: The widths of the widest parts.
         lanes: The lanes.
         cells: The width of the pane.
         centre: A lane to keep visible.
+        has_gradients: Whether gradients have a column.
     """
     roomy = cells >= 44
+    gap = 2 if roomy else 1
     most_lanes = max(cells // 3, 6)
     step = 2 if lanes.count * 2 <= most_lanes else 1
     shown = min(lanes.count, most_lanes // step)
     label = max(min(parts[0], _MAX_LABEL), _MIN_LABEL)
     name = max(parts[1], min(parts[2], _MAX_CODE) if roomy else 0, 1)
     value = max(min(parts[3], _MAX_VALUE), _MIN_VALUE)
-    gaps = 1 + (10 if roomy else 5)
-    excess = shown * step + label + name + value + _GRAD + gaps - cells
+    grad = _GRAD if has_gradients else 0
+    gaps = 1 + 2 * gap + (2 if roomy else 0) + (gap + 2 if has_gradients else 0)
+    excess = shown * step + label + name + value + grad + gaps - cells
     label, excess = _narrowed(label, _MIN_LABEL, excess)
     if excess > 0 and step == 2 and shown > _MIN_LANES:
         step, excess = 1, excess - shown
     if excess > 0 and step == 1:
         shown, excess = _narrowed(shown, _MIN_LANES, excess)
+    value, excess = _narrowed(value, _SHORT_VALUE, excess)
     name, excess = _narrowed(name, _MIN_NAME, excess)
     value, excess = _narrowed(value, _MIN_VALUE, excess)
     if excess > 0:
-        value, gaps, excess = 0, gaps - (4 if roomy else 1), 0
+        value, gaps, excess = 0, gaps - gap - (2 if roomy else 0), 0
+    spare = cells - shown * step - label - name - value - gaps - (_LONG_GRAD if has_gradients else 0)
+    name, spare = _widened(name, parts[2], spare)
+    label, spare = _widened(label, parts[0], spare)
     rest = cells - shown * step - label - value - gaps
-    name = max(min(name, rest - _GRAD // 2), 1)
+    if not has_gradients:
+        name = max(min(max(parts[1], parts[2], name), rest), 1)
+    else:
+        name = max(min(name, rest - _GRAD // 2), 1)
     first = max(0, min(centre - shown // 2, lanes.count - shown))
-    return ColumnWidths(shown, step, first, label, name, value, max(rest - name, 4), roomy)
+    return ColumnWidths(shown, step, first, label, name, value, max(rest - name, 4) if has_gradients else 0, roomy)
+
+
+def _widened(size: int, wanted: int, spare: int) -> tuple[int, int]:
+    """Return a size made larger by the spare cells, no larger than wanted, and the cells that are left."""
+    added = max(min(wanted - size, spare), 0)
+    return size + added, spare - added
 
 
 def _narrowed(size: int, least: int, excess: int) -> tuple[int, int]:
@@ -404,7 +424,7 @@ def node_line(row: NodeRow, lanes: Lanes, index: int, widths: ColumnWidths, glyp
         if widths.roomy:
             pieces.append((f"{sign.strip():2}", "quiet"))
         pieces += [_value_piece(replace(row, value=text if widths.roomy else row.value), widths.value), (gap, "plain")]
-    if not is_operand:
+    if not is_operand and widths.grad:
         pieces += _grad_pieces(row, widths.grad, glyphs)
     return tuple((text, "quiet") for text, _ in pieces) if row.dim else tuple(pieces)
 
@@ -436,13 +456,17 @@ def _grad_pieces(row: NodeRow, room: int, glyphs: Glyphs) -> list[Piece]:
 
 
 def _name_pieces(row: NodeRow, cells: int) -> list[Piece]:
-    """Return the name, or the expression without one, and the progress."""
-    room = cells - width(row.progress) - 1 if row.progress else cells
-    text = short_names((row.name,), room)[row.name] if row.name else cut(row.code, max(room, 0))
+    """Return the name, or the expression without one, and the progress, of which the total gives way to the name."""
+    progress = row.progress
+    if width(progress) + 1 + width(without_place(row.name)) > cells:
+        progress = progress.partition("/")[0]
+    room = cells - width(progress) - 1 if progress else cells
+    name = row.name if width(row.name) <= room else without_place(row.name)
+    text = short_names((name,), room)[name] if name else cut(row.code, max(room, 0))
     role = "strong" if row.name and row.kind not in ("constant", "input") else "quiet"
-    if not row.progress:
+    if not progress:
         return [(pad(text, cells), role)]
-    return [(pad(text, max(room, 0)), role), (pad(f" {row.progress}", cells - max(room, 0)), "now")]
+    return [(pad(text, max(room, 0)), role), (pad(f" {progress}", cells - max(room, 0)), "now")]
 
 
 def _coloured_lanes(drawn: str, mark: str, kind: str, freed: bool) -> list[Piece]:

@@ -91,7 +91,8 @@ class GraphModel:
 
         current = None if now is None else self.structure.item_of.get(now, now if now in self.structure.items else None)
         return Graph(
-            self.structure.numbers, self._edges, row, texts.fitted, current, self.structure.has_headings, texts.matrix
+            self.structure.numbers, self._edges, row, texts.fitted, current, state.showing_pass,
+            self.structure.has_headings, texts.matrix,
         )  # fmt: skip
 
     def _update_structure(self, state: State) -> None:
@@ -216,7 +217,7 @@ class GraphModel:
         if item is None or not item.is_folded:
             return None
         if item.kind == "repeat":
-            self.options.open_repeats.add(self.structure.repeats[item.node])
+            self.options.open_repeats.update(self.structure.repeats[item.node].keys)
         else:
             self.options.opened[item.module or 0] = True
         return item.nodes[0]
@@ -228,21 +229,20 @@ class GraphModel:
             return None
         kind, ref = around
         if kind == "repeat":
-            self.options.open_repeats.discard(ref)
+            self.options.open_repeats.difference_update(self.structure.repeats[ref].keys)
         else:
             self.options.opened[ref] = False
         return self.structure.items[number].node
 
     def _around(self, number: int) -> tuple[str, int] | None:
-        """Return the open chain, by its site, or the innermost open module around an item."""
+        """Return the open chain, by a node of it, or the innermost open module around an item."""
         item = self.structure.items.get(number)
         if item is None or not item.node or not (item.kind in ("op", "leaf") or item.is_folded):
             return None
-        site = self.structure.repeats.get(item.node)
-        if item.kind == "op" and site is not None:
-            return "repeat", site
+        if item.kind in ("op", "module") and item.node in self.structure.repeats:
+            return "repeat", item.node
         module = item.module
-        if item.kind == "module" and module is not None:
+        if (item.kind == "module" or item.calls) and module is not None:
             module = self.state.modules[module].parent
         elif item.kind == "leaf":
             consumers = self.structure.consumers.get(item.node, [])

@@ -22,7 +22,7 @@ def _short_names(names: tuple[str, ...], cells: int) -> Mapping[str, str]:
     short = {name: name for name in names if width(name) <= cells}
     if not long:
         return short
-    head = _common_head(names)
+    head = common_head(names)
     wanted = (cells - 1) * 2 // 3
     tails = sorted(range(cells), key=lambda tail: abs(tail - wanted))
     variants = [{name: _MORE + name[len(head) :] for name in long}] if head else []
@@ -34,7 +34,13 @@ def _short_names(names: tuple[str, ...], cells: int) -> Mapping[str, str]:
     return {**short, **{name: _numbered(name, index, cells) for index, name in enumerate(long, 1)}}
 
 
-def _common_head(names: tuple[str, ...]) -> str:
+def without_place(name: str) -> str:
+    """Return `×20` of the name of a repeated chain, `blocks ×20`; other names as they are."""
+    place, _space, times = name.rpartition(" ")
+    return times if place and times.startswith("×") else name
+
+
+def common_head(names: tuple[str, ...]) -> str:
     """Return what all names begin with, up to a dot or a bracket."""
     first, last = min(names), max(names)
     same = next((index for index, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), 0)

@@ -6,7 +6,7 @@ rather than rebuilt: rebuilding the structure of 10,000 nodes would dominate the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -17,7 +17,15 @@ from tutor.trace.module_calls import Call, fold, with_ancestors
 from tutor.trace.operands import shows_operands
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
-from tutor.ui.panes.graph.folding import GraphRow, Repeat, find_repeats, fold_repeats, is_view, root_views
+from tutor.ui.panes.graph.folding import (
+    GraphRow,
+    Repeat,
+    RepeatKey,
+    find_repeats,
+    fold_repeats,
+    is_view,
+    root_views,
+)
 from tutor.ui.panes.graph.lanes import Edge
 
 _SMALL = 12
@@ -46,9 +54,11 @@ class Item(NamedTuple):
     """Of a constant or an input: its index among the operation's inputs; of a chain: the number of its repetitions."""
     tensor: int | None = None
     module: int | None = None
-    """Of a module: its number; of a node: the innermost module around it."""
+    """Of a module or a chain of calls: the (first) one called; of a node: the innermost module around it."""
     text: str = ""
     """Of a heading: what it says; of a chain: its operations."""
+    calls: tuple[int, ...] = ()
+    """Of a chain with calls of modules: the one called first in each repetition."""
     views: tuple[int, ...] = ()
     """Hidden views of it."""
 
@@ -72,8 +82,8 @@ class GraphStructure:
     consumers: dict[int, list[int]]
     """By node: its consumers, once for each use."""
     operations: int
-    repeats: dict[int, int] = field(default_factory=dict)
-    """By node of a repeated chain, open or not: the site of its first operation."""
+    repeats: dict[int, Repeat] = field(default_factory=dict)
+    """By node of a repeated chain, open or not: the chain."""
     numbers: list[int] = field(init=False)
     """Numbers of the items, in order."""
     users: dict[int, list[int]] = field(init=False)
@@ -99,8 +109,8 @@ class GraphOptions:
     """What is shown: one of the levels; None: everything if the graph is small, else what computes."""
     opened: dict[int, bool] = field(default_factory=dict)
     """By module: whether the learner opened or closed it."""
-    open_repeats: set[int] = field(default_factory=set)
-    """Sites of the repeated chains that the learner opened."""
+    open_repeats: set[RepeatKey] = field(default_factory=set)
+    """Where the repetitions of the chains begin that the learner opened."""
 
     def level_of(self, operations: int) -> int:
         """Return the level of detail of a graph, by the number of its operations."""
@@ -164,8 +174,8 @@ class StructureBuilder:
         operations = sum(not is_leaf(node) for node in nodes)
         closed: Callable[[int], bool] = lambda module: self.is_closed(state, module, operations)  # noqa: E731
         folded = fold(nodes, edges, state, self.timeline.definitions, closed)
-        repeats = find_repeats(folded.rows) if operations > _SMALL else []
-        closed_repeats = [repeat for repeat in repeats if repeat.site not in self.options.open_repeats]
+        repeats = find_repeats(folded.rows, state) if operations > _SMALL else []
+        closed_repeats = [repeat for repeat in repeats if repeat.keys[0] not in self.options.open_repeats]
         rows: list[GraphRow] = [*folded.rows]
         if closed_repeats:
             rows = fold_repeats(folded.rows, edges, state, closed_repeats)
@@ -182,8 +192,10 @@ class StructureBuilder:
         self.items = collector.items
         drawn, shared = _item_edges(edges, collector.item_of, self._edges)
         drawn += collector.edges
-        sites = {number: repeat.site for repeat in repeats for number in repeat.nodes}
-        return GraphStructure(collector.items, drawn, shared, collector.item_of, _consumers(edges), operations, sites)
+        repeat_of = {number: repeat for repeat in repeats for number in repeat.nodes}
+        return GraphStructure(
+            collector.items, drawn, shared, collector.item_of, _consumers(edges), operations, repeat_of
+        )  # fmt: skip
 
 
 class _ItemCollector:
@@ -230,10 +242,13 @@ class _ItemCollector:
         nodes = [self.state.nodes[number] for number in repeat.nodes]
         number = self.builder.number("repeat", repeat.nodes[0])
         self._add_heading(nodes[0])
+        for node in nodes if self.others and repeat.calls else ():
+            self._add_inputs(node, number, nodes[0], repeat.calls)
         inside = (*repeat.nodes, *repeat.leaves)
         self.items[number] = Item(
             number, "repeat", repeat.nodes[-1], inside, place=repeat.count, tensor=nodes[-1].tensor,
-            module=nodes[-1].module, text=", ".join(repeat.names),
+            module=repeat.calls[0] if repeat.calls else nodes[-1].module, text=", ".join(repeat.names),
+            calls=repeat.calls,
         )  # fmt: skip
         self.item_of.update(dict.fromkeys(inside, number))
 
@@ -243,7 +258,7 @@ class _ItemCollector:
         number = self.builder.number("call", call.module, call.nodes[0])
         self._add_heading(nodes[0])
         for node in nodes if self.others else ():
-            self._add_inputs(node, number, nodes[0], call.module)
+            self._add_inputs(node, number, nodes[0], (call.module,))
         inside = (*call.nodes, *call.leaves)
         self.items[number] = Item(number, "module", call.nodes[-1], inside, tensor=nodes[-1].tensor, module=call.module)
         self.item_of.update(dict.fromkeys(inside, number))
@@ -261,12 +276,12 @@ class _ItemCollector:
         self.items[number] = Item(number, "heading", place=part // 2, text=text)
 
     def _add_inputs(
-        self, node: NodeState, user: int, first: NodeState | None = None, module: int | None = None
+        self, node: NodeState, user: int, first: NodeState | None = None, modules: Sequence[int] = ()
     ) -> None:
-        """Add the other inputs and the constants of an operation; of a module's, only those from outside its call."""
+        """Add the other inputs and the constants of an operation; of a module's, only those from outside its calls."""
         timeline, added = self.builder.timeline, set[int]()
         site = timeline.sites.get(node.site)
-        arithmetic = site is not None and (site.op or "").strip("_") in _ARITHMETIC and module is None
+        arithmetic = site is not None and (site.op or "").strip("_") in _ARITHMETIC and not modules
         count = len(node.others) + sum(source is not None for source in node.inputs)
         for place, tensor, version in node.others:
             if tensor is None:
@@ -275,7 +290,7 @@ class _ItemCollector:
                 number = self.builder.number("constant", node.node, place)
                 self.items[number] = Item(number, "constant", node.node, place=place)
             else:
-                if module is not None and first is not None and self._belongs(tensor, first, module):
+                if first is not None and self._belongs(tensor, first, modules):
                     continue
                 number = self.builder.number("input", tensor, version)
                 self.items.setdefault(number, Item(number, "input", node.node, place=place, tensor=tensor))
@@ -283,11 +298,11 @@ class _ItemCollector:
                 added.add(number)
                 self.edges.append(Edge(number, user))
 
-    def _belongs(self, tensor: int, first: NodeState, module: int) -> bool:
-        """Return whether a tensor is a buffer of the module, or was made inside its call."""
+    def _belongs(self, tensor: int, first: NodeState, modules: Sequence[int]) -> bool:
+        """Return whether a tensor is a buffer of one of these modules, or was made inside their calls."""
         record = self.state.tensors.get(tensor)
-        path = self.state.modules[module].path
-        is_buffer = record is not None and path != "" and f"{path}." in (record.label or "")
+        paths = [path for module in modules if (path := self.state.modules[module].path)]
+        is_buffer = record is not None and any(f"{path}." in (record.label or "") for path in paths)
         return is_buffer or tensor > (first.tensor or tensor)
 
 

@@ -20,6 +20,7 @@ from tutor.trace.timeline import Timeline
 from tutor.trace.values import Value, shape_of
 from tutor.ui.panes.graph import lanes as drawing
 from tutor.ui.panes.graph.lanes import NodeRow
+from tutor.ui.panes.graph.names import common_head
 from tutor.ui.panes.graph.structure import (
     GraphStructure,
     Item,
@@ -133,12 +134,18 @@ class NodeTexts:
         ran_count = sum(node.order > 0 for node in nodes)
         progress = f"{ran_count}/{len(nodes)}" if is_current and ran_count else row.progress
         if item.kind == "repeat":
-            label, name = item.text, f"×{item.place}"
+            label, name = item.text, self._repeat_name(item)
         else:
             label, name = clean(state.modules[item.module or 0].kind), self.module_name(item.module or 0)
         return replace(row, label=label, name=name, kind="module", value="", shape=self._shapes(item), parts="",
                        sent=self._sent_on(item), progress=progress, new=item.node in self._sent,
                        freed=any(node.state == "freed" for node in nodes))  # fmt: skip
+
+    def _repeat_name(self, item: Item) -> str:
+        """Return how often a chain is repeated, after what the names of its modules begin with: `blocks ×20`."""
+        names = {self.module_name(module) for module in item.calls}
+        common = common_head(tuple(names)).rstrip(".[") if len(names) > 1 else "".join(names)
+        return f"{common} ×{item.place}".lstrip()
 
     def _inputs(self, item: Item) -> list[tuple[NodeState, int]]:
         """Return the edges into a folded module or chain: the node inside, and the index of the input."""
@@ -156,7 +163,7 @@ class NodeTexts:
         state = self._state
         output = state.nodes[item.node].shape
         result = "" if output is None else shape(output)
-        if item.kind == "repeat":
+        if item.kind == "repeat" and not item.calls:
             return result
         sources = [state.nodes.get((node.inputs[index] or (0, 0))[0]) for node, index in self._inputs(item)]
         shapes = [

@@ -18,10 +18,11 @@ from tutor.ui.panes.graph.boxes import (
     layout_boxes,
     layout_neighbourhood,
     matrix_rows,
+    wanted_widths,
 )
 from tutor.ui.panes.graph.lanes import ColumnWidths, Edge, Graph, Lanes, Widest, extend_lanes
 from tutor.ui.panes.graph.layered_layout import Layers, arrange_layers
-from tutor.ui.panes.graph.names import short_names
+from tutor.ui.panes.graph.names import short_names, without_place
 from tutor.ui.render.segments import Glyphs, Row
 
 VIEWS = (N_("lanes"), N_("boxes"), N_("focus"))
@@ -74,21 +75,23 @@ class LanesView:
         self.widest = lane_rows.widest(rows, self.widest)
         current_row = self.row_of(self.graph.now) if self.graph.now is not None else None
         self._widths = lane_rows.column_widths(
-            self.widest, self.lanes, cells, 0 if current_row is None else self.lanes.at[current_row]
-        )
+            self.widest, self.lanes, cells, 0 if current_row is None else self.lanes.at[current_row],
+            self.graph.has_gradients,
+        )  # fmt: skip
 
     def row(self, index: int, cells: int, chosen: int | None) -> Row:
         widths = self._widths
         assert widths is not None
         row = self.graph.row(self.graph.nodes[index])
-        if width(row.value) > widths.value or width(row.grad) > widths.grad:
+        if width(row.value) > widths.value or (widths.grad and width(row.grad) > widths.grad):
             row = self.graph.fitted(row, widths.value, widths.grad)
         if width(row.name) > widths.name:
             is_operand = row.kind in ("constant", "input")
             cells = widths.name
             if not (widths.value and (row.value or row.shape)):
                 cells += widths.value + (widths.grad if is_operand else 0)
-            row = replace(row, name=short_names(self._names, cells).get(row.name, row.name))
+            name = without_place(row.name)
+            row = replace(row, name=short_names(self._names, cells).get(name, name))
         return lane_rows.node_line(row, self.lanes, index, widths, self.glyphs)
 
     def row_of(self, node: int) -> int | None:
@@ -139,11 +142,18 @@ class BoxesView:
         return next((box.node for box in self.layout.rows[index] if box.x <= x < box.x + box_width), None)
 
 
-_SHAPES = (Shape(25, 3, 3), Shape(21, 3, 3), Shape(17, 3, 3), Shape(25, 3, 2), Shape(21, 3, 2), Shape(19, 1, 2),
-           Shape(17, 1, 2))  # fmt: skip
-"""Shapes in order of preference."""
+_HIGH_SHAPES = (Shape(25, 3, 3), Shape(21, 3, 3), Shape(17, 3, 3))
+_LOW_SHAPES = (Shape(25, 3, 2), Shape(21, 3, 2), Shape(19, 1, 2), Shape(17, 1, 2))
+"""Shapes in order of preference, from the width on that is enough for most names."""
+_WIDEST, _WIDER_BY = 61, 2
+"""Cells of the widest box for long names, and between two widths that are tried."""
 _LOW_SHAPE = Shape(17, 1, 2)
 """Shape used if not all boxes fit, but low ones need no scrolling down."""
+
+
+def _wider(shape: Shape, wanted: int) -> tuple[Shape, ...]:
+    """Return shapes for names that a shape has no room for, the widest first."""
+    return tuple(shape._replace(width=cells) for cells in range(min(wanted, _WIDEST), shape.width, -_WIDER_BY))
 
 
 class ViewSelector:
@@ -163,6 +173,8 @@ class ViewSelector:
         """By shape, and whether matrices are shown as numbers."""
         self._lines: dict[int, int] | None = None
         """By node whose value is a small matrix: its rows."""
+        self._wanted_widths = 0, 0
+        """Cells for the longest name in a high box, and in a low one, as they were when the graph was first shown."""
         self._incident_edges: IncidentEdges | None = None
         self._neighbourhood: tuple[object, BoxLayout | None] = ((), None)
         self._widest: Widest = (0, 0, 0, 0)
@@ -229,27 +241,35 @@ class ViewSelector:
             self._layers = arrange_layers(nodes, pairs)
         if self._lines is None:
             grids = (
-                (node, len(matrix_rows(graph, node, _SHAPES[0].width - 4, glyphs))) for node in graph.nodes[:MAX_NODES]
+                (node, len(matrix_rows(graph, node, _HIGH_SHAPES[0].width - 4, glyphs)))
+                for node in graph.nodes[:MAX_NODES]
             )
             self._lines = {node: count for node, count in grids if count}
-        for shape in _SHAPES[:3] if self._lines else ():
+            self._wanted_widths = wanted_widths(graph, graph.nodes[:MAX_NODES])
+        high, low = self._wanted_widths
+        high_shapes = (*_wider(_HIGH_SHAPES[0], high), *_HIGH_SHAPES)
+        for shape in high_shapes if self._lines else ():
             boxes = self._layout_in(shape, pairs, self._lines)
             if boxes is not None and boxes.width <= cells and boxes.height <= page:
                 return boxes
-        depth = len(self._layers.layers) if self._layers is not None else 0
-        for shape in _SHAPES:
-            min_height = depth * (shape.height + 1) - 1
-            boxes = self._layout_in(shape, pairs) if min_height <= page else None
+        layers = self._layers.layers if self._layers is not None else []
+        columns = max((sum(not spot.passing for spot in layer) for layer in layers), default=0)
+        for shape in (*high_shapes, *_wider(_LOW_SHAPES[0], low), *_LOW_SHAPES):
+            fits = (
+                len(layers) * (shape.height + 1) - 1 <= page
+                and columns * (shape.width + shape.gap) <= cells + shape.gap
+            )
+            boxes = self._layout_in(shape, pairs) if fits else None
             if boxes is not None and boxes.width <= cells and boxes.height <= page:
                 return boxes
         if self.wanted is None:
             self._outgrown = cells, page
             return None
-        high = [boxes for shape in _SHAPES[:3] if (boxes := self._layout_in(shape, pairs)) is not None]
-        low = self._layout_in(_LOW_SHAPE, pairs)
-        if low is not None and low.height <= page < min((boxes.height for boxes in high), default=0):
-            return low
-        return next((boxes for boxes in high if boxes.width <= cells), high[-1] if high else None)
+        all_high = [boxes for shape in high_shapes if (boxes := self._layout_in(shape, pairs)) is not None]
+        low_boxes = self._layout_in(_LOW_SHAPE, pairs)
+        if low_boxes is not None and low_boxes.height <= page < min((boxes.height for boxes in all_high), default=0):
+            return low_boxes
+        return next((boxes for boxes in all_high if boxes.width <= cells), all_high[-1] if all_high else None)
 
     def _layout_in(
         self, shape: Shape, pairs: Sequence[tuple[int, int]], lines: dict[int, int] | None = None
