@@ -18,6 +18,7 @@ from tutor.lesson.catalog import Target
 from tutor.recorder.call_sites import CallSite, SourceRecorder
 from tutor.recorder.event_writer import EventWriter
 from tutor.recorder.rewrite import CALLBACKS
+from tutor.recorder.twins import Gate
 from tutor.session.session import Session, record_blocking
 from tutor.text.steps import record as step_record
 from tutor.trace.events import Event, Site, Source
@@ -363,7 +364,10 @@ class Compiled:
     def __init__(self, source: str = SOURCE) -> None:
         self.reading, self.writing = os.pipe()
         self.recorder = SourceRecorder(EventWriter(self.writing, 1000, 1000, lambda reason: False))
-        self.recorder.callbacks = {name: lambda *values: values[0] if len(values) == 1 else None for name in CALLBACKS}
+        callbacks: dict[str, Any] = {
+            name: lambda *values: values[0] if len(values) == 1 else None for name in CALLBACKS
+        }
+        self.recorder.callbacks = callbacks | {"gate": Gate(lambda site: False)}
         self.code = self.recorder.compile(source, "/project/file.py")
 
     def sent(self, kind: type[Event]) -> list[Any]:

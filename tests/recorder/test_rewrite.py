@@ -15,6 +15,7 @@ import pytest
 
 from tutor.recorder import rewrite
 from tutor.recorder.rewrite import CALLBACKS, SiteAllocator, compile_recorded, source_lines, span_of
+from tutor.recorder.twins import Gate
 from tutor.trace.events import Span
 
 Note = tuple[Any, ...]
@@ -31,17 +32,20 @@ class Program:
         calls: Span, function, statement and name of each call that was numbered; numbers are from 1001.
     """
 
-    def __init__(self, source: str, *, imported: bool = False, flags: int = 0, **names: Any) -> None:
+    def __init__(
+        self, source: str, *, imported: bool = False, flags: int = 0, gate: Gate | None = None, **names: Any
+    ) -> None:
         self.notes: list[Note] = []
         self.names: dict[str, Any] = dict(names)
         self.error: Exception | None = None
         self.statements: list[tuple[Span, str]] = []
         self.calls: list[tuple[Span, str, int, str]] = []
         self.loops: list[tuple[Span, Span]] = []
+        self.gate = gate or Gate(self._callback("iterate"))
         source = textwrap.dedent(source)
         self.code, self.plain = compile_recorded(
             source, "program.py", SiteAllocator(self._statement, self._call, lambda *spans: self.loops.append(spans)),
-            {name: self._callback(name) for name in CALLBACKS}, imported=imported, flags=flags,
+            {name: self._callback(name) for name in CALLBACKS} | {"gate": self.gate}, imported=imported, flags=flags,
         )  # fmt: skip
         try:
             exec(self.code, self.names)
@@ -408,7 +412,7 @@ def test_iterables_of_loops_and_comprehensions() -> None:
 
 def test_declarations_of_inner_functions_are_their_own() -> None:
     function = ast.parse("def f():\n    if 1:\n        global a\n    def g():\n        nonlocal b\n").body[0]
-    assert rewrite.declared_outer(function) == {"a"}
+    assert [(type(node), node.names) for node in rewrite.declarations(function)] == [(ast.Global, ["a"])]
 
 
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="older Pythons iterate at the loop")

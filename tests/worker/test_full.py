@@ -338,3 +338,39 @@ def test_in_the_midst_of_a_pass(record: Forker, budget: int) -> None:
     event = timeline.event(cut)
     assert isinstance(event, ev.Cut)
     assert event.iterations == [turn for frame in before.frames for turn in frame.iterations.values()]
+
+
+SLOW_AND_PLAIN = """\
+import torch
+def plainly(frames=[]):
+    code = sys._getframe(1).f_code
+    return torch.overrides._get_current_function_mode_stack()
+import sys
+w = torch.ones(2, requires_grad=True)
+for k in range(60):
+    loss = (w * k).sum()
+    loss.backward()
+modes = len(plainly())
+print(modes, w.grad.tolist())
+def failing(k):
+    return (w * k).sum().backward(torch.ones(3))
+try:
+    failing(1)
+except RuntimeError as error:
+    trace = error.__traceback__
+    while trace:
+        print(trace.tb_frame.f_code.co_name, trace.tb_lineno)
+        trace = trace.tb_next
+"""
+
+
+def test_past_it_nothing_of_the_recorder_is_in_the_way(record: Forker) -> None:
+    recorded = record(SLOW_AND_PLAIN, max_events=200)
+    assert recorded.status == 0, recorded.stderr
+    whole = record(SLOW_AND_PLAIN)
+    assert (
+        recorded.timeline.output(recorded.timeline.steps).splitlines()[1:]
+        == whole.timeline.output(whole.timeline.steps).splitlines()[1:]
+    )
+    assert recorded.timeline.output(recorded.timeline.steps).startswith("0 [1770.0, 1770.0]\n")
+    assert [point.value for point in recorded.timeline.series["loss"]] == [2.0 * k for k in range(60)]

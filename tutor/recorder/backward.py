@@ -108,11 +108,12 @@ class LossRecorder:
             if node is not None and value.numel() == 1 and _KEY not in node.metadata:
                 node.metadata[_KEY] = name, value.detach()
 
-    def record(self, call: BackwardCall, site: OpSite, number: int) -> None:
-        """Send the losses of a pass that is called at a site of this number. Function modes are off."""
+    def record(self, call: BackwardCall, site: OpSite, number: int) -> str | None:
+        """Send the losses of a pass that is called at a site of this number; return the name of the only one, if the
+        call alone decides that it is charted. Function modes are off."""
         depth: int = site.event[7]
         if not is_charted(call.name, call.create_graph, depth):
-            return
+            return None
         scalars = [(place, root) for place, root in enumerate(call.roots) if root.numel() == 1]
         scope = _Scope(self._frames(), self._containers) if scalars else None
         for place, root in scalars:
@@ -121,6 +122,11 @@ class LossRecorder:
             if (name is None or is_indexed(name)) and root.grad_fn is not None:
                 parts = named_scalars(root.grad_fn, _kind, _inputs, scope.part)
             self._append((_POINT, name or "", _value(root), number, place, len(call.roots), parts))
+        return name if scalars and len(call.roots) == 1 and call.name == "backward" else None
+
+    def record_again(self, name: str, root: torch.Tensor, number: int) -> None:
+        """Send the loss of a pass like the last one at its site."""
+        self._append((_POINT, name, root.item(), number, 0, 1, []))
 
     def _frames(self) -> Iterator[dict[str, Any]]:
         """Yield the names of the learner's frames, in the order of `trace.names.scopes`."""
@@ -244,6 +250,11 @@ class BackwardRecorder:
         """Memory that gradients share with other tensors and that this pass has written to, by `id`."""
         self.full = False
         self.on_error: Callable[[Exception], None] = lambda error: None
+
+    @property
+    def passes(self) -> int:
+        """The number of passes recorded."""
+        return self._number
 
     # ------------------------------------------------------------ a pass
 

@@ -234,7 +234,7 @@ class SourceRecorder:
 
     Attributes:
         own_code: The learner's code objects by `id`, each with the number of its file.
-        callbacks: The recorder's functions that rewritten code calls.
+        callbacks: The recorder's functions that rewritten code calls, and its gate.
         plain_code: The learner's functions with the code as they wrote it.
         names: The names to show for files, by full path.
     """
@@ -253,7 +253,7 @@ class SourceRecorder:
         """The span of each loop by that of its iterable, where iterations have the position of the iterable."""
         self._positions: dict[int, list[Any]] = {}
         self.own_code: dict[int, tuple[types.CodeType, int]] = {}
-        self.callbacks: dict[str, Callable[..., Any]] = {}
+        self.callbacks: dict[str, Any] = {}
         self.plain_code = PlainCode()
         self.names: dict[str, str] = {}
 

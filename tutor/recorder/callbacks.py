@@ -19,6 +19,7 @@ from tutor.recorder.signals import DeferredSignals
 from tutor.recorder.tensors import TensorRecorder
 from tutor.recorder.threads import ThreadWatcher
 from tutor.recorder.torch_private import DisableTorchFunction
+from tutor.recorder.twins import Gate
 from tutor.recorder.unrecorded import Unrecorded
 from tutor.recorder.variables import Frame, VariableRecorder
 from tutor.trace.command import STATEMENT, CrashLocation
@@ -39,12 +40,14 @@ class FrameRecorder:
     """Record frames, statements, loops and exceptions.
 
     Attributes:
-        callbacks: By name, the functions that rewritten code calls (see `rewrite.CALLBACKS`).
+        callbacks: By name, the functions that rewritten code calls, and the gate (see `rewrite.CALLBACKS`).
+        gate: Says whether the plain twins of loops and functions run.
         by_id: The recorded frames by `id` of Python's frame.
         current: The frame of the last statement; None before the first.
         script: The frame of the script; None before it starts.
         on: Whether events are sent.
         on_name_stored: Past the budget, called with each name stored and its value; else None.
+        on_unrecorded_line: Past the budget, called before a statement, until the rest runs plain; else None.
     """
 
     def __init__(
@@ -78,12 +81,15 @@ class FrameRecorder:
         self.script: Frame | None = None
         self.on = False
         self.on_name_stored: Callable[[str, Any], None] | None = None
+        self.on_unrecorded_line: Callable[[], None] | None = None
         self._raised = (0, 0)
-        self.callbacks: dict[str, Callable[..., Any]] = {
+        self.gate = Gate(self.iterate)
+        self.callbacks: dict[str, Any] = {
             "line": self.line, "line_scan": self.line_scan, "bind": self.bind, "bind_outer": self.bind_outer,
             "bind_expr": self.bind_expr,
             "unbind": self.unbind, "enter": self.enter, "leave": self.leave, "iterate": self.iterate,
             "loop_end": self.loop_end, "caught": self.caught, "star": self.star, "look": self.look,
+            "returned": self.returned, "gate": self.gate,
         }  # fmt: skip
 
     def __reduce__(self) -> tuple[type[Unrecorded], tuple[()]]:
@@ -160,6 +166,8 @@ class FrameRecorder:
         if self.on:
             python = _getframe(1)
             self.record_line(site, self.by_id.get(id(python)) or self.find(python))
+        elif self.on_unrecorded_line is not None:
+            self.on_unrecorded_line()
 
     def line_scan(self, site: int) -> None:
         """As `line`, after a statement that may have changed what a container holds."""
@@ -171,6 +179,8 @@ class FrameRecorder:
             frame = self.by_id.get(id(python)) or self.find(python)
             self.names.scan_around(frame, self.script)
             self.record_line(site, frame)
+        elif self.on_unrecorded_line is not None:
+            self.on_unrecorded_line()
 
     def record_line(self, site: int, frame: Frame | None) -> None:
         """Send a statement that is about to run in `frame`."""
@@ -219,6 +229,12 @@ class FrameRecorder:
             if frame is not None and frame is not self._other_thread:
                 self.names.store(frame, name, value, 0)
         return value
+
+    def returned(self, names: tuple[str, ...], values: tuple[Any, ...]) -> None:
+        """Note, past the budget, the names of what a function returns."""
+        if self.on_name_stored is not None:
+            for name, value in zip(names, values, strict=True):
+                self.on_name_stored(name, value)
 
     def unbind(self, name: str) -> None:
         """Record that a name was deleted."""

@@ -210,12 +210,33 @@ class OperationRecorder(TorchFunctionMode):
                 place.sites[func] = site
         return site, learner
 
+    def site_of(self, frame: types.FrameType, func: Any, kwargs: dict[str, Any]) -> OpSite | None:
+        """Return the site of a call of `func` from a frame; None where no code of the learner's is on the stack."""
+        key = id(frame.f_code) + frame.f_lasti
+        place = self._places.get(key)
+        if place is None:
+            place = self._places[key] = CallSite(frame, id(frame.f_code) in self._code.own_code)
+        site = place.sites.get(func) if place.is_own else None
+        if site is None:
+            site_and_frame = self._site(frame, place, func, kwargs)
+            site = None if site_and_frame is None else site_and_frame[0]
+        return site
+
     def send_site(self, site: OpSite) -> int:
         """Return the number of a site; send its event before its first use."""
         if not site.sent:
             site.sent = True
             self._append(site.event)
         return site.serial
+
+    def is_running(self) -> bool:
+        """Return whether an operation runs, inside which the mode cannot be taken off the stack."""
+        frame: types.FrameType | None = _getframe(1)
+        while frame is not None:
+            if frame.f_code is _HANDLER:
+                return True
+            frame = frame.f_back
+        return False
 
     def release(self) -> None:
         """Drop references to the learner's objects: stand-ins hold their globals."""
@@ -440,6 +461,9 @@ class OperationRecorder(TorchFunctionMode):
     def _serial_of(self, tensor: torch.Tensor) -> int | None:
         record = self._tensors.find(tensor)
         return None if record is None else record.serial
+
+
+_HANDLER = OperationRecorder.__torch_function__.__code__
 
 
 def _is_new_shape(shapes: set[Any], needs: int, results: list[Any]) -> bool:

@@ -14,6 +14,7 @@ from tutor.recorder import op_kinds, originals, wrapped_functions
 from tutor.recorder.backward import BackwardRecorder, LossRecorder
 from tutor.recorder.call_sites import SourceRecorder
 from tutor.recorder.callbacks import FrameRecorder
+from tutor.recorder.charted_passes import ChartedPasses
 from tutor.recorder.containers import ContainerRecorder
 from tutor.recorder.event_writer import EventWriter
 from tutor.recorder.exceptions import failed_event, strip
@@ -88,6 +89,8 @@ class Recorder:
             self.operations, self.tensors, losses, self.writer.waiting, threads.is_other_thread
         )
         self._note_loss = losses.note_loss
+        self._is_other_thread = threads.is_other_thread
+        self._charted_passes = ChartedPasses(self.operations, losses, self.frames.gate, threads.is_other_thread)
         self.backward.graph.serial_of_leaf = self.tensors.serial
         self.tensors.graph = self.backward.graph
         optimizers = OptimizerRecorder(self.writer.send, self.tensors.serial)
@@ -128,8 +131,13 @@ class Recorder:
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
         """Record what runs inside."""
-        with self.switched_on(), self.operations:
-            yield
+        with self.switched_on():
+            if not self.full:
+                push_mode(self.operations)
+            try:
+                yield
+            finally:
+                self._take_mode_off()
 
     @contextlib.contextmanager
     def switched_on(self) -> Iterator[None]:
@@ -175,16 +183,20 @@ class Recorder:
 
     @contextlib.contextmanager
     def _mode_off(self) -> Iterator[None]:
-        """Take the recorder's function mode off the stack, and leave the learner's modes on."""
-        modes = [mode_at(place) for place in range(mode_count())]
-        if self.operations not in modes:
-            yield
-            return
-        _replace_modes(modes, [mode for mode in modes if mode is not self.operations])
+        """Take the recorder's function mode off the stack inside, and leave the learner's modes on."""
+        modes = self._take_mode_off()
         try:
             yield
         finally:
-            _replace_modes([mode for mode in modes if mode is not self.operations], modes)
+            if self.operations in modes and not self.full:
+                _replace_modes([mode for mode in modes if mode is not self.operations], modes)
+
+    def _take_mode_off(self) -> list[Any]:
+        """Take the recorder's function mode off the stack; return what was on it."""
+        modes = [mode_at(place) for place in range(mode_count())]
+        if self.operations in modes:
+            _replace_modes(modes, [mode for mode in modes if mode is not self.operations])
+        return modes
 
     def failed(self, error: BaseException, *, caught: bool = False) -> Failed:
         """Return the event of an exception; send it once, however often the exception is raised again."""
@@ -244,6 +256,7 @@ class Recorder:
         self.backward.graph.waiting = []  # nodes freed from now on are not recorded
         self.frames.release()
         self.operations.release()
+        self._charted_passes.close()
 
     # ------------------------------------------------------------ called by the parts
 
@@ -286,11 +299,23 @@ class Recorder:
             iterations[:0] = outer.loops.values()
             outer = outer.outer
         self.writer.send(Cut(self.writer.events, self._location[STATEMENT], frame.serial, iterations, reason))
+        self.frames.on_unrecorded_line = self._run_plain
         self.frames.on_name_stored = self._note_loss
         records = {record.serial: record for record in list(self.tensors.by_id.values())}
         for name, serial in list(self.frames.names.recent):
             self._note_loss(name, records[serial].ref() if serial in records else None)
         return True
+
+    def _run_plain(self) -> None:
+        """Past the budget, between statements: let the rest run at full speed."""
+        if self._is_other_thread() or self.operations.is_running():
+            return
+        self.frames.on_unrecorded_line = None
+        self._take_mode_off()
+        gate = self.frames.gate
+        gate.full = gate.plain = True
+        gate.losses = self.backward.passes > 0
+        self._charted_passes.watch()
 
     # ------------------------------------------------------------ forks
 

@@ -2,7 +2,8 @@
 
 One call with the statement's number precedes each statement; one with the name and the value follows each store. This
 costs 0.2 µs a statement, `sys.settrace` 14. The callees are constants, replaced by the recorder's functions in the
-finished code object: no name of ours shows in `globals()` or `locals()`, and line numbers and docstrings stay.
+finished code object: no name of ours shows in `globals()` or `locals()`, and line numbers and docstrings stay. Bodies
+of loops and functions have plain twins (`twins.py`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tutor.recorder.patches import deep_recursion
+from tutor.recorder.twins import PlainCopier, has_scope, suspends
 from tutor.trace.events import Span
 
 # ------------------------------------------------------------ questions about the tree
@@ -66,17 +68,17 @@ def stored_names(targets: Iterable[ast.AST]) -> list[str]:
     return names
 
 
-def declared_outer(scope: ast.AST) -> set[str]:
-    """Return the names that a function declares `global` or `nonlocal`, without those of functions inside it."""
-    names: set[str] = set()
+def declarations(scope: ast.AST) -> list[ast.Global | ast.Nonlocal]:
+    """Return the `global` and `nonlocal` statements of a function, without those of functions inside it."""
+    found: list[ast.Global | ast.Nonlocal] = []
     waiting = list(ast.iter_child_nodes(scope))
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.Global | ast.Nonlocal):
-            names.update(node.names)
+            found.append(node)
         elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
             waiting += ast.iter_child_nodes(node)
-    return names
+    return found
 
 
 def captured_names(pattern: ast.pattern) -> list[str]:
@@ -142,9 +144,10 @@ _HARMLESS = {
 
 CALLBACKS = (
     "line", "line_scan", "bind", "bind_outer", "bind_expr", "unbind", "enter", "leave", "iterate", "loop_end",
-    "caught", "star", "look", "defined",
+    "caught", "star", "look", "defined", "returned", "gate",
 )  # fmt: skip
-"""The recorder's functions that rewritten code calls; see `callbacks.FrameRecorder` for their arguments."""
+"""The recorder's functions that rewritten code calls, see `callbacks.FrameRecorder` for their arguments, and its
+`Gate`."""
 
 _ITERATES_AT_ITS_OPERAND = sys.version_info >= (3, 13)
 _MARK = {name: b"\0gradtutor:" + name.encode() for name in CALLBACKS}
@@ -173,7 +176,7 @@ def compile_recorded(
     source: str,
     filename: str,
     sites: SiteAllocator,
-    callbacks: dict[str, Callable[..., Any]],
+    callbacks: dict[str, Any],
     *,
     imported: bool = False,
     flags: int = 0,
@@ -184,7 +187,7 @@ def compile_recorded(
         source: The code.
         filename: The path for tracebacks.
         sites: Numbers the statements and calls.
-        callbacks: The recorder's functions, by the names of `CALLBACKS`.
+        callbacks: The recorder's functions and its gate, by the names of `CALLBACKS`.
         imported: Whether it is a module that reports its begin and end.
         flags: The `__future__` features that earlier cells of the file have asked for.
 
@@ -211,7 +214,7 @@ def compile_recorded(
     return _swap(code, callbacks), plain
 
 
-def _swap(code: types.CodeType, callbacks: dict[str, Callable[..., Any]]) -> types.CodeType:
+def _swap(code: types.CodeType, callbacks: dict[str, Any]) -> types.CodeType:
     """Return the code with the marks among its constants replaced by the callbacks."""
     constants: list[Any] = []
     for constant in code.co_consts:
@@ -230,9 +233,12 @@ class _Rewriter:
         self._lines = lines
         self._sites = sites
         self._function = "<module>"
+        self._in_module = True
         self._loops: list[int] = []
         self._headers: list[int] = []
         self._outer_names: set[str] = set()
+        self._has_outer = False
+        """Whether the function declares names `nonlocal`."""
         self._statement = 0
 
     # ------------------------------------------------------------ positions
@@ -244,6 +250,8 @@ class _Rewriter:
 
     def module(self, tree: ast.Module, *, imported: bool) -> None:
         """Rewrite a module; its docstring and `__future__` imports stay first."""
+        shared = not any(isinstance(node, ast.NamedExpr) for node in ast.walk(tree))
+        self._copier = PlainCopier(shared, lambda at: self._call("caught", [_constant(())], at), self._returned)
         body, head = tree.body, 0
         if body and isinstance(body[0], ast.Expr) and is_string(body[0].value):
             head = 1
@@ -257,7 +265,8 @@ class _Rewriter:
         scan = scan_first
         for statement in body:
             if isinstance(statement, ast.Global | ast.Nonlocal):
-                statements.append(statement)
+                # Those of a function are at its head, before both copies of its body.
+                statements.append(statement if self._in_module else _place(ast.Pass(), statement))
                 continue
             number = self._sites.statement(self.span(statement), self._function)
             statements.append(self._call("line_scan" if scan else "line", [ast.Constant(number)], statement))
@@ -350,31 +359,47 @@ class _Rewriter:
 
     def _for(self, node: ast.For | ast.AsyncFor, number: int) -> list[ast.stmt]:
         self._expressions(node)
-        first = [self._iterate(node, number), *self._bind_calls([node.target], node)]
-        return self._loop(node, number, first)
+        return self._loop(node, number, self._bind_calls([node.target], node))
 
     _asyncfor = _for
 
     def _while(self, node: ast.While, number: int) -> list[ast.stmt]:
         self._expressions(node)
-        return self._loop(node, number, [self._iterate(node, number)])
-
-    def _iterate(self, node: ast.stmt, number: int) -> ast.stmt:
-        return self._call("iterate", [ast.Constant(number)], node)
+        return self._loop(node, number, [])
 
     def _loop(self, node: ast.For | ast.AsyncFor | ast.While, number: int, first: list[ast.stmt]) -> list[ast.stmt]:
         """Repeat the header's call at the end of the body and at each `continue`, as a debugger shows it."""
         self._loops.append(number)
         self._headers.append(number)
-        node.body = first + self._block(node.body, scan_first=True)
+        has_twin = not has_scope(node.body, self._in_module)
+        suspended = self._has_outer or isinstance(node, ast.AsyncFor) or suspends([node])
+        plain = self._copier.block(node.body) if has_twin else []
+        body = first + self._block(node.body, scan_first=True)
         self._loops.pop()
         again = self._call("line_scan", [ast.Constant(number)], node)
-        if not isinstance(node.body[-1], ast.Continue | ast.Break | ast.Return | ast.Raise):
-            node.body.append(again)
+        if not isinstance(body[-1], ast.Continue | ast.Break | ast.Return | ast.Raise):
+            body.append(again)
+        full, tick = self._gate("full"), ast.Call(func=self._gate("tick"), args=[ast.Constant(number)], keywords=[])
+        if suspended or not has_twin:
+            body.insert(0, self._call("iterate", [ast.Constant(number)], node))
+        if has_twin:
+            test = full if suspended else ast.BoolOp(ast.Or(), [full, tick])
+            body = [_place(ast.If(test, plain, body), node)]
+        node.body = body
         end = self._call("loop_end", [ast.Constant(number)], node)
         if node.orelse:  # it is no iteration
             node.orelse = [end, *self._block(node.orelse, scan_first=True)]
         return [node, end]
+
+    @staticmethod
+    def _gate(attribute: str) -> ast.expr:
+        return ast.Attribute(ast.Constant(_MARK["gate"]), attribute, ast.Load())
+
+    def _returned(self, names: list[ast.Name], at: ast.stmt) -> ast.stmt:
+        """Return the statement of a plain twin by which names are found for losses that it returns."""
+        values: list[ast.expr] = list(names)
+        call = self._call("returned", [_constant(tuple(name.id for name in names)), ast.Tuple(values, ast.Load())], at)
+        return _place(ast.If(self._gate("losses"), [call], []), at)
 
     def _continue(self, node: ast.Continue, number: int) -> list[ast.stmt]:
         return [self._call("line_scan", [ast.Constant(self._loops[-1])], node), node] if self._loops else [node]
@@ -441,10 +466,21 @@ class _Rewriter:
     ) -> None:
         outer, self._function = self._function, function
         loops, self._loops = self._loops, []
-        outer_names, self._outer_names = self._outer_names, declared_outer(node)
+        outer_names, has_outer, in_module = self._outer_names, self._has_outer, self._in_module
+        declared = declarations(node)
+        self._outer_names = {name for declaration in declared for name in declaration.names}
+        self._has_outer = any(isinstance(declaration, ast.Nonlocal) for declaration in declared)
+        self._in_module = False
         head, rest = split_docstring(node.body)
-        node.body = head + self._scope_of(self._block(rest), names, values, node.body[0], node.body[-1])
+        has_twin = not isinstance(node, ast.ClassDef) and bool(rest) and not has_scope(rest, False)
+        suspended = self._has_outer or isinstance(node, ast.AsyncFunctionDef) or suspends(rest)
+        plain = self._copier.block(rest) if has_twin else []
+        body = self._scope_of(self._block(rest), names, values, node.body[0], node.body[-1])
+        if has_twin and plain:
+            body = [_place(ast.If(self._gate("full" if suspended else "plain"), plain, body), node.body[0])]
+        node.body = [*head, *declared, *body]
         self._function, self._loops, self._outer_names = outer, loops, outer_names
+        self._has_outer, self._in_module = has_outer, in_module
 
     def _scope_of(
         self, body: list[ast.stmt], names: tuple[str, ...], values: list[ast.expr], first: ast.stmt, last: ast.stmt
