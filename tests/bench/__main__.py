@@ -16,11 +16,12 @@ from pathlib import Path
 
 from tests.bench import keys, lessons, memory, recording, starting
 from tests.bench.figures import Figure, table
+from tests.bench.processes import leave_on_signals
 
 GROUPS = {
+    "recording": recording.run,
     "starting": starting.run,
     "lessons": lessons.run,
-    "recording": recording.run,
     "keys": keys.run,
     "memory": memory.run,
 }
@@ -30,10 +31,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.partition("\n")[0])
     parser.add_argument("groups", nargs="*", help=f"what to measure: {', '.join(GROUPS)}; all, if none is named")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"), help="where the figures go")
+    parser.add_argument("--quick", action="store_true", help="short runs, to see that each figure can be taken")
     arguments = parser.parse_args()
     unknown = set(arguments.groups) - set(GROUPS)
     if unknown:
         parser.error(f"no such group: {', '.join(sorted(unknown))}")
+    leave_on_signals()
     load = os.getloadavg()[0]
     if load > 0.5:
         print(f"Something else keeps this machine busy (load {load:.1f}); expect noise.\n")
@@ -41,7 +44,7 @@ def main() -> None:
     started = time.time()
     with tempfile.TemporaryDirectory(prefix="gradtutor-bench-") as home:
         for group in arguments.groups or GROUPS:
-            figures[group] = GROUPS[group](Path(home))
+            figures[group] = GROUPS[group](Path(home), arguments.quick)
             print(table(figures[group]), end="\n\n", flush=True)
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     about = {

@@ -8,36 +8,60 @@ from typing import Any
 
 import msgspec
 
+NOISY = 0.1
+"""The `spread` above which a figure is said to be noisy."""
+
 
 class Figure(msgspec.Struct, kw_only=True):
-    """One line of the table. `measured` and `against` are medians, in the same unit."""
+    """One line of the table. `measured` and `against` are medians in one unit; without `against` it is absolute."""
 
     name: str
     measured: float
-    against: float
     unit: str
     """s, ms, bytes, MiB, or empty."""
-    of: str
+    against: float | None = None
+    of: str = ""
     """What `against` was measured of."""
     target: float | None = None
     """What `ratio` should not be above, or `measured` where `absolute`."""
     absolute: bool = False
+    spread: float | None = None
+    """How far apart the ratios of the pairs are, in which it was measured: half of them lie within this share of the
+    median."""
     note: str = ""
 
     @property
-    def ratio(self) -> float:
-        return self.measured / self.against
+    def ratio(self) -> float | None:
+        return None if self.against is None else self.measured / self.against
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether its ratio says most, rather than what was measured."""
+        return self.against is not None and not self.absolute
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the pairs differ so much that another run may well come to something else."""
+        return self.spread is not None and self.spread > NOISY
 
     @property
     def verdict(self) -> str:
         """`met`, `not met`, or nothing where nothing is demanded."""
         if self.target is None:
             return ""
-        return "met" if (self.measured if self.absolute else self.ratio) <= self.target else "not met"
+        figure = self.ratio if self.is_ratio else self.measured
+        return "met" if figure is not None and figure <= self.target else "not met"
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
-        return {**msgspec.to_builtins(self), "ratio": self.ratio, "verdict": self.verdict}
+        return {**msgspec.to_builtins(self), "ratio": self.ratio, "verdict": self.verdict, "noisy": self.noisy}
+
+
+def in_pairs(measured: Sequence[float], against: Sequence[float], **fields: Any) -> Figure:
+    """Return the figure of alternating pairs: medians of both, with the spread of their ratios."""
+    ratios = [mine / other for mine, other in zip(measured, against, strict=True)]
+    spread = (percentile(ratios, 75) - percentile(ratios, 25)) / median(ratios) if len(ratios) > 1 else None
+    return Figure(measured=median(measured), against=median(against), spread=spread, **fields)
 
 
 def alternate(repetitions: int, *measures: Callable[[], float]) -> list[list[float]]:
@@ -62,14 +86,16 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 def table(figures: Sequence[Figure]) -> str:
     """All figures for people."""
-    rows = [("", "measured", "against", "ratio", "target", "")]
+    rows = [("", "measured", "against", "ratio", "target", "", "")]
     for figure in figures:
         target = ""
         if figure.target is not None:
-            target = "≤ " + (_amount(figure.target, figure.unit) if figure.absolute else f"{figure.target:g}")
-        against = f"{_amount(figure.against, figure.unit)} {figure.of}"
+            target = "≤ " + (f"{figure.target:g}" if figure.is_ratio else _amount(figure.target, figure.unit))
+        against = "" if figure.against is None else f"{_amount(figure.against, figure.unit)} {figure.of}"
+        ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
         measured = _amount(figure.measured, figure.unit)
-        rows.append((figure.name, measured, against, f"{figure.ratio:.2f}", target, figure.verdict))
+        noise = "" if figure.spread is None else f"{'noisy: ' if figure.noisy else ''}± {100 * figure.spread / 2:.0f} %"
+        rows.append((figure.name, measured, against, ratio, target, figure.verdict, noise))
     sizes = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     right = (1, 3, 4)
     lines = []

@@ -9,8 +9,9 @@ from pathlib import Path
 from statistics import median
 
 from tests.bench.figures import Figure, percentile
-from tests.bench.recording import LINE, record
+from tests.bench.recording import record
 from tests.bench.starting import PATIENCE, TRIVIAL, until
+from tests.bench.works import LINE
 from tests.e2e.terminal import GRADTUTOR, KEYS, Terminal
 from tutor.trace import tracefile
 
@@ -66,14 +67,14 @@ def jumps(terminal: Terminal, steps: Iterable[int]) -> list[Frame]:
     return found
 
 
-def run(home: Path) -> list[Figure]:
-    trace, _ = record(home, EPOCHS)
+def run(home: Path, quick: bool = False) -> list[Figure]:
+    trace = record(home, LINE.path, EPOCHS)
     steps = tracefile.load(trace).steps
     dice = random.Random(1)
     with (
         Terminal(TRIVIAL, home, draws=False) as plain,
         Terminal((*GRADTUTOR, "view", str(trace)), home, draws=False) as viewed,
-        Terminal((*GRADTUTOR, "open", str(LINE)), home, env={"EPOCHS": str(EPOCHS)}, draws=False) as lived,
+        Terminal((*GRADTUTOR, "open", str(LINE.path)), home, env={"COUNT": str(EPOCHS)}, draws=False) as lived,
     ):
         until(plain, "hello there")
         for terminal in (viewed, lived):

@@ -20,7 +20,7 @@ READY = ("for the first step", "first the question")
 ROUNDS = 3
 
 
-def run(home: Path) -> list[Figure]:
+def run(home: Path, quick: bool = False) -> list[Figure]:
     lessons = catalog.load(lessons_dir()).lessons
 
     def torch() -> float:

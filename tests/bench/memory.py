@@ -10,21 +10,22 @@ from statistics import median
 
 from tests.bench.figures import Figure
 from tests.bench.keys import EPOCHS, settle
-from tests.bench.recording import LINE, record
+from tests.bench.recording import record
 from tests.bench.starting import TRIVIAL, until
+from tests.bench.works import LINE
 from tests.e2e.terminal import GRADTUTOR, Terminal, resident
 
 REPETITIONS = 3
 
 
-def run(home: Path) -> list[Figure]:
-    trace, _ = record(home, EPOCHS)
+def run(home: Path, quick: bool = False) -> list[Figure]:
+    trace = record(home, LINE.path, EPOCHS)
     resting = home / "resting.py"
-    resting.write_text(LINE.read_text() + "import time\ntime.sleep(600)\n")
+    resting.write_text(LINE.path.read_text() + "import time\ntime.sleep(600)\n")
 
     def held(*command: str, text: str, worker: bool = False, keys: tuple[str, ...] = ()) -> Callable[[], float]:
         def measure() -> float:
-            with Terminal(command, home, env={"EPOCHS": str(EPOCHS)}, draws=False) as terminal:
+            with Terminal(command, home, env={"COUNT": str(EPOCHS)}, draws=False) as terminal:
                 until(terminal, text)
                 settle(terminal, 1.0)
                 for key in keys:

@@ -1,7 +1,8 @@
-"""Runs a script plain and recorded, in turn, in a process of its own: `python -m tests.bench.recorded FILE COUNT…`.
+"""Run scripts plain and recorded, in alternating pairs: `python -m tests.bench.recorded PAIRS FILE=COUNT[:EVENTS],… …`.
 
-The recorder is the worker's own, its frames go through a pipe to a process that throws them away. Each COUNT becomes
-EPOCHS for the script; what was measured is printed as JSON.
+Each run is in a fork of a process that has imported torch and run the script once, as a worker is. The recorder is the
+worker's, its frames go through a pipe to a process that throws them away. COUNT is handed to the script; EVENTS is the
+budget, where one is to be used up. What was measured is printed as JSON.
 """
 
 from __future__ import annotations
@@ -12,42 +13,43 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from tests.e2e.terminal import resident
+from tests.bench.processes import in_fork
+from tests.e2e.terminal import end_with_parent, resident
+from tutor.recorder.patches import raise_recursion_limit
 from tutor.recorder.recorder import Recorder
 from tutor.trace.command import CrashLocation
 
-REPETITIONS = int(os.environ.get("REPETITIONS", "7"))
 ENDLESS = 1 << 40
-"""A budget that is never reached."""
+"""A budget that is never used up."""
 
 
 class Work:
-    """One script, to be run in this process again and again."""
+    """One script, and how it runs in this process."""
 
     def __init__(self, path: Path) -> None:
         self.path = str(path.resolve())
         self.source = path.read_text(encoding="utf-8")
         self.code = compile(self.source, self.path, "exec")
-        self.events = self.steps = self.bytes = 0
-        self._reader = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        assert self._reader.stdin is not None
-        self._pipe = self._reader.stdin.fileno()
+        reader = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        assert reader.stdin is not None
+        self._pipe = os.dup(reader.stdin.fileno())
 
-    def plain(self) -> float:
-        """CPU seconds of this process that it takes."""
+    def plain(self) -> dict[str, float]:
+        """Return the CPU seconds that it takes."""
         names = {"__name__": "__main__"}
         started = time.process_time()
         exec(self.code, names)
-        return time.process_time() - started
+        return {"cpu": time.process_time() - started}
 
-    def recorded(self) -> float:
-        """CPU seconds of this process that it takes to run it and to send all that was recorded."""
-        recorder = Recorder(self._pipe, CrashLocation(bytearray(12)), ENDLESS, ENDLESS)
+    def recorded(self, max_events: int) -> dict[str, float]:
+        """Return the CPU seconds from its first statement until all is sent, with what is recorded at its end."""
+        recorder = Recorder(self._pipe, CrashLocation(bytearray(12)), max_events, ENDLESS)
         code = recorder.code.compile(self.source, self.path)
         with recorder.switched_on():
             recorder.frames.module(self.path)
@@ -55,36 +57,54 @@ class Work:
         names = {"__name__": "__main__"}
         started = time.process_time()
         with recorder.recording():
+            raise_recursion_limit()
             exec(code, names)
+            recorder.scan(names)
+        if recorder.full:
+            recorder.full_snapshot(names)
+        with recorder.switched_on():
+            recorder.measure()
         recorder.writer.wait_until_written()
         seconds = time.process_time() - started
-        self.events, self.bytes = recorder.writer.events, recorder.writer._bytes
-        recorder.writer.stop()
-        recorder.close()
-        return seconds
+        writer = recorder.writer
+        return {"cpu": seconds, "events": writer.events, "bytes": writer._bytes, "held": resident(os.getpid())}
+
+
+Pairs = dict[str, list[dict[str, float]]]
+
+
+def alternate(path: Path, counts: list[str], pairs: int) -> dict[str, Pairs]:
+    """Return the plain and the recorded runs of a script, for each `COUNT` or `COUNT:EVENTS`."""
+    work = Work(path)
+    os.environ["COUNT"] = min((count.partition(":")[0] for count in counts), key=int)
+    work.plain()
+    measured: dict[str, Pairs] = {count: {"plain": [], "recorded": []} for count in counts}
+
+    def recorded(max_events: int) -> Callable[[], dict[str, Any]]:
+        return lambda: work.recorded(max_events)
+
+    for _ in range(pairs):
+        for argument, results in measured.items():
+            count, _, max_events = argument.partition(":")
+            os.environ["COUNT"] = count
+            results["plain"].append(in_fork(work.plain))
+            results["recorded"].append(in_fork(recorded(int(max_events or ENDLESS))))
+    return measured
 
 
 def main() -> None:
+    end_with_parent()
     torch.set_num_threads(1)
-    work = Work(Path(sys.argv[1]))
-    counts = [int(count) for count in sys.argv[2:]]
     gc.freeze()  # as the worker does
     out, sys.stdout = sys.stdout, open(os.devnull, "w")  # noqa: SIM115
-    os.environ["EPOCHS"] = str(min(counts))
-    work.plain()
-    before = resident(os.getpid())
-    found: dict[str, dict[str, Any]] = {
-        str(count): {"plain": [], "recorded": []} for count in counts
-    }  # fmt: skip
-    for _ in range(REPETITIONS):
-        for count in counts:
-            os.environ["EPOCHS"] = str(count)
-            gc.collect()
-            found[str(count)]["plain"].append(work.plain())
-            gc.collect()
-            found[str(count)]["recorded"].append(work.recorded())
-            found[str(count)].update(events=work.events, bytes=work.bytes)
-    json.dump({"counts": found, "before": before, "after": resident(os.getpid())}, out)
+    pairs, *works = sys.argv[1:]
+
+    def measure(path: str, counts: str) -> Callable[[], dict[str, Any]]:
+        return lambda: alternate(Path(path), counts.split(","), int(pairs))
+
+    json.dump(
+        {path: in_fork(measure(path, counts)) for path, _, counts in (work.partition("=") for work in works)}, out
+    )
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def until(terminal: Terminal, *texts: str | tuple[str, ...]) -> float:
     return now - terminal.started
 
 
-def run(home: Path) -> list[Figure]:
+def run(home: Path, quick: bool = False) -> list[Figure]:
     titles = [in_language(lesson.title, "en") for lesson in catalog.load(lessons_dir()).lessons]
 
     def trivial() -> float:

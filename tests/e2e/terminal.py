@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import select
@@ -34,6 +35,15 @@ _OTHER_SCREEN = re.compile(rb"\x1b\[\?1049[hl]")
 _MODE = re.compile(rb"\x1b\[\?([\d;]+)([hl])")
 _SPEAKING = ("COLORTERM", "COLUMNS", "LINES", "NO_COLOR", "COLORFGBG", "PYTHONPATH")
 _OURS = ("GRADTUTOR", "TEXTUAL", "XDG_")
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def end_with_parent() -> None:
+    """Have this process killed when its parent ends, however that ends; on Linux alone."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -71,7 +81,8 @@ class Terminal:
         self._family: set[tuple[int, str]] = set()
         self.started = time.perf_counter()
         self._process = PtyProcess.spawn(
-            list(command), env=environment(home, env), cwd=str(cwd or home), dimensions=(rows, columns)
+            list(command), env=environment(home, env), cwd=str(cwd or home), dimensions=(rows, columns),
+            preexec_fn=end_with_parent,
         )  # fmt: skip
 
     # ------------------------------------------------------------ what it shows

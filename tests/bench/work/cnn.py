@@ -1,4 +1,4 @@
-"""A small CNN with batch norm, SGD with momentum and weight decay; an epoch is one training step."""
+"""(e) A small convolutional network, COUNT steps of SGD with momentum and weight decay."""
 
 import os
 
@@ -19,12 +19,11 @@ class Net(nn.Module):
 
 
 torch.manual_seed(1)
-x, t = torch.randn(6, 1, 8, 8), torch.randint(0, 3, (6,))
-model = Net()
-optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-3)
-for epoch in range(int(os.environ.get("EPOCHS", "200"))):
-    out = model(x)
-    loss = nn.CrossEntropyLoss()(out, t)
+x, y = torch.randn(6, 1, 8, 8), torch.randint(0, 3, (6,))
+net = Net()
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-3)
+for epoch in range(int(os.environ.get("COUNT", "200"))):
+    loss = nn.CrossEntropyLoss()(net(x), y)
     optimizer.zero_grad(set_to_none=False)
     loss.backward()
     optimizer.step()

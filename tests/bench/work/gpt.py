@@ -1,4 +1,4 @@
-"""A micro-GPT of two blocks with tied weights, AdamW and clipping; an epoch is one training step."""
+"""(d) A GPT of two blocks, COUNT steps of AdamW with the gradients clipped; what each step prints is recorded too."""
 
 import math
 import os
@@ -8,48 +8,49 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 torch.manual_seed(4)
-V, C, T = 11, 16, 8
+VOCABULARY, CHANNELS, TIME = 11, 16, 8
 
 
 class Block(nn.Module):
     def __init__(self):
         super().__init__()
-        self.ln1, self.ln2 = nn.LayerNorm(C), nn.LayerNorm(C)
-        self.qkv, self.proj = nn.Linear(C, 3 * C), nn.Linear(C, C)
-        self.mlp = nn.Sequential(nn.Linear(C, 2 * C), nn.GELU(), nn.Linear(2 * C, C))
-        self.register_buffer("mask", torch.tril(torch.ones(T, T)))
+        self.ln1, self.ln2 = nn.LayerNorm(CHANNELS), nn.LayerNorm(CHANNELS)
+        self.qkv, self.proj = nn.Linear(CHANNELS, 3 * CHANNELS), nn.Linear(CHANNELS, CHANNELS)
+        self.mlp = nn.Sequential(nn.Linear(CHANNELS, 2 * CHANNELS), nn.GELU(), nn.Linear(2 * CHANNELS, CHANNELS))
+        self.register_buffer("mask", torch.tril(torch.ones(TIME, TIME)))
 
     def forward(self, x):
         q, k, v = self.qkv(self.ln1(x)).chunk(3, dim=-1)
-        att = (q @ k.transpose(-2, -1)) / math.sqrt(C)
-        att = att.masked_fill(self.mask == 0, float("-inf")).softmax(-1)
-        x = x + self.proj(att @ v)
+        attention = (q @ k.transpose(-2, -1)) / math.sqrt(CHANNELS)
+        attention = attention.masked_fill(self.mask == 0, float("-inf")).softmax(-1)
+        x = x + self.proj(attention @ v)
         return x + self.mlp(self.ln2(x))
 
 
 class GPT(nn.Module):
     def __init__(self):
         super().__init__()
-        self.tok, self.pos = nn.Embedding(V, C), nn.Embedding(T, C)
+        self.tok, self.pos = nn.Embedding(VOCABULARY, CHANNELS), nn.Embedding(TIME, CHANNELS)
         self.blocks = nn.ModuleList(Block() for _ in range(2))
-        self.head = nn.Linear(C, V, bias=False)
+        self.head = nn.Linear(CHANNELS, VOCABULARY, bias=False)
         self.head.weight = self.tok.weight
 
-    def forward(self, i):
-        x = self.tok(i) + self.pos(torch.arange(T))
+    def forward(self, tokens):
+        x = self.tok(tokens) + self.pos(torch.arange(TIME))
         for block in self.blocks:
             x = block(x)
         return self.head(x)
 
 
-model = GPT()
-optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-data = torch.randint(0, V, (4, T + 1))
-for epoch in range(int(os.environ.get("EPOCHS", "50"))):
-    logits = model(data[:, :-1])
-    loss = F.cross_entropy(logits.reshape(-1, V), data[:, 1:].reshape(-1))
+net = GPT()
+optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3)
+data = torch.randint(0, VOCABULARY, (4, TIME + 1))
+x, y = data[:, :-1], data[:, 1:].reshape(-1)
+for step in range(int(os.environ.get("COUNT", "100"))):
+    logits = net(x)
+    loss = F.cross_entropy(logits.reshape(-1, VOCABULARY), y)
     optimizer.zero_grad()
     loss.backward()
-    norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    norm = nn.utils.clip_grad_norm_(net.parameters(), 1.0)
     optimizer.step()
-    print(epoch, f"{loss.item():.4f} {norm.item():.4f}")
+    print(step, f"{loss.item():.4f} {norm.item():.4f}")

@@ -1,4 +1,4 @@
-"""The y = w*x + b training of the curriculum: 500 epochs of 3 samples."""
+"""(a) The training of y = w*x + b in the curriculum: COUNT epochs of 3 samples."""
 
 import os
 
@@ -9,7 +9,7 @@ ys = [2.0, 4.0, 6.0]
 w = torch.tensor([1.0], requires_grad=True)
 b = torch.tensor([2.0], requires_grad=True)
 lr = 0.01
-for epoch in range(int(os.environ.get("EPOCHS", "500"))):
+for epoch in range(int(os.environ.get("COUNT", "500"))):
     for x, y in zip(xs, ys):
         loss = (w * x + b - y) ** 2
         loss.backward()

@@ -1,11 +1,9 @@
-"""Plain Python only: split COUNT thousand characters into tokens, count pairs, a nested loop of ints, a recursion."""
+"""(f) Python without tensors: tokenise COUNT thousand characters, count pairs, nested loops, a recursive function."""
 
 import os
 
-COUNT = int(os.environ.get("EPOCHS", "30"))
-text = ("the quick brown fox jumps over the lazy dog; pack my box with five dozen jugs! " * (COUNT * 13))[
-    : COUNT * 1000
-]
+count = int(os.environ.get("COUNT", "30"))
+text = ("the quick brown fox jumps over the lazy dog; pack my box with five dozen jugs! " * (count * 13))[: count * 1000]
 
 
 def tokenise(text):
@@ -24,8 +22,8 @@ def tokenise(text):
 
 def pairs(tokens):
     counts = {}
-    for left, right in zip(tokens, tokens[1:], strict=False):
-        counts[left, right] = counts.get((left, right), 0) + 1
+    for a, b in zip(tokens, tokens[1:]):
+        counts[a, b] = counts.get((a, b), 0) + 1
     return counts
 
 
@@ -35,10 +33,10 @@ def fibonacci(n):
 
 tokens = tokenise(text)
 counts = pairs(tokens)
-vocabulary = {token: number for number, token in enumerate(sorted(set(tokens)))}
-numbers = [vocabulary[token] for token in tokens]
+vocabulary = {token: index for index, token in enumerate(sorted(set(tokens)))}
+ids = [vocabulary[token] for token in tokens]
 total = 0
-for i in range(COUNT * 3):
+for i in range(count * 3):
     for j in range(100):
         total += (i * j) % 7
-depth = fibonacci(12)
+last = fibonacci(12)

@@ -1,15 +1,17 @@
-"""A recursion; an epoch is one call within another."""
+"""A function that calls itself to a depth of COUNT, as often as 6,400 calls need."""
 
 import os
 import sys
 
+depth = int(os.environ.get("COUNT", "800"))
 sys.setrecursionlimit(100_000)
 
 
-def down(k):
-    if k == 0:
+def down(level):
+    if level == 0:
         return 0
-    return 1 + down(k - 1)
+    return 1 + down(level - 1)
 
 
-d = down(int(os.environ.get("EPOCHS", "800")))
+for _ in range(6400 // depth):
+    down(depth)
