@@ -235,6 +235,73 @@ async def test_what_adam_keeps_is_under_the_name_of_the_parameter(run: Recording
         await pilot.press("escape")
 
 
+async def test_into_a_branch_and_out_of_it(run: Recording) -> None:
+    async with at(run, after_pass(run)) as (pilot, pane):
+        step = screen_of(pilot.app).model.cursor
+        await mark(pilot, pane, "blocks[3]")
+        await pilot.press("i")
+        await pilot.pause()
+        assert pane.chosen is not None
+        below = [top_of_row(pane, pane.chosen + index) for index in range(4)]
+        assert below == ["blocks[3]", "norm", "mlp[0]", "mlp[2]"]
+        await pilot.press("down", "down", "i", "down")
+        await pilot.pause()
+        assert top_of_row(pane, pane.chosen) == "weight"
+        for name in ("mlp[0]", "blocks[3]", "model"):
+            await pilot.press("o")
+            await pilot.pause()
+            assert top_of_row(pane, pane.chosen) == name
+        assert screen_of(pilot.app).model.cursor == step
+        await pilot.press("escape")
+        assert not pane.check_action("open", (True,))  # nothing is selected: i and o are the keys of the walk
+
+
+async def test_parameters_stay_in_sight_while_gradients_pass_through_results(run: Recording) -> None:
+    begin, end = run.steps_of("backward")[0], after_pass(run)
+    app = GradtutorApp(TRACE, lessons=Path("lessons"), timeline=run.timeline)
+    async with app.run_test(size=(80, 24)) as pilot:
+        pane = screen_of(app).tensors
+        screen_of(app).go_to(begin)
+        await pilot.pause()
+        pane.top = 0
+        first = next(step for step in run.steps_of("accumulate") if begin < step < end)
+        for step in range(begin + 1, first):
+            screen_of(app).go_to(step)
+            await pilot.pause()
+            assert pane.top == 0
+            assert top_of(pane)[0] == "model"
+
+
+async def test_the_selected_matrix_is_written_below_its_row(run: Recording) -> None:
+    async with at(run, after_pass(run), (120, 40)) as (pilot, pane):
+        count = pane.count()
+        await mark(pilot, pane, "tok.weight = head.weight")
+        await pilot.pause()
+        assert pane.chosen is not None
+        assert top_of_row(pane, pane.chosen).startswith("tok.weight")
+        assert pane.count() == count + 5
+        state, number = run.timeline.state(after_pass(run)), run.names()["model.tok.weight"]
+        grad = state.tensors[number].grad
+        assert grad is not None
+        figures = [
+            float(figure)
+            for line in rows(pane)[pane.chosen + 1 : pane.chosen + 6]
+            for figure in re.findall(r"-?\d[\d.e-]*", line)
+        ]
+        wanted = [
+            float(item)
+            for y in range(5)
+            for held in (number, grad)
+            for item in (elements(state.tensors[held].value) or ())[4 * y : 4 * y + 4]
+        ]
+        assert figures == pytest.approx(wanted, rel=1e-4)
+        assert pane.top <= pane.chosen <= pane.top + pane.page - 6
+        await pilot.press("down")
+        await pilot.pause()
+        assert top_of_row(pane, pane.chosen).startswith("blocks[0]")
+        assert pane.count() == count
+
+
 async def test_the_mark_follows_a_name(run: Recording) -> None:
     async with at(run, after_pass(run)) as (pilot, pane):
         await mark(pilot, pane, "tok.weight = head.weight")

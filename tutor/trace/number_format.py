@@ -265,17 +265,19 @@ def _statistics_text(value: Value, dtype: str, sizes: Sequence[int], width: int,
     name = "g" if gradient else "x"
     if gradient and width >= _NORM_AND_MAX:
         return f"|g| {statistic(stats.norm)}, max {statistic(stats.largest)}"
-    if gradient or width < _RANGE:
+    if gradient or width < _SHORT_RANGE:
         prefix = f"|{name}| "
         return cut(prefix + statistic(stats.norm, width - len(prefix)), width)
-    bounds = f"{statistic(stats.low)}{BETWEEN}{statistic(stats.high)}"
+    room = (width - len(BETWEEN)) // 2
+    bounds = f"{statistic(stats.low, room)}{BETWEEN}{statistic(stats.high, room)}"
     if width >= _RANGE_AND_MEAN and not math.isnan(stats.std):
         return f"{bounds} (mean {statistic(stats.mean)} ± {statistic(stats.std)})"
     return bounds
 
 
 _NORM_AND_MAX = len("|g| 0.000123, max 0.000123")
-_RANGE = len("-0.000123 … -0.000123")
+_SHORT_RANGE = len("-0.0001 … -0.0001")
+"""Cells for a range of any magnitude; in fewer than `-0.000123 … -0.000123` has, some bounds have fewer digits."""
 _RANGE_AND_MEAN = len("-0.000123 … -0.000123 (mean -0.000123 ± 0.000123)")
 
 

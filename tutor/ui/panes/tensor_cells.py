@@ -8,9 +8,11 @@ from tutor.i18n import N_
 from tutor.text_width import width
 from tutor.trace import number_format, values
 from tutor.trace.missing_gradients import Reason
+from tutor.trace.state import TensorState
 from tutor.trace.tensor_tree import Leaf
 from tutor.trace.values import Value
-from tutor.ui.render.segments import Glyphs, clean, middle_cut
+from tutor.ui.render import matrix
+from tutor.ui.render.segments import Glyphs, Row, clean, middle_cut, row_width
 from tutor.ui.render.table import Cell
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -56,6 +58,34 @@ def bar_cell(norm: float, total: float, glyphs: Glyphs) -> Cell:
         return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip() if eighths else "▏" if norm > 0 else ""
 
     return Cell("", "grad", bar, fills=True)
+
+
+def matrix_rows(
+    tensor: TensorState, grad: TensorState | None, indent: int, cells: int, glyphs: Glyphs, stacked: bool
+) -> list[Row]:
+    """Return the rows of a small matrix as numbers, its gradient beside it; none where it has no room.
+
+    Args:
+        tensor: The tensor.
+        grad: Its gradient.
+        indent: The cells before the numbers.
+        cells: The cells of a row.
+        glyphs: The characters of this terminal.
+        stacked: Whether the gradient is below where it has no room beside it.
+    """
+    left = matrix.number_rows(tensor.value, tensor.dtype, tensor.shape, "value", glyphs)
+    right = None if grad is None else matrix.number_rows(grad.value, grad.dtype, tensor.shape, "grad", glyphs)
+    if left is None:
+        return []
+    middle = (len(left) - 1) // 2
+    signs = [f" {glyphs.grad} " if y == middle else "   " for y in range(len(left))]
+    blocks: list[list[Row]] = [[((" " * indent, "plain"), *row) for row in left]]
+    if right is not None:
+        beside = [(*row, (f"  {signs[y]}", "grad"), *right[y]) for y, row in enumerate(blocks[0])]
+        below = [((" " * (indent - 3) + signs[y], "grad"), *row) for y, row in enumerate(right)]
+        has_room = not stacked or row_width(beside[0]) <= cells
+        blocks = [beside] if has_room else [*blocks, below]
+    return [row for block in blocks if row_width(block[0]) <= cells for row in block]
 
 
 def difference_of(value: Value, before: Value) -> float | None:

@@ -12,7 +12,7 @@ from textual.message import Message
 
 from tutor.explain.formatting import grad_of
 from tutor.i18n import N_, _, ngettext
-from tutor.text_width import width, wrapped
+from tutor.text_width import wrapped
 from tutor.trace import number_format, values
 from tutor.trace.missing_gradients import Reason
 from tutor.trace.names import names_of
@@ -28,6 +28,7 @@ from tutor.ui.panes.tensor_cells import (
     bar_cell,
     brief_dtype,
     difference_of,
+    matrix_rows,
     name_cell,
     names_in_row,
     norm_cell,
@@ -61,6 +62,7 @@ BY_MODULE = (
     Column("req", 3, 9, centred=True),
     Column("grad_fn", 7, 8, 24, 8),
 )
+_SHORT_BAR = Column("", 4, 2, 5, 5)
 _GRADIENT_COLUMNS = ("req", "grad_fn", "grad", "|grad|", "")
 _CHANGE = Column(N_("change"), 7, 1, 16)
 """Difference from the previous run, if there is one."""
@@ -94,6 +96,8 @@ class _Entry:
     is_open: bool = False
     line: int = 0
     """Row of a matrix whose numbers are in the cells of several rows."""
+    parent: str | None = None
+    """The key of the branch around it."""
 
 
 class TensorsPane(Pane):
@@ -103,7 +107,7 @@ class TensorsPane(Pane):
     VALUES = True
     CHOOSES = True
     BINDINGS = [
-        *pane_bindings(sort="sort", find="filter"),
+        *pane_bindings(sort="sort", find="filter", into="open(True)", out="open(False)"),
         Binding("enter", "fold", show=False),
         Binding("escape", "show_all", show=False),
     ]
@@ -153,7 +157,9 @@ class TensorsPane(Pane):
         for depth, (frame, tree) in enumerate(trees):
             self._add_frame(frame, [*tree, *kept] if frame is state.frames[0] else tree, depth)
         self._add_notes(state)
-        columns = BY_MODULE if self._by_module else FLAT
+        columns = FLAT
+        if self._by_module:  # in a narrow pane the range of a value says more than a long bar
+            columns = BY_MODULE if self.inner >= table.ROOMY else (*BY_MODULE[:4], _SHORT_BAR, *BY_MODULE[5:])
         self._columns = columns if self._other is None else (*columns[:2], _CHANGE, *columns[2:])
         rows = [self._wanted(entry) for entry in self._entries if entry.text is None and not entry.line]
         self._fit = table.fit_columns(self._columns, rows, self.inner, self._unused_columns())
@@ -173,22 +179,25 @@ class TensorsPane(Pane):
         self._facts.sort(tree, self.order)
         room = self.page if not depth else 0
         opened = open_branches(tree, room, self._folded)
-        self._add(frame, tree, 0, opened, earlier)
+        self._add(_Entry(frame=frame), tree, opened, earlier)
 
-    def _add(self, frame: FrameState, tree: Tree, depth: int, opened: set[str], earlier: dict[str, int]) -> None:
+    def _add(self, within: _Entry, tree: Tree, opened: set[str], earlier: dict[str, int]) -> None:
+        """Add what is in a tree, or in an open branch of it."""
+        frame, depth = within.frame, within.depth
+        assert frame is not None
         for item in tree:
             if isinstance(item, Branch):
                 is_open = item.key in opened
-                changed = not is_open and self._is_any_changed(frame, item)
-                self._append(_Entry(branch=item, depth=depth, frame=frame, is_open=is_open), changed)
+                entry = replace(within, branch=item, is_open=is_open)
+                self._append(entry, not is_open and self._is_any_changed(frame, item))
                 if is_open:
-                    self._add(frame, item.children, depth + 1, opened, earlier)
+                    self._add(replace(entry, depth=depth + 1, parent=item.key), item.children, opened, earlier)
                 continue
             ghost = None if self._other is None else self._other.tensors.get(earlier.get(item.name, 0))
-            entry = _Entry(leaf=item, depth=depth, frame=frame, ghost=ghost)
-            self._append(entry, self._facts.is_changed(frame, item))
+            entry = replace(within, branch=None, leaf=item, ghost=ghost)
+            self._append(entry, self._is_followed(frame, item))
             rows, _columns = self._grid_size(item)
-            if not rows:
+            if not rows and (not self._by_module or item.name == self._followed):
                 self._add_matrix(item.tensor, depth)
             self._entries += [replace(entry, line=line) for line in range(1, rows)]
 
@@ -208,27 +217,28 @@ class TensorsPane(Pane):
         self._entries.append(entry)
 
     def _is_any_changed(self, frame: FrameState, branch: Branch) -> bool:
-        return any(self._facts.is_changed(frame, leaf) for leaf in branch.leaves())
+        return any(self._is_followed(frame, leaf) for leaf in branch.leaves())
+
+    def _is_followed(self, frame: FrameState, leaf: Leaf) -> bool:
+        """Return whether a change is brought into view: beside a model, no gradient that only passes through."""
+        facts = self._facts
+        passes = self._by_module and facts.state.tensors[leaf.tensor].grad is None
+        return facts.value_changed(frame, leaf) or (facts.grad_changed(leaf) and not passes)
 
     def _add_matrix(self, number: int, depth: int) -> None:
-        """Add the numbers of a matrix with too many columns for a cell, and its gradient beside it."""
+        """Add the numbers of a matrix with too many columns for a cell, and its gradient beside it, else below it.
+
+        In the tree it is the selected tensor, of which the cells show the norm of the gradient alone.
+        """
         tensor = self._facts.state.tensors[number]
         shape, grad = tensor.shape, grad_of(self._facts.state, tensor)
-        if self._by_module or len(shape) < 2 or math.prod(shape) <= _WRITTEN or tensor.value is None:
+        count = math.prod(shape)
+        is_written = count <= 1 if self._by_module else len(shape) < 2 or count <= _WRITTEN
+        if is_written or tensor.value is None:
             return
-        indent = " " * (2 * depth + 4)
-        glyphs = self.glyphs
-        left = matrix.number_rows(tensor.value, tensor.dtype, shape, "value", glyphs)
-        right = None if grad is None else matrix.number_rows(grad.value, grad.dtype, shape, "grad", glyphs)
-        if left is None:
-            return
-        for y, row in enumerate(left):
-            pieces: Row = ((indent, "plain"), *row)
-            if right is not None:
-                sign = f"   {glyphs.grad} " if y == (len(left) - 1) // 2 else "     "
-                pieces = (*pieces, (sign, "grad"), *right[y])
-            if sum(width(text) for text, _role in pieces) <= self.inner:
-                self._add_text(pieces)
+        indent = 2 * depth + (6 if self._by_module else 4)
+        for row in matrix_rows(tensor, grad, indent, self.inner, self.glyphs, stacked=self._by_module):
+            self._add_text(row)
 
     def _add_notes(self, state: State) -> None:
         if self.filter:
@@ -353,7 +363,7 @@ class TensorsPane(Pane):
         branch, frame = entry.branch, entry.frame
         assert branch is not None
         assert frame is not None
-        changed = not entry.is_open and self._is_any_changed(frame, branch)
+        changed = not entry.is_open and any(self._facts.is_changed(frame, leaf) for leaf in branch.leaves())
         mark, glyphs = self.glyphs.explain if changed else " ", self.glyphs
         arrow = glyphs.opened if entry.is_open else glyphs.closed
         norm, reason = self._facts.branch_norm(branch), self._facts.branch_reason(branch)
@@ -500,7 +510,15 @@ class TensorsPane(Pane):
         return row + sum(1 for _line in takewhile(bool, lines))
 
     def mark(self, index: int | None) -> None:
-        self._followed = None if index is None else self._key(self._entries[index])
+        followed, self._followed = self._followed, None if index is None else self._key(self._entries[index])
+        if self._by_module and self._followed != followed:
+            self.prepare()  # the numbers of the selected tensor are below its row
+            keys = [self._key(entry) for entry in self._entries]
+            index = keys.index(self._followed) if self._followed is not None else None
+            if index is not None:
+                numbers = next((count for count, key in enumerate(keys[index + 1 :]) if key is not None), 0)
+                self._bring_into_view(index + numbers, 0)
+                self._bring_into_view(index, 0)
         super().mark(index)
 
     def place_of(self, subject: str, ref: int) -> int | None:
@@ -529,6 +547,8 @@ class TensorsPane(Pane):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "show_all":
             return bool(self.filter)
+        if action == "open":
+            return self._to_open(bool(parameters[0])) is not None
         return self._marked_branch() is not None if action == "fold" else super().check_action(action, parameters)
 
     def _marked_branch(self) -> _Entry | None:
@@ -541,6 +561,22 @@ class TensorsPane(Pane):
         if entry is not None and entry.branch is not None:
             self._folded[entry.branch.key] = not entry.is_open
             self.update()
+
+    def _to_open(self, inward: bool) -> str | None:
+        """Return the key of the selected branch if it is closed (`inward`), or of the open one around the selection."""
+        entry = self._entries[self.chosen] if self.chosen is not None and self.chosen < len(self._entries) else _Entry()
+        key = None if entry.branch is None else entry.branch.key
+        if inward:
+            return None if entry.is_open else key
+        return key if key is not None and entry.is_open else entry.parent
+
+    def action_open(self, inward: bool) -> None:
+        """Open the selected branch (`inward`), or close the one around the selection and select it."""
+        key = self._to_open(inward)
+        assert key is not None
+        self._folded[key] = inward
+        self.prepare()
+        self.choose([self._key(entry) for entry in self._entries].index(key))
 
     def action_sort(self) -> None:
         """Sort by the next order."""
