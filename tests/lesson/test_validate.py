@@ -56,6 +56,13 @@ def test_a_bad_header(body: str, line: int, says: str) -> None:
         ('# %%\nx = 1\n# %% [markdown] question="choice" of="1"\n# Which?\n# %%\ny = 1\n', 8, "no list to choose from"),
         ('# %%\nx = 1\n# %% [markdown] question="predict" of="x"\n# ?\n', 8, "no code follows"),
         ('# %% [markdown] of="x"\n# ?\n# %%\nx = 1\n', 6, "asks nothing"),
+        ('# %% [markdown] when="x"\n# a\n# %%\nx = 1\n', 6, "no code comes before the `when`"),
+        ('# %%\nx = 1\n# %% [markdown] when="x >"\n# a\n', 8, "`when` is not an expression: x >"),
+        (
+            '# %%\nx = 1\n# %% [markdown] question="predict" of="x" when="x"\n# ?\n# %%\ny = 1\n',
+            8,
+            "a question is always shown",
+        ),
         ('# %% [markdown] lang="fr"\n# oui\n# %%\nx = 1\n', 6, "unknown language `fr`"),
         ('# %% [markdown] lang="en"\n# a\n# b {{ x + }}\n# %%\nx = 1\n', 8, "live value `x +`"),
         ('# %% [markdown] qestion="predict"\n# a\n# %%\nx = 1\n', 6, "Did you mean question?"),

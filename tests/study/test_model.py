@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from pathlib import Path
 
 import msgspec
@@ -182,6 +183,34 @@ def test_an_answer_is_compared_with_the_run(store: Store, typed: str, right: boo
     assert model.last().moved
     assert model.cursor == STEPS
     assert store.load(TAUGHT.name).answers[2].right == right
+
+
+def test_an_answer_keeps_what_its_run_gave_in_another_run_and_at_another_time(store: Store) -> None:
+    model = run_of(FakeSession(two_paths()), store, TAUGHT)
+    feed(model, frames_of(two_paths()))
+    end(model)
+    model.last()
+    model.answer("4")
+    other = [ev.Answer(2, [4.0]) if isinstance(event, ev.Answer) else event for event in two_paths()]
+    model.run_with_knobs({"lr": "1"})
+    feed(model, frames_of(other))
+    end(model)
+    assert model.study.answers == {2: ("4", False)}
+    again = Model(TAUGHT, timeline=timeline_of(other), store=store)
+    again.grew()
+    for study in (model.study, again.study):
+        assert study.judged[2].value in ([5.0], 5)
+        assert study.differs(2, ev.Answer(2, [4.0]))
+        assert not study.differs(2, ev.Answer(2, [5.0]))
+
+
+def test_an_answer_of_an_earlier_version_is_read_without_what_its_run_gave(store: Store) -> None:
+    assert store.folder is not None
+    old = {"lesson": TAUGHT.name, "begun": True, "answers": {"2": {"answer": "5", "right": True}}}
+    store._path(TAUGHT.name).write_text(json.dumps(old))
+    model = lesson(store)
+    assert model.study.answers == {2: ("5", True)}
+    assert model.study.judged == {}
 
 
 def test_what_is_no_answer_is_asked_again(store: Store) -> None:

@@ -61,7 +61,7 @@ def test_the_fields(run: Recording) -> None:
     found = shown(run.timeline, run.timeline.steps)
     assert list(found) == [
         "step", "cell", "line", "tensors", "frames", "graph", "series", "figures", "output", "knobs",
-        "optimizer",
+        "optimizer", "notice", "prose",
     ]  # fmt: skip
     assert found["step"] == run.timeline.steps
     assert list(found["tensors"]["w"]) == TENSOR_FIELDS

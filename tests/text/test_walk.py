@@ -13,9 +13,12 @@ from tests.ui.recordings import LESSON as LESSON_DOCUMENT
 from tests.ui.recordings import two_paths as two_paths_events
 from tests.worker.recording import Forker
 from tutor import paths
+from tutor.check.runner import Runner
 from tutor.lesson.catalog import Target
 from tutor.study.progress import Store
+from tutor.text import show
 from tutor.text.walk import Walker
+from tutor.trace.command import RunCommand
 from tutor.trace.timeline import Timeline
 
 LESSON = paths.lessons_dir() / "graph" / "01-two-paths.py"
@@ -53,6 +56,55 @@ def walk(timeline: Timeline, *typed: str, store: Store | None = None) -> str:
 def steps_told(text: str) -> list[int]:
     words = [line.split()[0] for line in text.splitlines() if line.strip()]
     return [int(word) for word in words if word.isdecimal()]
+
+
+TURNED = """\
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "Turned"}
+# ---
+
+# %%
+lr = 0.1  # @param {type: number, min: 0.01, max: 0.5}
+w = 1 - 2 * lr
+
+# %% [markdown]
+# It came down a little.
+
+# %%
+done = True
+"""
+
+
+@pytest.mark.parametrize(("lr", "notice"), [("0.1", False), ("0.5", True)])
+def test_a_text_says_for_which_knobs_it_was_written(runner: Runner, tmp_path: Path, lr: str, notice: bool) -> None:
+    path = tmp_path / "one.py"
+    path.write_text(TURNED)
+    timeline = runner.run(RunCommand(str(path), "one", knobs={"lr": lr})).timeline
+    out = io.StringIO()
+    show.write_text(timeline, timeline.cells[0].end or 0, out)
+    said = "This text was written for lr = 0.1; this run has lr = 0.5."
+    for text in (walk(timeline, "end", "q"), out.getvalue()):
+        assert "It came down a little." in text
+        assert text.count(said) == notice
+    fields = show.record(timeline, timeline.cells[0].end or 0)
+    assert (fields["notice"], fields["prose"]) == (said if notice else None, ["It came down a little."])
+
+
+@pytest.mark.parametrize(("lr", "fell"), [("0.1", False), ("0.5", True)])
+def test_a_text_with_when_is_shown_where_the_run_makes_it_true(
+    runner: Runner, tmp_path: Path, lr: str, fell: bool
+) -> None:
+    path = tmp_path / "one.py"
+    fallen = '# %% [markdown] when="w <= 0.5"\n# It fell to {{ w }}.\n\n# %%\ndone'
+    path.write_text(TURNED.replace("[markdown]", '[markdown] when="w > 0.5"').replace("# %%\ndone", fallen))
+    timeline = runner.run(RunCommand(str(path), "one", knobs={"lr": lr})).timeline
+    out = io.StringIO()
+    show.write_text(timeline, timeline.cells[0].end or 0, out)
+    for text in (walk(timeline, "end", "q"), out.getvalue()):
+        assert ("It fell to 0." in text, "It came down" in text) == (fell, not fell)
+        assert "written for" not in text
 
 
 def test_enter_takes_a_step_and_b_goes_back(plain: Timeline) -> None:

@@ -57,6 +57,71 @@ async def test_another_knob_makes_another_run_with_the_first_as_its_ghost(tmp_pa
         assert "+0.512" in text(pilot.app)
 
 
+TOLD = """\
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "Told"}
+# ---
+
+# %%
+lr = 0.1  # @param {type: number, min: 0.01, max: 0.5}
+w = 1.0
+
+# %% [markdown] question="predict" of="w"
+# Where will `w` be?
+
+# %%
+w = w - lr * 2
+
+# %% [markdown]
+# It came down a little.
+
+# %%
+done = True
+"""
+
+
+async def test_an_answer_is_judged_in_its_own_run_and_a_text_says_which_knobs_it_was_written_for(
+    tmp_path: Path, home: Path
+) -> None:
+    async with opened(tmp_path, TOLD) as (pilot, screen):
+        await pilot.press("end", *"0.8", "enter")
+        screen.model.go_to_place("cell:2")
+        screen.model.last()
+        await pilot.press("[", "[", "]")
+        await pilot.pause()
+        assert "written for" not in text(pilot.app)
+        await pilot.press("k", *["delete"] * 5, "0", ".", "5", "enter")
+        await ended(pilot, screen)
+        await pilot.press("end")
+        await pilot.pause()
+        assert screen.model.study.answers == {1: ("0.8", True)}
+        shown = " ".join(text(pilot.app).replace("│", " ").split())
+        assert "✓ right · this run gives 0" in shown
+        assert "This text was written for lr = 0.1; this run has lr = 0.5." in shown
+
+
+async def test_a_text_with_when_is_shown_where_the_run_makes_it_true(tmp_path: Path, home: Path) -> None:
+    little = '# %% [markdown] when="w > 0.5"\n# It came down a little.\n'
+    lesson = TOLD.replace("# %% [markdown]\n# It came down a little.\n",
+                          little + '\n# %% [markdown] when="w <= 0.5"\n# It fell to {{ w }}.\n')  # fmt: skip
+    async with opened(tmp_path, lesson) as (pilot, screen):
+        await pilot.press("end", "s", "end")
+        await pilot.pause()
+        shown = text(pilot.app)
+        assert "It came down a little." in shown
+        assert "It fell" not in shown
+        await pilot.press("k", *["delete"] * 5, "0", ".", "5", "enter")
+        await ended(pilot, screen)
+        await pilot.press("end")
+        await pilot.pause()
+        shown = text(pilot.app)
+        assert "It fell to 0." in shown
+        assert "It came down" not in shown
+        assert "written for" not in shown
+
+
 async def test_a_value_out_of_range_is_refused_where_it_was_typed(tmp_path: Path, home: Path) -> None:
     async with opened(tmp_path, LESSON) as (pilot, screen):
         await pilot.press("end", "k", *["delete"] * 5, "7", "enter")

@@ -117,6 +117,8 @@ class Cell(msgspec.Struct, frozen=True):
     """Options of a choice, by language as in `text`."""
     exercise: str | None = None
     """Id of the exercise that the cell is part of."""
+    when: str | None = None
+    """Of prose: the expression that makes it shown, if it is true at the end of the code cell before it."""
 
     @property
     def is_code(self) -> bool:

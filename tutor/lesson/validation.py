@@ -12,7 +12,7 @@ from tutor.lesson.model import LANGUAGES, UNPARSED, Cell, LessonError, RawCell, 
 QUESTIONS = ("predict", "choice", "line")
 EXERCISES = ("fill", "bug")
 TAGS = ("exercise", "hint", "solution", "check", "raises-exception")
-_PROSE = ("lang", "question", "of", "tags")
+_PROSE = ("lang", "question", "of", "when", "tags")
 _CODE = ("tags", "id", "kind")
 
 
@@ -48,6 +48,12 @@ def check_cell(cell: Cell, path: str, report: Report) -> None:
         _check_question(cell, wrong)
     elif cell.of is not None:
         wrong(_("`of` stands on a cell that asks nothing."), _('Say which question: question="predict"'))
+    if cell.when is not None:
+        if cell.kind != "prose":
+            what = _("`when` chooses between texts, and {kind} is always shown.", kind=_with_article(cell.kind))
+            wrong(what, _("Put what depends on the run into a prose cell above it."))
+        elif not is_expression(cell.when):
+            wrong(_("`when` is not an expression: {when}", when=cell.when))
 
 
 def check_prose(cell: RawCell, path: str, report: Report) -> None:
@@ -90,6 +96,8 @@ def check_lesson(cells: list[Cell], path: str, report: Report) -> None:
                     _("knob `{name}` is there twice.", name=knob.name), knob.line, _("Give one of them another name.")
                 )
             knobs.add(knob.name)
+        if cell.when is not None and not any(other.is_code for other in cells[:index]):
+            wrong(_("no code comes before the `when`, so nothing has run that could decide."), mark)
         if cell.kind == "question" and not any(other.is_code for other in cells[index + 1 :]):
             wrong(_("no code follows the question, so nothing can answer it."), mark)
         if cell.kind == "exercise":
@@ -170,6 +178,7 @@ def _check_exercise(cells: list[Cell], mark: int, wrong: Callable[..., None]) ->
 
 
 _KINDS = {
+    "question": N_("a question"),
     "exercise": N_("an exercise"),
     "hint": N_("a hint"),
     "solution": N_("a solution"),

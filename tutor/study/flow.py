@@ -1,6 +1,7 @@
-"""The questions and exercises of a lesson, and how far they let the learner see and walk.
+"""The texts, questions and exercises of a lesson, and how far they let the learner see and walk.
 
-Questions hide the code cell they ask about, and what follows it, until they are answered or skipped.
+Questions hide the code cell they ask about, and what follows it, until they are answered or skipped. Of the prose cells
+with `when`, those are shown that the run has made true.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tutor.lesson.model import Knob
+from tutor.i18n import _
+from tutor.lesson.model import Knob, join_words
 from tutor.trace import events as ev
 
 if TYPE_CHECKING:
@@ -130,6 +132,37 @@ class Gate:
         """The first question that is neither answered nor skipped; None if there is none."""
         return next((question for question in self.questions if question.index not in self.settled), None)
 
+    def cells_shown(self, timeline: Timeline, section: Section) -> list[int]:
+        """Return the indices of a section's cells without those whose `when` is not true in this run."""
+        cells = [] if self.document is None else self.document.cells
+        return [index for index in section.cells if cells[index].get("when") is None or self._is_shown(timeline, index)]
+
+    def _is_shown(self, timeline: Timeline, index: int) -> bool:
+        result = self.run_answer(timeline, index)
+        return result is not None and result[1].value is True
+
+    def knob_notice(self, section: Section) -> str:
+        """Return that a section was written for other knobs than those of this run; empty if it was not.
+
+        That is so below a knob that differs from the file's, in a lesson without `when`.
+        """
+        cells = [] if self.document is None else self.document.cells
+        if self.document is None or any(cell.get("when") is not None for cell in cells):
+            return ""
+        knobs = [
+            (knob.get("name"), knob.get("default"))
+            for cell in cells
+            for knob in cell.get("knobs", ())
+            if section.number is None or (cell.get("number") or 0) < section.number
+        ]
+        values = self.document.knobs
+        changed = [(name, default) for name, default in knobs if values.get(name, default) != default]
+        if not changed:
+            return ""
+        written = join_words(f"{name} = {default!r}" for name, default in changed)
+        current = join_words(f"{name} = {values[name]!r}" for name, _default in changed)
+        return _("This text was written for {written}; this run has {current}.", written=written, current=current)
+
     @property
     def has_prose(self) -> bool:
         """Whether the lesson has anything to read."""
@@ -183,11 +216,11 @@ class Gate:
         if not cursor or self.question_at(timeline, cursor) is not None:
             return True
         between = timeline.kind(cursor) in ("cell", "cell_end")
-        return between and bool(self.sections[self.section_at(timeline, cursor)].cells)
+        return between and bool(self.cells_shown(timeline, self.sections[self.section_at(timeline, cursor)]))
 
     def run_answer(self, timeline: Timeline, index: int) -> tuple[int, ev.Answer] | None:
-        """Return the run's answer to the question at an index, with the step after which it is known; None if it is
-        not yet.
+        """Return the run's answer to the question at an index, or whether the text there is shown, with the step after
+        which it is known; None if it is not yet.
         """
         read_timeline, count = self._answers_read
         if read_timeline is not timeline:

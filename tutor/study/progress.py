@@ -36,6 +36,10 @@ class GivenAnswer(msgspec.Struct, frozen=True):
 
     answer: str
     right: bool | None
+    run: str = ""
+    """What the run that it was given in answered, as it would be typed; empty if unknown."""
+    last_line: int | None = None
+    """As `events.Answer.last_line`."""
 
 
 class Progress(msgspec.Struct):
@@ -246,6 +250,10 @@ class Study:
         self.gate = gate
         self.answers: dict[int, tuple[str, bool | None]] = {}
         """The answer's text (empty: skipped) and whether it is right (None: not known yet), by question index."""
+        self.judged: dict[int, ev.Answer] = {}
+        """By question index: what the run in which the learner answered it gave, as soon as that is known."""
+        self._given_in: dict[int, Timeline] = {}
+        """By question index: that run."""
         self.resume = 0
         """The step at which the learner left the lesson; 0 for the beginning."""
         self.answer_origins: dict[int, int | None] = {}
@@ -266,8 +274,10 @@ class Study:
         self.gate = gate
         indices = {question.index for question in gate.questions}
         for index, answer in self.progress.answers.items():
-            if index in indices:
-                self.answers.setdefault(index, (answer.answer, answer.right))
+            if index in indices and index not in self.answers:
+                self.answers[index] = answer.answer, answer.right
+                if answer.run:
+                    self._restore_judged(index, answer)
         gate.settled.update(index for index in self.answers if index in indices)
 
     def answer(self, index: int, text: str, timeline: Timeline) -> None:
@@ -279,6 +289,7 @@ class Study:
         question = next(each for each in self.gate.questions if each.index == index)
         answers.read(text, question.kind, question.options, question.lines)
         self.answers[index] = (text.strip(), None)
+        self._given_in[index] = timeline
         self.gate.settled.add(index)
         self.check_answers(timeline)
         self._save()
@@ -290,14 +301,32 @@ class Study:
         self._save()
 
     def check_answers(self, timeline: Timeline) -> None:
-        """Mark answers right or wrong where the run has given its own."""
+        """Mark answers right or wrong where the run that they were given in has given its own.
+
+        An answer counts for the run that is shown, if its own has ended without one.
+        """
         for index, (text, right) in list(self.answers.items()):
             if not text or right is not None:
                 continue
-            result = self.gate.run_answer(timeline, index)
+            given_in = self._given_in.get(index, timeline)
+            result = self.gate.run_answer(given_in, index)
+            if result is None and given_in.run_end is not None and given_in is not timeline:
+                self._given_in[index] = timeline
+                result = self.gate.run_answer(timeline, index)
             if result is not None and result[1].error is None:
+                self.judged[index] = result[1]
                 self.answers[index] = (text, _is_right(text, result[1]))
                 self._save()
+
+    def _restore_judged(self, index: int, answer: GivenAnswer) -> None:
+        """Take over what the run of an earlier time gave."""
+        with contextlib.suppress(answers.AnswerError):
+            self.judged[index] = ev.Answer(index, answers.parse(answer.run), last_line=answer.last_line)
+
+    def differs(self, index: int, answer: ev.Answer) -> bool:
+        """Return whether a run gives something else than the run in which the learner answered a question."""
+        judged = self.judged.get(index)
+        return judged is not None and answers.format_answer(judged.value) != answers.format_answer(answer.value)
 
     def record_step(self, step: int, timeline: Timeline, running: bool, can_try: bool) -> None:
         """Record that a step was shown: the first begins the lesson, the last of a run that ended well completes it.
@@ -365,6 +394,7 @@ class Study:
         self.answers = {
             new_index[index]: (text, None) for index, (text, _) in self.answers.items() if index in new_index
         }
+        self.judged, self._given_in = {}, {}
         saved = self.progress.answers
         self.progress.answers = {new_index[index]: answer for index, answer in saved.items() if index in new_index}
 
@@ -397,8 +427,15 @@ class Study:
         self.progress.done |= done
         for index, (text, right) in self.answers.items():
             if right is not None or not text:
-                self.progress.answers[index] = GivenAnswer(text, right)
+                self.progress.answers[index] = self._given(index, text, right)
         self._store.save(self.progress)
+
+    def _given(self, index: int, text: str, right: bool | None) -> GivenAnswer:
+        """Return an answer as it is stored."""
+        judged = self.judged.get(index)
+        if judged is None:
+            return GivenAnswer(text, right)
+        return GivenAnswer(text, right, answers.format_answer(judged.value), judged.last_line)
 
 
 def _is_right(text: str, run: ev.Answer) -> bool:

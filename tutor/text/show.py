@@ -23,6 +23,7 @@ from tutor.explain.provenance import readable_name
 from tutor.explain.saved_tensors import fails_later, node_label, saved_by, saved_name
 from tutor.i18n import N_, _, ngettext
 from tutor.text.format import dtype_of, escape_controls, gradient_json, guard, table, write_json_line
+from tutor.text.prose import filled_in, prose_at, text_lines
 from tutor.text_width import cut
 from tutor.trace.events import Update
 from tutor.trace.graph import gradients_by_edge, graph_of, is_leaf
@@ -230,6 +231,8 @@ def record(timeline: Timeline, step: int) -> dict[str, Any]:
         "output": (lambda: timeline.output(step), ""),
         "knobs": (lambda: state.knobs, {}),
         "optimizer": (lambda: last_optimizer_json(timeline, step), None),
+        "notice": (lambda: prose_at(timeline, step)[0] or None, None),
+        "prose": (lambda: _prose_json(timeline, step), []),
     }
     return {"step": step} | {
         name: _guarded_field(timeline, describe, default) for name, (describe, default) in fields.items()
@@ -345,7 +348,7 @@ def write_text(timeline: Timeline, step: int, out: TextIO) -> None:
 def lines(timeline: Timeline, step: int) -> list[str]:
     """Return the lines of the state at a step."""
     state = guard(timeline, partial(timeline.state, step), lambda _: State(step))
-    parts: list[Callable[[], list[str]]] = [partial(_heading_lines, timeline, step)]
+    parts: list[Callable[[], list[str]]] = [partial(_heading_lines, timeline, step), partial(_prose, timeline, step)]
     parts += [partial(_frame_lines, timeline, step, state, frame) for frame in reversed(state.frames)]
     parts += [
         partial(_graph_lines, timeline, step), partial(saved_lines, timeline, step),
@@ -353,6 +356,19 @@ def lines(timeline: Timeline, step: int) -> list[str]:
         lambda: _output_lines(timeline.output(step)),
     ]  # fmt: skip
     return [line for part in parts for line in guard(timeline, part, lambda why: ["", why])]
+
+
+def _prose(timeline: Timeline, step: int) -> list[str]:
+    """Return the prose that belongs to a step, and whether it was written for other knobs."""
+    notice, texts, state = prose_at(timeline, step)
+    rows = ["", notice] if notice else []
+    return rows + [line for text in texts for line in text_lines(text, state)[:-1]]
+
+
+def _prose_json(timeline: Timeline, step: int) -> list[str]:
+    """Return the texts that belong to a step, as Markdown with values."""
+    _notice, texts, state = prose_at(timeline, step)
+    return [filled_in(text, state) for text in texts]
 
 
 def _frame_lines(timeline: Timeline, step: int, state: State, frame: FrameState) -> list[str]:

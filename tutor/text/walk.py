@@ -6,36 +6,27 @@ with any terminal, and without.
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, TextIO
 
-import msgspec
-
 from tutor.explain import cause, describe_check_failure, explanation, line
-from tutor.explain.expressions import evaluate
 from tutor.i18n import N_, _, ngettext
 from tutor.lesson import answers
 from tutor.lesson.catalog import Target
-from tutor.lesson.markdown import blocks, live_values
-from tutor.lesson.model import Cell, in_language, join_lines
+from tutor.lesson.model import Cell, in_language
 from tutor.study.cards import card_at
-from tutor.study.flow import Question
+from tutor.study.flow import Question, Section
 from tutor.study.model import Model
 from tutor.study.moves import Move
 from tutor.study.progress import Store
 from tutor.text import show
 from tutor.text.format import Paint, escape_controls, guard
+from tutor.text.prose import cells_of, text_lines
 from tutor.text.show import change_lines
-from tutor.text_width import wrap
 from tutor.trace import navigation
-from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
-
-_MAX_WIDTH = 88
-
 
 # ---------------------------------------------------------------- prose and questions
 
@@ -45,10 +36,10 @@ class Lesson:
 
     def __init__(self, model: Model, language: str) -> None:
         self._model = model
-        self._language = language
+        self.language = language
         document = model.timeline.document
         self.title = in_language(document.title, language) if document is not None and document.title else ""
-        self._cells = _cells_of(model.timeline)
+        self._cells = cells_of(model.timeline)
 
     def numbers_between(self, previous: int, last: int) -> list[int]:
         """Return the numbers of the code cells after `previous`, up to `last`; recordings may give any."""
@@ -57,31 +48,24 @@ class Lesson:
 
     def cells_before(self, number: int | None) -> list[Cell]:
         """Return the prose cells between the previous code cell and this one (None: after the last)."""
-        section = next((section for section in self._model.gate.sections if section.number == number), None)
-        return [] if section is None else [self._cells[index] for index in section.cells if index < len(self._cells)]
+        section = self._section(number)
+        if section is None:
+            return []
+        shown = self._model.gate.cells_shown(self._model.timeline, section)
+        return [self._cells[index] for index in shown if index < len(self._cells)]
 
-    def lines(self, cell: Cell, state: State) -> list[str]:
-        """Return the lines of a cell's text, with values from `state`, and an empty line before and after."""
-        text = cell.text_in(self._language)
-        values = live_values(text)[::-1]
-        width = min(_MAX_WIDTH, max(shutil.get_terminal_size((_MAX_WIDTH, 24)).columns, 20))
-        lines = [""]
-        for block in blocks(text):
-            start, end = block.start, block.end
-            part = text[start:end]
-            for value in (value for value in values if start <= value.start < end):
-                value_text = evaluate(state, value.text) or "…"
-                part = part[: value.start - start] + value_text + part[value.end - start :]
-            if block.kind == "text" and not block.lead:
-                lines += wrap(join_lines(row.strip() for row in part.splitlines()), width)
-            else:
-                lines += [""] if block.kind == "gap" else part.splitlines()  # a list, code or a table: as it stands
-        return [*lines, ""]
+    def knob_notice(self, number: int | None) -> str:
+        """Return that the prose before a code cell was written for other knobs; empty if it was not."""
+        section = self._section(number)
+        return "" if section is None else self._model.gate.knob_notice(section)
+
+    def _section(self, number: int | None) -> Section | None:
+        return next((section for section in self._model.gate.sections if section.number == number), None)
 
     def options(self, question: Question) -> list[str]:
         """Return the options of a choice; empty for any other question."""
         options = self._cells[question.index].options
-        return next((options[key] for key in (self._language, "", "en") if key in options), [])
+        return next((options[key] for key in (self.language, "", "en") if key in options), [])
 
     def code_lines(self, question: Question) -> list[str]:
         """Return the numbered lines to choose from; empty unless the question asks for a line."""
@@ -136,14 +120,6 @@ class Lesson:
             else:
                 places = _wrong_places(typed, event.value) if question.kind == "predict" else ""
                 yield _("You said {answer}, but {what}.{off}", answer=typed, what=what, off=places), False
-
-
-def _cells_of(timeline: Timeline) -> list[Cell]:
-    """Return the cells of the recorded document; empty if they cannot be read."""
-    try:
-        return [] if timeline.document is None else msgspec.convert(timeline.document.cells, list[Cell])
-    except msgspec.ValidationError:
-        return []
 
 
 def _wrong_places(typed: str, value: Any) -> str:
@@ -217,6 +193,7 @@ class Walker:
         self._model = Model(target, timeline=timeline, store=store, ask_all=True)
         self._lesson = Lesson(self._model, language)
         self._told_cells = 0
+        self._told_notice = ""
 
     @property
     def step(self) -> int:
@@ -347,9 +324,14 @@ class Walker:
 
     def _print_prose(self, number: int | None) -> bool:
         """Print the prose before a code cell (None: after the last), ask its questions. False: the input has ended."""
-        for cell in self._lesson.cells_before(number):
+        cells = self._lesson.cells_before(number)
+        notice = self._lesson.knob_notice(number) if cells else ""
+        if notice and notice != self._told_notice:
+            self._told_notice = notice
+            self._print([("\n" + notice, "now")])
+        for cell in cells:
             state = self.timeline.state(self.step)
-            for text in self._lesson.lines(cell, state):
+            for text in text_lines(cell.text_in(self._lesson.language), state):
                 self._out.write(escape_controls(text) + "\n")
             question = self._model.question
             if question is not None and question.index == cell.index and not self._ask(question):

@@ -205,6 +205,8 @@ def _compare_answers(model: Model, room: Room) -> list[Piece]:
         if event.error is not None or model.cursor not in (step, step + 1):
             continue
         value = (format_answer(event.value), "strong")
+        if model.study.differs(index, event):  # judged in the run in which it was given
+            return styled("your answer was for another run; this one gives {value}", "note", value=value)
         if right:
             verdict += [(f" {glyphs.dot} ", "quiet")] if verdict else [(f"{glyphs.yes} ", "leaf strong")]
             verdict += styled("right: {value}", "leaf strong", value=value)

@@ -57,7 +57,7 @@ from tutor.trace.command import Nudge, RunCommand
 from tutor.trace.events import CellEnd, CellStart, Document, Failed, Gap, RunEnd
 from tutor.worker import import_hook
 from tutor.worker.stdio import OutputRecorder
-from tutor.worker.tasks import Exercise, LineWatch, answer, watching
+from tutor.worker.tasks import Exercise, LineWatch, answer, conditional_texts, is_shown, watching
 
 
 def nudge_when_due(recorder: Recorder, nudge: Nudge) -> None:
@@ -140,6 +140,7 @@ class Run:
         recorder.code.names[self._path] = self._command.name
         begun = False
         asked: list[Cell] = []
+        texts = conditional_texts(lesson)
         for cell in lesson.cells:
             if not cell.is_code:
                 asked += [cell] if cell.question else []
@@ -152,7 +153,7 @@ class Run:
                 with recorder.switched_on():
                     recorder.frames.module(self._path)
             exercise = Exercise(lesson, cell, self._path) if cell.kind == "exercise" else None
-            self._run_cell(cell, code, asked, exercise)
+            self._run_cell(cell, code, asked, texts.get(cell.number, []), exercise)
             asked = []
             may_fail = exercise is not None or "raises-exception" in cell.attributes.get("tags", ())
             if self._outcome == "failed" and may_fail:
@@ -221,9 +222,16 @@ class Run:
             return error
 
     def _run_cell(
-        self, cell: Cell, code: types.CodeType | SyntaxError, asked: list[Cell], exercise: Exercise | None
+        self,
+        cell: Cell,
+        code: types.CodeType | SyntaxError,
+        asked: list[Cell],
+        texts: list[Cell],
+        exercise: Exercise | None,
     ) -> None:
-        """Run a cell; send its events, the answers to `asked` and the outcome of its exercise."""
+        """Run a cell; send its events, the answers to `asked`, which of the `texts` after it are shown, and the outcome
+        of its exercise.
+        """
         recorder = self._recorder
         names = self._main.__dict__
         number = cell.number or 1
@@ -262,6 +270,9 @@ class Run:
             for question in asked:
                 if question.question != "line":
                     self._send(answer(question, names, recorder))
+        if self._outcome in ("ok", "failed"):
+            for text in texts:
+                self._send(is_shown(text, names, recorder))
         solved = exercise is None or self._check(exercise, failure)
         self._send(CellEnd(number, self._outcome, self._outcome_note, seconds, self._status))
         recorder.writer.flush()

@@ -1,4 +1,5 @@
-"""Answer the questions of a lesson and check its exercises, in the learner's names, without recording it.
+"""Answer the questions of a lesson, choose between its texts and check its exercises, in the learner's names, without
+recording it.
 
 The lesson's solution runs where the check of an exercise fails. So the recording shows the learner's code alone, and
 the cells after it work whether it is solved or not.
@@ -35,6 +36,26 @@ def answer(question: Cell, names: dict[str, Any], recorder: Recorder) -> Answer:
             return Answer(question.index, copy.deepcopy(_plain(eval(question.of or "None", names))))
         except Exception as error:
             return Answer(question.index, None, f"{type(error).__name__}: {error}")
+
+
+def conditional_texts(lesson: Lesson) -> dict[int, list[Cell]]:
+    """Return the prose cells with `when` after each code cell that is walked, by its number."""
+    texts: dict[int, list[Cell]] = {}
+    number = 0
+    for cell in lesson.cells:
+        number = cell.number or number
+        if cell.when is not None:
+            texts.setdefault(number, []).append(cell)
+    return texts
+
+
+def is_shown(text: Cell, names: dict[str, Any], recorder: Recorder) -> Answer:
+    """Return whether a prose cell with `when` is shown, now that the code cell before it has ended."""
+    with unrecorded(recorder):
+        try:
+            return Answer(text.index, bool(eval(text.when or "None", names)))
+        except Exception as error:
+            return Answer(text.index, None, f"{type(error).__name__}: {error}")
 
 
 class LineWatch:

@@ -30,8 +30,10 @@ from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean, fit, styl
 # ------------------------------------------------------------ answers to questions
 
 
-def verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyphs: Glyphs) -> list[Piece]:
-    """Return the pieces that compare an answer with the run's.
+def verdict(
+    kind: str, typed: str, right: bool | None, run: Answer | None, glyphs: Glyphs, shown: Answer | None = None
+) -> list[Piece]:
+    """Return the pieces that compare an answer with that of the run in which it was given.
 
     Args:
         kind: The kind of question: `predict`, `choice` or `line`.
@@ -39,7 +41,17 @@ def verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyph
         right: Whether that is right; None if unknown.
         run: What the run gave; None before the learner has got to that step.
         glyphs: The characters to draw with.
+        shown: What the run that is shown gives, if that is something else.
     """
+    pieces = _verdict(kind, typed, right, run, glyphs)
+    if shown is None or shown.error is not None:
+        return pieces
+    value = (answers.format_answer(shown.value), "strong")
+    return [*pieces, (f" {glyphs.dot} ", "quiet"), *styled("this run gives {value}", "note", value=value)]
+
+
+def _verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyphs: Glyphs) -> list[Piece]:
+    """Return the verdict of the run in which an answer was given."""
     answer = clean(typed)
     if run is None:
         if not answer:
@@ -229,19 +241,21 @@ class LessonPane(Pane):
         furthest = min(self._model.study.furthest, self.timeline.steps)
         reached = max(current, self.gate.section_at(self.timeline, furthest))
         for index, section in enumerate(self.gate.sections[: reached + 1]):
+            notice = self._knob_notice(section, cells) if index == current else []
+            text.rows += notice
             start = len(text.rows)
             part = self._part(index, section, cells)
             text.rows += part.rows if index == current else [with_role(row, "quiet") for row in part.rows]
             if index == current - 1 and part.outcome is not None:
                 outcome = start + part.outcome
             if index == current:
-                text.first, text.end, text.reading = start, len(text.rows), (index, part.question)
+                text.first, text.end, text.reading = start - len(notice), len(text.rows), (index, part.question)
                 text.asked = None if part.asked is None else start + part.asked
                 text.exercise = None if part.exercise is None else start + part.exercise
             if part.question is not None:
                 break
             following = self.gate.sections[index + 1 : reached + 1]
-            if section.number is not None and any(later.cells for later in following):
+            if section.number is not None and any(map(self._cells_shown, following)):
                 text.rows += [EMPTY, self._rule(section.number, cells), EMPTY] if part.rows else []
         if outcome is not None and self.timeline.kind(self.cursor) == "cell_end":
             text.first = outcome  # this step showed whether the answer is right
@@ -252,25 +266,37 @@ class LessonPane(Pane):
         assert self.timeline is not None
         step = self.gate.values_step(self.timeline, number, self.cursor)
         question = self.gate.question
-        open_question = None if question is None or question.index not in section.cells else question.index
+        indices = self._cells_shown(section)
+        open_question = None if question is None or question.index not in indices else question.index
         exercise = self.gate.exercises.get(section.number or 0)
         status = None
         if exercise is not None and open_question is None:
             status = self._model.exercise_status(exercise)
-        results = tuple((self._model.study.answers.get(index), self._result(index)) for index in section.cells)
+        study = self._model.study
+        results = tuple((index, study.answers.get(index), self._result(index)) for index in indices)
         key = (self.timeline, step, cells, self.language, self.glyphs, open_question, status, results)
         cached = self._parts.get(number)
         if cached is None or cached[0] != key:
-            part = self._lay_out(section, self.timeline.state(step), cells, open_question)
+            part = self._lay_out(indices, self.timeline.state(step), cells, open_question)
             if exercise is not None and status is not None:
                 part.exercise = len(part.rows)
                 part.rows += self._exercise(exercise, status, self.timeline.state(step), cells)
             self._parts[number] = cached = key, part
         return cached[1]
 
-    def _lay_out(self, section: Section, state: State, cells: int, open_question: int | None) -> _Part:
+    def _cells_shown(self, section: Section) -> list[int]:
+        """Return the indices of the cells of a section that this run shows."""
+        assert self.timeline is not None
+        return self.gate.cells_shown(self.timeline, section)
+
+    def _knob_notice(self, section: Section, cells: int) -> list[Row]:
+        """Return the rows that say that a text was written for other knobs; none if it was not."""
+        notice = self.gate.knob_notice(section) if self._cells_shown(section) else ""
+        return [*wrapped([(notice, "strong")], max(cells, 1)), EMPTY] if notice else []
+
+    def _lay_out(self, indices: Sequence[int], state: State, cells: int, open_question: int | None) -> _Part:
         part = _Part(question=open_question)
-        for index in section.cells:
+        for index in indices:
             part.rows += [EMPTY] if part.rows else []
             first = len(part.rows)
             part.rows += self._cell(index, state, cells)
@@ -350,7 +376,12 @@ class LessonPane(Pane):
         if answer is None:
             return []
         kind = str(self.gate.document.cells[index].get("question"))
-        pieces = verdict(kind, *answer, self._result(index), self.glyphs)
+        result, study = self._result(index), self._model.study
+        if result is None and self.gate.run_answer(self.timeline, index) is None:
+            result = study.judged.get(index)  # this run does not come to it
+        other = result if result is not None and study.differs(index, result) else None
+        run = result if other is None else study.judged[index]
+        pieces = verdict(kind, *answer, run, self.glyphs, other)
         return [(("  ", "plain"), *row) for row in wrapped(pieces, max(cells - 2, 1))]
 
     def heading(self) -> Row:
