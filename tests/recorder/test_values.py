@@ -134,6 +134,66 @@ def test_statistics_are_of_the_finite_elements() -> None:
     assert stats["std"] == pytest.approx(statistics.stdev(numbers))
 
 
+def drawn(count: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    return torch.randn(count, generator=torch.Generator().manual_seed(count), dtype=torch.float64).to(dtype)
+
+
+MEASURED = {
+    "normal": drawn(70_000, torch.float32),
+    "a mean of nearly 0": drawn(70_000, torch.float32) - drawn(70_000, torch.float32).mean(),
+    "a mean far off": drawn(5_000) + 1e6,
+    "a mean farther off": drawn(70_000) * 1e-3 + 1e6,
+    "float32 far off": (drawn(70_000) + 1e4).float(),
+    "an outlier": torch.cat([drawn(70_000, torch.float32), torch.tensor([1e20])]),
+    "one number": torch.full((3_000,), 0.1),
+    "zeros": torch.zeros(3_000),
+    "positive": drawn(3_000).exp(),
+    "float16": drawn(3_000, torch.float16),
+    "bfloat16": drawn(70_000, torch.bfloat16) + 100,
+    "float16 at its end": torch.full((3_000,), 65504.0, dtype=torch.float16),
+    "int64": (drawn(3_000) * 1e12).long(),
+    "uint8": torch.arange(3_000).to(torch.uint8),
+    "int8": torch.arange(-128, 128).to(torch.int8).repeat(9),
+    "bool": torch.arange(3_000) % 3 == 0,
+    "large": drawn(3_000) * 1e140,
+    "small": drawn(3_000) * 1e-140,
+    "nan": torch.cat([drawn(3_000, torch.float32), torch.tensor([math.nan])]),
+    "inf": torch.cat([torch.tensor([-math.inf, math.inf, math.inf]), drawn(70_000, torch.float32)]),
+    "nan in one part": torch.cat([drawn(70_000, torch.float32), torch.tensor([math.nan, 0.0, -0.0])]),
+    "transposed": drawn(6_000, torch.float32).view(60, 100).t(),
+    "strided": drawn(6_000, torch.float32)[::3],
+}
+
+
+@pytest.mark.parametrize("tensor", MEASURED.values(), ids=MEASURED)
+def test_statistics_are_those_of_double_precision(tensor: torch.Tensor) -> None:
+    numbers = [float(number) for number in tensor.flatten().tolist()]
+    finite = [number for number in numbers if math.isfinite(number)]
+    mean = math.fsum(finite) / len(finite)
+    std = math.sqrt(math.fsum((number - mean) ** 2 for number in finite) / (len(finite) - 1))
+    stats = summary_of(tensor)["stats"]
+    assert (stats["min"], stats["max"]) == (min(finite), max(finite))
+    rounding = 1e-15 * max(map(abs, finite))
+    assert stats["mean"] == pytest.approx(mean, rel=1e-6, abs=rounding)
+    assert stats["std"] == pytest.approx(std, rel=1e-6, abs=rounding)
+    assert stats["nan"] == sum(map(math.isnan, numbers))
+    assert stats["inf"] == sum(map(math.isinf, numbers))
+    assert stats["zero"] == numbers.count(0.0)
+
+
+def test_a_map_shows_evenly_spaced_elements() -> None:
+    tensor = torch.arange(200.0 * 100).view(200, 100)
+    rows, columns, shades, low, high = summary_of(tensor)["heat"]
+    assert (rows, columns, len(shades), low) == (64, 64, 64 * 64, 0.0)
+    picked = [[tensor[y * 200 // 64, x * 100 // 64].item() for x in range(64)] for y in range(64)]
+    assert high == picked[-1][-1]
+    assert list(shades) == [int(number / high * 254) for row in picked for number in row]
+    tensor[0, 0], tensor[0, 4] = math.nan, -math.inf
+    rows, columns, shades, low, high = summary_of(tensor)["heat"]
+    assert (shades[0], shades[3], low) == (255, 255, 1.0)
+    assert summary_of(tensor.t().contiguous().t())["heat"] == summary_of(tensor)["heat"]
+
+
 def test_statistics_of_parts_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     tensor = torch.randn(40, 50, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 3 + 100
     whole = summary_of(tensor)["stats"]

@@ -522,8 +522,7 @@ class BackwardRecorder:
             if self._measured + count > self._tensors.elements_seen // 16 + _LARGE:
                 return unmeasured(gradient)
             self._measured += count
-            value = summary_of(gradient)
-            value.pop("heat", None)
+            value = summary_of(gradient, heat=False)
         return value
 
     # ------------------------------------------------------------ called for the learner's code
