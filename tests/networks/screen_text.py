@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 from tutor.trace import number_format
+from tutor.trace.state import State
+from tutor.trace.values import elements
 from tutor.ui.panes.base import Pane, Surface
 
 SIZES = ((80, 24), (100, 30), (120, 40), (200, 60))
@@ -142,6 +145,59 @@ def is_canonical(spelled: str) -> bool:
     if re.fullmatch(r"-?\d+", plain):
         return True  # an integer, or a whole number of up to five digits
     return number_format.number(float(plain), "float64") == plain
+
+
+_STATISTIC = re.compile(r"(?:\|[gx]\| |max |mean |± )$")
+"""What is before a statistic."""
+_NARROW_GRAPH = 60
+"""Cells of a graph pane in which a norm may have no room for three digits."""
+
+
+def second_spellings(app: App[int], state: State, source: str) -> list[Finding]:
+    """Return the rows in which a recorded number or norm is rounded to fewer digits than where it is shown elsewhere.
+
+    Args:
+        app: The screen.
+        state: What was recorded, at the cursor.
+        source: The code of the program.
+    """
+    spelled, norms = _spellings(state)
+    findings = []
+    for pane, rows in shown(app).items():
+        if pane in _OWN:
+            continue
+        for row in rows:
+            for match in _NUMBER.finditer(_INDEX.sub(lambda index: " " * len(index[0]), row)):
+                is_statistic = _STATISTIC.search(row[: match.start()]) is not None
+                expected, text = norms if is_statistic else spelled, match[0]
+                if pane == "tensors" and text in norms:  # the column |grad|
+                    continue
+                is_passing = "∇" in row[: match.start()]  # a gradient that no tensor holds
+                if pane == "graph" and is_statistic and (is_passing or len(row) < _NARROW_GRAPH):
+                    continue
+                is_rough = number_format.ROUGHLY in row[max(match.start() - 2, 0) : match.end()]
+                if not is_rough and text not in expected and text not in source:
+                    findings += [Finding(pane, row.strip()) for whole in expected if _is_shorter(text, whole)]
+    return findings
+
+
+def _is_shorter(text: str, whole: str) -> bool:
+    """Return whether a text is another one rounded to fewer digits, but to two or more."""
+    digits = len(text.partition("e")[0].replace(".", "").lstrip("-0"))
+    return digits >= 2 and float(text) != float(whole) and float(text) == float(f"{float(whole):.{digits}g}")
+
+
+def _spellings(state: State) -> tuple[set[str], set[str]]:
+    """Return how the single numbers and the norms of all tensors are spelled."""
+    spelled, norms = set(), set()
+    for tensor in state.tensors.values():
+        flat = elements(tensor.value)
+        if flat is not None and len(flat) == 1 and isinstance(flat[0], float) and math.isfinite(flat[0]):
+            spelled.add(number_format.number(flat[0], tensor.dtype).lstrip(number_format.ROUGHLY))
+        statistics = number_format.statistics(tensor.value) if not tensor.dtype.startswith("complex") else None
+        if statistics is not None and math.isfinite(statistics.norm):
+            norms.add(number_format.statistic(statistics.norm))
+    return spelled, norms
 
 
 def other_spellings(app: App[int], source: str) -> list[Finding]:

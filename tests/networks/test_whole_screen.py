@@ -15,6 +15,7 @@ from tests.networks.screen_text import (
     numbers_in,
     other_spellings,
     resize,
+    second_spellings,
 )
 from tests.sampling import sample
 from tutor import paths
@@ -44,7 +45,11 @@ async def problems(timeline: Timeline, name: str) -> list[str]:
             for step in states(timeline):
                 await go_to(pilot, step)
                 for _ in range(PANES if size == SIZES[0] else 1):
-                    for what, rows in (("cut", cut_texts(pilot.app)), ("spelled", other_spellings(pilot.app, source))):
+                    for what, rows in (
+                        ("cut", cut_texts(pilot.app)),
+                        ("spelled", other_spellings(pilot.app, source)),
+                        ("spelled again", second_spellings(pilot.app, timeline.state(step), source)),
+                    ):
                         for row in rows:
                             found.setdefault(f"{what} {size[0]}x{size[1]} {row.pane}", f"step {step}: {row.row!r}")
                     if size == SIZES[0]:

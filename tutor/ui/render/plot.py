@@ -15,7 +15,7 @@ from typing import Any
 from tutor.i18n import _
 from tutor.text_width import align_right, pad
 from tutor.trace.events import Figure
-from tutor.trace.number_format import number
+from tutor.trace.number_format import DIGITS, number
 from tutor.ui.render.segments import Glyphs, Piece, Row
 
 Points = Sequence[tuple[int, float]]
@@ -61,7 +61,7 @@ class Canvas:
         if math.isnan(height):
             return ""
         try:
-            return number(float(f"{10**height if self.log else height:.4g}"))
+            return number(float(f"{10**height if self.log else height:.{DIGITS}g}"))
         except OverflowError:
             return f"1e{height:.0f}"
 

@@ -318,8 +318,9 @@ _MIN_LABEL, _MAX_LABEL = 5, 14
 _MIN_LANES = 4
 _MIN_NAME, _MAX_CODE = 10, 18
 _MIN_VALUE, _SHORT_VALUE, _MAX_VALUE = 5, 12, 24
-_GRAD, _LONG_GRAD = 12, 30
-"""Cells for a gradient before any other part gives way, and before labels and expressions are longer than usual."""
+_MIN_GRAD, _GRAD, _LONG_GRAD = len("|g| 0.123"), 12, 30
+"""Cells for a gradient at least, before any other part gives way, and before labels and expressions are longer than
+usual."""
 
 
 def column_widths(parts: Widest, lanes: Lanes, cells: int, centre: int = 0, has_gradients: bool = True) -> ColumnWidths:
@@ -364,7 +365,7 @@ def column_widths(parts: Widest, lanes: Lanes, cells: int, centre: int = 0, has_
     if not has_gradients:
         name = max(min(max(parts[1], parts[2], name), rest), 1)
     else:
-        name = max(min(name, rest - _GRAD // 2), 1)
+        name = max(min(name, rest - _MIN_GRAD), 1)
     first = max(0, min(centre - shown // 2, lanes.count - shown))
     return ColumnWidths(shown, step, first, label, name, value, max(rest - name, 4) if has_gradients else 0, roomy)
 
