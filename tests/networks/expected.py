@@ -71,6 +71,20 @@ def saved_bytes(answers: dict[str, Any], line: int, number: int = 1) -> int:
     return storages + 8 * int(max((item["count"] for item in numbers), default=0))
 
 
+def saved_by_module(answers: dict[str, Any], line: int, number: int = 1) -> dict[str, int]:
+    """The bytes that the nodes of each module keep then; what several nodes keep is that of the first."""
+    seen: set[int] = set()
+    kept: dict[str, int] = {}
+    for item in answers["saved"]:
+        if item["pass"] != number - 1 or item["line"] > line:
+            continue
+        size = 0 if item["storage"] in seen else item["storage_bytes"]
+        seen.add(item["storage"])
+        for module in item["modules"]:
+            kept[module] = kept.get(module, 0) + size
+    return kept
+
+
 @dataclass(frozen=True)
 class Update:
     """What a step of an optimizer did to one element."""

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.module import register_module_forward_hook
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 
@@ -35,6 +35,7 @@ class Watcher:
 
     Attributes:
         line: The line of the script's module that runs.
+        inside: The modules whose `forward` runs, as one types them, outermost first.
         answers: What is printed at the end.
     """
 
@@ -42,6 +43,7 @@ class Watcher:
         self.path = path
         self.names: dict[str, Any] = {"__name__": "__main__", "__file__": path}
         self.line = 0
+        self.inside: list[str] = []
         self.layers: dict[str, dict[str, Any]] = {}
         self.before: dict[str, Any] = {}
         self.kept: list[torch.Tensor] = []
@@ -59,6 +61,7 @@ class Watcher:
             self.layers = {}
 
         torch.Tensor.backward = watched  # type: ignore[method-assign, assignment]
+        register_module_forward_pre_hook(self.before_forward)
         register_module_forward_hook(self.after_forward)
         register_optimizer_step_pre_hook(self.before_step)
         register_optimizer_step_post_hook(self.after_step)
@@ -110,6 +113,7 @@ class Watcher:
         self.answers["saved"].append({
             "line": self.line, "pass": len(self.answers["passes"]), "storage": storage.data_ptr(),
             "storage_bytes": storage.nbytes(), "bytes": tensor.numel() * tensor.element_size(),
+            "modules": list(self.inside),
             "is_leaf": tensor.is_leaf and tensor.requires_grad, "shape": list(tensor.shape),
         })  # fmt: skip
         return tensor
@@ -150,8 +154,14 @@ class Watcher:
             }  # fmt: skip
         return found
 
+    def before_forward(self, module: nn.Module, args: Any) -> None:
+        model = self.names.get("model")
+        paths = [path for path, other in (model.named_modules() if model is not None else ()) if other is module]
+        self.inside.append(typed(paths[0]) if paths else "")
+
     def after_forward(self, module: nn.Module, args: Any, output: Any) -> None:
         """Note what a linear layer gets, and the gradient that reaches its output."""
+        self.inside.pop()
         if not isinstance(module, nn.Linear) or not torch.is_grad_enabled():
             return
         (path,) = [path for path, other in self.names["model"].named_modules() if other is module]

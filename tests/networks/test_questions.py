@@ -12,8 +12,16 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.networks.conftest import Answers, Recorded, walk
-from tests.networks.expected import element, module_norm, norms, update, without_gradient
+from tests.networks.conftest import Answers, Recorded, go_to, walk
+from tests.networks.expected import (
+    element,
+    module_norm,
+    norms,
+    saved_by_module,
+    saved_bytes,
+    update,
+    without_gradient,
+)
 from tests.networks.screen_text import sheet_text, shown
 from tests.sampling import sample
 from tests.ui.conftest import text
@@ -194,6 +202,52 @@ async def test_which_layer_has_the_largest_gradient(
         assert norm == as_norm(module_norm(answers(name), path)), path
     top = [norm for path, norm in below.items() if path.count(".") == 1]
     assert top == sorted(top, reverse=True)
+
+
+# ------------------------------------------------------------ how does memory grow?
+
+
+def paths_of(rows: list[str]) -> dict[str, list[str]]:
+    """The cells after the name of each row of the tree, by the path that the tree gives it."""
+    found: dict[str, list[str]] = {}
+    path: list[tuple[int, str]] = []
+    for row in rows:
+        text = re.sub(r"[│┃▸┊]", " ", row)
+        if not text.strip():
+            continue
+        indent = len(text) - len(text.lstrip(" ▾▹"))
+        label, *cells = text.lstrip(" ▾▹").split()
+        path = [*(part for part in path if part[0] < indent), (indent, label)]
+        parts = [part for _indent, part in path]
+        found.setdefault(parts[0] + "".join(p if p[0] == "[" else f".{p}" for p in parts[1:]), cells)
+    return found
+
+
+@at_every_size
+@pytest.mark.parametrize("name", ["resnet", "cnn", "micro_gpt"])
+async def test_how_memory_grows(recorded: Recorded, answers: Answers, name: str, size: Size) -> None:
+    timeline = recorded(name)
+    begin = next(step for step in range(1, timeline.steps) if timeline.kind(step) == "backward")
+    views = [timeline.view(step) for step in range(1, begin) if timeline.kind(step) == "line"]
+    statements = [view for view in views if view.function == "<module>"][-4:]
+    async with walk(timeline, name, size) as (pilot, _):
+        await zoom_tensors(pilot, "comma", "comma", "comma")
+        totals = []
+        for view in statements:
+            await go_to(pilot, view.step)
+            found = re.search(r"autograd keeps ([\d,]+) bytes?", text(pilot.app))
+            assert found is not None
+            totals.append(int(found[1].replace(",", "")))
+        assert totals == [saved_bytes(answers(name), (view.line or 0) - 1) for view in statements]
+        assert totals[0] < totals[-1]
+        rows = paths_of(shown(pilot.app)["tensors"])
+    if name == "micro_gpt":  # its attention divides by a number, which torch shows to no hook
+        return
+    by_module = saved_by_module(answers(name), (statements[-1].line or 0) - 1)
+    compared = [path for path in rows if path in by_module]
+    assert len(compared) >= 3
+    for path in compared:
+        assert int(rows[path][-1].replace(",", "")) == by_module[path], path
 
 
 # ------------------------------------------------------------ where did the nan begin?

@@ -48,6 +48,12 @@ def norm_cell(norm: float, role: str) -> Cell:
     return Cell("", role, lambda cells: number_format.statistic(norm, cells), fills=True)
 
 
+def memory_cells(size: int, kept: int | None) -> dict[str, Cell]:
+    """Return the cells of what tensors take, and of what autograd keeps of a module or a result; in bytes."""
+    cells = {"bytes": Cell(f"{size:,}")}
+    return cells if kept is None else {**cells, "kept by autograd": Cell(f"{kept:,}", "value")}
+
+
 def bar_cell(norm: float, total: float, glyphs: Glyphs) -> Cell:
     """Return a bar that is as long as a norm, relative to that of all gradients."""
 

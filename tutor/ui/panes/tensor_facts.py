@@ -146,11 +146,16 @@ class TensorFacts:
             if isinstance(item, Branch):
                 self.sort(item.children, order)
 
+    def bytes_of(self, item: Branch | Leaf) -> int:
+        """Return the bytes that tensors take."""
+        tensors = (self.state.tensors[leaf.tensor] for leaf in ([item] if isinstance(item, Leaf) else item.leaves()))
+        return sum(values.size_of(tensor.shape, tensor.dtype) for tensor in tensors)
+
     def _rank(self, item: Branch | Leaf, order: int) -> float:
+        if order == ORDERS.index("memory"):
+            return self.bytes_of(item)
         numbers = [leaf.tensor for leaf in ([item] if isinstance(item, Leaf) else item.leaves())]
         tensors = [self.state.tensors[number] for number in numbers]
-        if order == ORDERS.index("memory"):
-            return sum(values.size_of(tensor.shape, tensor.dtype) for tensor in tensors)
         grad = math.hypot(*(self.grad_norm(number) or 0.0 for number in numbers))
         if order == ORDERS.index("|grad| / |value|"):
             value = math.hypot(*(self._norm(tensor.value) or 0.0 for tensor in tensors))

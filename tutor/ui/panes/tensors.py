@@ -23,49 +23,27 @@ from tutor.trace.timeline import Timeline
 from tutor.trace.values import Value
 from tutor.ui.bindings import pane_bindings
 from tutor.ui.panes.base import Pane
+from tutor.ui.panes.kept_memory import KeptByName
 from tutor.ui.panes.tensor_cells import (
     SHORT_REASONS,
     bar_cell,
     brief_dtype,
     difference_of,
     matrix_rows,
+    memory_cells,
     name_cell,
     names_in_row,
     norm_cell,
     signed,
 )
+from tutor.ui.panes.tensor_columns import BY_MEMORY, BY_MODULE, CHANGE, FLAT, GRADIENT_COLUMNS, columns_of
 from tutor.ui.panes.tensor_facts import ORDERS, TensorFacts, leaves_of
 from tutor.ui.render import matrix, table
 from tutor.ui.render.segments import Row, clean
 from tutor.ui.render.table import Cell, Column, Fit
 
-FLAT = (
-    Column(" ", 17, 0, 60, 6),
-    Column(N_("value"), 10, 0, 44, 8),
-    Column("shape", 6, 4, 14),
-    Column("dtype", 5, 10, 10, 7),
-    Column("dev", 3, 11, 8),
-    Column(N_("leaf"), 4, 2, centred=True),
-    Column("req", 3, 8, centred=True),
-    Column("grad_fn", 7, 9, 24, 8),
-    Column("grad", 9, 0, 44, 7),
-)
-"""Columns where there is no module."""
-BY_MODULE = (
-    Column(" ", 12, 0, 60, 6, whole=True),
-    Column("shape", 5, 3, 14, whole=True),
-    Column(N_("value"), 9, 1, 30),
-    Column("|grad|", 7, 0, 10, 7, whole=True),
-    Column("", 4, 2, 10, 10),
-    Column("dtype", 5, 10, 10, 7),
-    Column("dev", 3, 11, 8),
-    Column("req", 3, 9, centred=True),
-    Column("grad_fn", 7, 8, 24, 8),
-)
-_SHORT_BAR = Column("", 4, 2, 5, 5)
-_GRADIENT_COLUMNS = ("req", "grad_fn", "grad", "|grad|", "")
-_CHANGE = Column(N_("change"), 7, 1, 16)
-"""Difference from the previous run, if there is one."""
+_READ_INTERVAL = 0.02
+"""Seconds until more of a long recording is read."""
 _CELLS_OF_NUMBER, _CELLS_OF_RANGE, _STRIP, _WRITTEN = 10, 21, 6, 6
 """Cells for one number, for the range of a tensor and for a strip of shades before it; most numbers written out."""
 _GRID_COLUMNS, _TALL = 4, 10
@@ -126,6 +104,9 @@ class TensorsPane(Pane):
         self._fit = Fit()
         self._by_module = False
         self._facts = TensorFacts()
+        self._kept = KeptByName()
+        self._reading = False
+        """Whether a timer to read more of the recording is running."""
         self._other: State | None = None
         self._folded: dict[str, bool] = {}
         """By key of a branch: whether the learner opened or closed it."""
@@ -153,16 +134,27 @@ class TensorsPane(Pane):
         )
         if self._by_module:
             facts.compare(self.timeline, self.cursor, parameters)
+        if self._by_memory:
+            self._kept.show(self.timeline, state, {leaf.tensor: leaf.name for leaf in parameters})
+            if not (self._kept.is_read or self._reading):
+                self._reading = self.set_timer(_READ_INTERVAL, self._read_more) is not None
         kept = optimizer_tree(state, {number: leaf.name for number, leaf in leaves.items()})
         for depth, (frame, tree) in enumerate(trees):
             self._add_frame(frame, [*tree, *kept] if frame is state.frames[0] else tree, depth)
         self._add_notes(state)
-        columns = FLAT
-        if self._by_module:  # in a narrow pane the range of a value says more than a long bar
-            columns = BY_MODULE if self.inner >= table.ROOMY else (*BY_MODULE[:4], _SHORT_BAR, *BY_MODULE[5:])
-        self._columns = columns if self._other is None else (*columns[:2], _CHANGE, *columns[2:])
+        kind = BY_MEMORY if self._by_memory else BY_MODULE if self._by_module else FLAT
+        self._columns = columns_of(kind, self.inner, with_change=self._other is not None)
         rows = [self._wanted(entry) for entry in self._entries if entry.text is None and not entry.line]
         self._fit = table.fit_columns(self._columns, rows, self.inner, self._unused_columns())
+
+    @property
+    def _by_memory(self) -> bool:
+        """Whether the tree shows the memory of tensors in place of values and gradients."""
+        return self._by_module and ORDERS[self.order] == "memory"
+
+    def _read_more(self) -> None:
+        self._reading = False
+        self.update()
 
     def _add_frame(self, frame: FrameState, tree: Tree, depth: int) -> None:
         """Add the rows of a frame: those of the innermost first, then those of its callers."""
@@ -271,9 +263,11 @@ class TensorsPane(Pane):
         order: Row = ((_("by {order}", order=_(ORDERS[self.order])), "quiet"),) if self.order else ()
         shown: Row = ((f"/{clean(self.filter)}", "now"),) if self.filter else ()
         largest = self._facts.largest
-        return self.join_heading(
-            ((_("largest: {name}", name=clean(largest)), "grad"),) if largest else (), order, shown
-        )  # fmt: skip
+        fact: Row = ((_("largest: {name}", name=clean(largest)), "grad"),) if largest else ()
+        if self._by_memory:
+            kept = ngettext("autograd keeps {count:,} byte", "autograd keeps {count:,} bytes", self._kept.total)
+            fact = ((kept, "value"),) if self._kept.is_read else ()
+        return self.join_heading(fact, order, shown)
 
     def footing(self) -> Row:
         """Return the counts of parameters without a gradient, by reason."""
@@ -293,7 +287,7 @@ class TensorsPane(Pane):
         leaves = [entry.leaf for entry in self._entries if entry.leaf is not None]
         if self._by_module or any(self._facts.state.tensors[leaf.tensor].requires_grad for leaf in leaves):
             return []
-        return [place for place, column in enumerate(self._columns) if column.title in _GRADIENT_COLUMNS]
+        return [place for place, column in enumerate(self._columns) if column.title in GRADIENT_COLUMNS]
 
     def _plain_values(self, state: State) -> str:
         """Return the numbers of the innermost frame: `lr = 0.05`, `epoch = 3`."""
@@ -355,7 +349,8 @@ class TensorsPane(Pane):
             "grad_fn": (tensor.grad_fn or "").removesuffix(" object"),
             "grad": sized + "  " if tensor.requires_grad else "None",
             "|grad|": " " * 9,
-            _CHANGE.title: " " * 10,
+            N_("bytes"): " " * 11,
+            CHANGE.title: " " * 10,
         }
         return [Cell(wanted.get(column.title, "")) for column in self._columns]
 
@@ -377,6 +372,9 @@ class TensorsPane(Pane):
             cells["|grad|"], cells[""] = norm_cell(norm, "grad"), bar_cell(norm, self._facts.total, glyphs)
         elif reason is not None and not entry.is_open:
             cells["|grad|"] = Cell(_(SHORT_REASONS[reason]), "quiet")
+        if self._by_memory:
+            kept = self._kept.of_module(branch.key.removeprefix(f"{frame.function}:"))
+            cells |= memory_cells(self._facts.bytes_of(branch), kept)
         return cells
 
     def _count_text(self, branch: Branch) -> str:
@@ -410,7 +408,7 @@ class TensorsPane(Pane):
                 clean(function), "value" if tensor.grad_fn else "quiet",
                 brief=lambda _: clean(function.partition("Backward")[0]),
             ),
-            _CHANGE.title: self._change(tensor, entry.ghost),
+            CHANGE.title: self._change(tensor, entry.ghost),
         }  # fmt: skip
         role = "grad changed" if grad_changed else "grad"
         cells["grad"] = self._grad_cell(tensor, role, entry)
@@ -419,6 +417,8 @@ class TensorsPane(Pane):
             cells["|grad|"], cells[""] = norm_cell(norm, role), bar_cell(norm, self._facts.total, glyphs)
         elif leaf.tensor in self._facts.missing:
             cells["|grad|"] = Cell(_(SHORT_REASONS[self._facts.missing[leaf.tensor]]), "quiet")
+        if self._by_memory:
+            cells |= memory_cells(self._facts.bytes_of(leaf), self._kept.of_tensor(self._facts.state, leaf.tensor))
         return cells
 
     def _value_cell(self, value: Value, tensor: TensorState, role: str, entry: _Entry) -> Cell:
