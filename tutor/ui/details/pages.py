@@ -7,7 +7,7 @@ from math import prod
 
 from tutor import explain
 from tutor.explain.formatting import TensorNames, grad_of
-from tutor.explain.node import node_line, rule_json, summarize_node
+from tutor.explain.node import node_phrases, rule_json, summarize_node
 from tutor.explain.optimizers import finished_steps, formula, report_lines
 from tutor.explain.paths import paths_to
 from tutor.explain.provenance import readable_name
@@ -26,6 +26,7 @@ from tutor.ui.details import measure
 from tutor.ui.details.measure import HistoryChart, Measurement
 from tutor.ui.details.writer import Page, add_links, has_few_numbers, step_summary
 from tutor.ui.panes.output import ROLES, output_between, stream_prefix
+from tutor.ui.render.explained import marked_rows
 from tutor.ui.render.segments import EMPTY, clean
 
 _MAX_ROWS = 40
@@ -63,8 +64,7 @@ class StepDetails:
         """Write all that is known."""
         timeline, step = self.timeline, self.step
         view = timeline.view(step)
-        pieces = [(clean(page.glyphs.text(text)), role) for text, role in explain.line(timeline, step)]
-        page.add(*wrapped(pieces, page.cells), EMPTY)
+        page.add(*marked_rows(explain.lines(timeline, step), page.cells, page.glyphs), EMPTY)
         page.fact(_("kind"), _(_KINDS.get(view.kind, view.kind)))
         if view.file is not None:
             page.fact(_("place"), f"{view.file}:{view.line}")
@@ -315,7 +315,8 @@ class NodeDetails:
             return
         page.heading(_("its rule, with this run's numbers"), ("  " + _("at step {step}", step=ran[-1]), "quiet"))
         if rule is None:
-            page.add(*wrapped([(clean(page.glyphs.text(text)), role) for text, role in node_line(summary)], page.cells))
+            pieces = explain.joined([phrase for phrases in node_phrases(summary) for phrase in phrases])
+            page.add(*wrapped([(clean(page.glyphs.text(text)), role) for text, role in pieces], page.cells))
             return
         text = page.glyphs.text
         page.fact(_("it made"), text(str(rule["formula"])), "value")
