@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 
 from tests.ui.conftest import screen_of, text
@@ -150,6 +152,17 @@ for k in range(1, 4):
     assert [point.value for point in curve.points] == [5.0, 10.0, 15.0]
     (some,) = chart.series(timeline, curve.points[1].step)
     assert len(some.points) == 2
+
+
+@pytest.mark.parametrize("height", range(3, 13))
+def test_no_label_of_an_axis_is_cut(height: int) -> None:
+    """From 1 to 25, the label between them is 13 or a longer number such as 13.5."""
+    drawn = plot.canvas([[(0, 25.0), (1, 1.0)]], 40, height)
+    rows = ["".join(piece for piece, _ in row) for row in plot.rows(drawn, None, UNICODE)]
+    labels = [row.split("┤")[0].strip() for row in rows if "┤" in row]
+    assert len(labels) == (3 if height >= 5 else 2)
+    assert (labels[0], labels[-1]) == ("25", "1")
+    assert all(not math.isnan(float(label)) for label in labels)
 
 
 async def test_what_is_asked_stays_hidden_in_the_chart() -> None:

@@ -77,13 +77,14 @@ def test_on_a_log_axis_powers_of_ten_are_evenly_apart() -> None:
     assert (drawn.skipped, drawn.unreal) == (2, 1)
 
 
-@pytest.mark.parametrize("colours", [True, False])
-def test_clouds_of_points_differ_by_their_marks(colours: bool) -> None:
+@pytest.mark.parametrize(
+    ("ascii_only", "colours", "marks"), [(False, True, "●○"), (False, False, "●○"), (True, True, "*")]
+)
+def test_clouds_of_points_differ_by_their_marks(ascii_only: bool, colours: bool, marks: str) -> None:
     calls = [["scatter", [[0, 1], [1, 2]], {}], ["scatter", [[2, 3], [1, 2]], {}]]
-    rows, _ = plot.figure_rows(Figure(calls), 40, 10, False, colours)
+    rows, _ = plot.figure_rows(Figure(calls), 40, 10, ascii_only, colours)
     drawn = text_of(rows)
-    first, second = ("●", "○") if colours else tuple(plot.MARKERS[:2])
-    assert (drawn.count(first), drawn.count(second)) == (2, 2)
+    assert [drawn.count(mark) for mark in marks] == [2] * len(marks)
 
 
 @pytest.mark.parametrize("ascii_only", [True, False])

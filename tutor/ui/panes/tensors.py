@@ -105,8 +105,7 @@ class TensorsPane(Pane):
         self._by_module = False
         self._facts = TensorFacts()
         self._kept = KeptByName()
-        self._reading = False
-        """Whether a timer to read more of the recording is running."""
+        self._reading = False  # whether a timer to read more of the recording is running
         self._other: State | None = None
         self._folded: dict[str, bool] = {}
         """By key of a branch: whether the learner opened or closed it."""
@@ -181,7 +180,7 @@ class TensorsPane(Pane):
             if isinstance(item, Branch):
                 is_open = item.key in opened
                 entry = replace(within, branch=item, is_open=is_open)
-                self._append(entry, not is_open and self._is_any_changed(frame, item))
+                self._append(entry, not is_open and any(self._is_followed(frame, leaf) for leaf in item.leaves()))
                 if is_open:
                     self._add(replace(entry, depth=depth + 1, parent=item.key), item.children, opened, earlier)
                 continue
@@ -208,14 +207,10 @@ class TensorsPane(Pane):
             self._first_change = len(self._entries)
         self._entries.append(entry)
 
-    def _is_any_changed(self, frame: FrameState, branch: Branch) -> bool:
-        return any(self._is_followed(frame, leaf) for leaf in branch.leaves())
-
     def _is_followed(self, frame: FrameState, leaf: Leaf) -> bool:
         """Return whether a change is brought into view: beside a model, no gradient that only passes through."""
-        facts = self._facts
-        passes = self._by_module and facts.state.tensors[leaf.tensor].grad is None
-        return facts.value_changed(frame, leaf) or (facts.grad_changed(leaf) and not passes)
+        passes = self._by_module and self._facts.state.tensors[leaf.tensor].grad is None
+        return self._facts.value_changed(frame, leaf) or (self._facts.grad_changed(leaf) and not passes)
 
     def _add_matrix(self, number: int, depth: int) -> None:
         """Add the numbers of a matrix with too many columns for a cell, and its gradient beside it, else below it.
@@ -511,15 +506,23 @@ class TensorsPane(Pane):
 
     def mark(self, index: int | None) -> None:
         followed, self._followed = self._followed, None if index is None else self._key(self._entries[index])
-        if self._by_module and self._followed != followed:
-            self.prepare()  # the numbers of the selected tensor are below its row
-            keys = [self._key(entry) for entry in self._entries]
+        if self._by_module and self._followed != followed and self._prepare_again():
+            keys = [self._key(entry) for entry in self._entries]  # the numbers of the selected tensor are below its row
             index = keys.index(self._followed) if self._followed is not None else None
             if index is not None:
                 numbers = next((count for count, key in enumerate(keys[index + 1 :]) if key is not None), 0)
                 self._bring_into_view(index + numbers, 0)
                 self._bring_into_view(index, 0)
         super().mark(index)
+
+    def _prepare_again(self) -> bool:
+        """Prepare the rows again, and stay where they are scrolled to; return whether that succeeded."""
+        try:
+            self.prepare()
+            return True
+        except Exception as error:  # a recording may be malformed
+            self.failure = error
+            return False
 
     def place_of(self, subject: str, ref: int) -> int | None:
         """Return the row of the selected name: in a loop it refers to a new tensor in each iteration."""
@@ -549,22 +552,21 @@ class TensorsPane(Pane):
             return bool(self.filter)
         if action == "open":
             return self._to_open(bool(parameters[0])) is not None
-        return self._marked_branch() is not None if action == "fold" else super().check_action(action, parameters)
+        return self._marked_entry().branch is not None if action == "fold" else super().check_action(action, parameters)
 
-    def _marked_branch(self) -> _Entry | None:
-        entry = self._entries[self.chosen] if self.chosen is not None and self.chosen < len(self._entries) else None
-        return entry if entry is not None and entry.branch is not None else None
+    def _marked_entry(self) -> _Entry:
+        return self._entries[self.chosen] if self.chosen is not None and self.chosen < len(self._entries) else _Entry()
 
     def action_fold(self) -> None:
         """Open or close the selected branch."""
-        entry = self._marked_branch()
-        if entry is not None and entry.branch is not None:
+        entry = self._marked_entry()
+        if entry.branch is not None:
             self._folded[entry.branch.key] = not entry.is_open
             self.update()
 
     def _to_open(self, inward: bool) -> str | None:
         """Return the key of the selected branch if it is closed (`inward`), or of the open one around the selection."""
-        entry = self._entries[self.chosen] if self.chosen is not None and self.chosen < len(self._entries) else _Entry()
+        entry = self._marked_entry()
         key = None if entry.branch is None else entry.branch.key
         if inward:
             return None if entry.is_open else key
@@ -572,11 +574,10 @@ class TensorsPane(Pane):
 
     def action_open(self, inward: bool) -> None:
         """Open the selected branch (`inward`), or close the one around the selection and select it."""
-        key = self._to_open(inward)
-        assert key is not None
+        key = self._to_open(inward) or ""
         self._folded[key] = inward
-        self.prepare()
-        self.choose([self._key(entry) for entry in self._entries].index(key))
+        if self._prepare_again():
+            self.choose([self._key(entry) for entry in self._entries].index(key))
 
     def action_sort(self) -> None:
         """Sort by the next order."""

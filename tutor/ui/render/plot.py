@@ -222,11 +222,18 @@ _SCALE_ENDS = ("most", "least")
 
 def margin(drawn: Canvas) -> int:
     """Return the width of the labels on the left."""
-    if drawn.scaled:
-        return max(map(len, _SCALE_ENDS))
     if drawn.parts:
         return max(map(margin, drawn.parts))
-    return max(len(drawn.label(value)) for value in (drawn.low, (drawn.low + drawn.high) / 2, drawn.high))
+    return max(map(len, _labels(drawn).values()))
+
+
+def _labels(drawn: Canvas) -> dict[int, str]:
+    """Return the labels of the vertical axis by row: the greatest value, the least, and one between them."""
+    if drawn.scaled:
+        return {0: _SCALE_ENDS[0], len(drawn.lines) - 1: _SCALE_ENDS[1]}
+    last = len(drawn.lines) - 1
+    places = (0, last // 2, last) if last >= 4 else (0, last)
+    return {y: drawn.label(drawn.high + (drawn.low - drawn.high) * y / max(last, 1)) for y in places}
 
 
 def rows(drawn: Canvas, mark: int | None, glyphs: Glyphs) -> list[Row]:
@@ -242,19 +249,13 @@ def rows(drawn: Canvas, mark: int | None, glyphs: Glyphs) -> list[Row]:
 
 def _curve_rows(drawn: Canvas, mark_column: int | None, label_width: int, glyphs: Glyphs) -> list[Row]:
     """Return the rows of curves on one scale, with the labels of the vertical axis."""
-    height = len(drawn.lines)
-    labels = {0: drawn.high, height - 1: drawn.low}
-    if height >= 5:
-        labels[(height - 1) // 2] = drawn.high + (drawn.low - drawn.high) * ((height - 1) // 2) / (height - 1)
+    labels = _labels(drawn)
     lines: list[Row] = []
-    for y in range(height):
-        label = drawn.label(labels[y]) if y in labels else ""
-        if drawn.scaled:
-            label = {0: _SCALE_ENDS[0], height - 1: _SCALE_ENDS[1]}.get(y, "")
+    for y in range(len(drawn.lines)):
         edge = glyphs.join_left if y in labels else glyphs.down
         lines.append(
             (
-                (align_right(label, label_width) + " ", "quiet"),
+                (align_right(labels.get(y, ""), label_width) + " ", "quiet"),
                 (edge, "frame"),
                 *_curve_pieces(drawn, y, mark_column, glyphs),
             )
@@ -350,9 +351,10 @@ def figure_rows(figure: Figure, cells: int, height: int, ascii_only: bool, colou
             kwargs["color"] = code
             plain = ascii_only or not colours
             if name in ("plot", "scatter"):
-                dots = _DOTS[curves % len(_DOTS)]  # a single braille dot is easily overlooked
-                marker = "braille" if name == "plot" else dots
-                kwargs["marker"] = MARKERS[curves % len(MARKERS)] if plain else marker
+                marker = MARKERS[curves % len(MARKERS)] if plain else "braille"
+                if name == "scatter" and not ascii_only:  # a single braille dot is easily overlooked
+                    marker = _DOTS[curves % len(_DOTS)]
+                kwargs["marker"] = marker
             elif plain:
                 kwargs["marker"] = "#"
             curves += 1

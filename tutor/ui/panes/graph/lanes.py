@@ -425,7 +425,9 @@ def node_line(row: NodeRow, lanes: Lanes, index: int, widths: ColumnWidths, glyp
         if widths.roomy:
             pieces.append((f"{sign.strip():2}", "quiet"))
         pieces += [_value_piece(replace(row, value=text if widths.roomy else row.value), widths.value), (gap, "plain")]
-    if not is_operand and widths.grad:
+    if not widths.grad:
+        del pieces[-1]  # the gap before it
+    elif not is_operand:
         pieces += _grad_pieces(row, widths.grad, glyphs)
     return tuple((text, "quiet") for text, _ in pieces) if row.dim else tuple(pieces)
 
