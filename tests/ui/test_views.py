@@ -293,7 +293,7 @@ async def test_gradients_have_a_column_from_the_first_step_of_a_pass_to_its_end(
             columns |= {row.index("∇") for row in rows if "∇" in row}
             (blocks,) = [row for row in rows if "×20" in row]
         assert len(columns) == 1
-        assert re.search(r"∇ \|g\| \d", blocks)
+        assert re.search(r"∇ (\|g\| |\[\[)\d", blocks)
 
 
 def test_a_long_name_has_a_wide_box_where_there_is_room(record: Forker) -> None:

@@ -80,7 +80,7 @@ class CardBox(Surface):
         inner, room = width - FRAME, height - 3
         texts = self._texts(inner)
         if len(texts) > room:
-            last = fit((*texts[room - 1], (glyphs.more * 2, "quiet")), inner, "plain", glyphs.more) if room else EMPTY
+            last = fit((*texts[room - 1], (f" {glyphs.more}", "quiet")), inner, "plain", glyphs.more) if room else EMPTY
             texts = [*texts[: room - 1], last] if room else []
         mark = "" if card.kind == "end" else f"{glyphs.no} "
         name = cut(f"{mark}{clean(card.title)}", max(width - 6, 0), glyphs.more)

@@ -177,13 +177,16 @@ _VALUE_BESIDE = 10
 
 
 def wanted_widths(graph: Graph, nodes: Sequence[int]) -> tuple[int, int]:
-    """Return the odd widths of boxes, high and low, in which no operation and no name of these nodes is cut."""
-    longest = 0
+    """Return the odd widths of boxes, high and low, in which no operation and no name of these nodes is cut; in high
+    ones no small matrix either."""
+    longest, matrix = 0, 0
     for node in nodes:
         row = graph.row(node)
         label = clean(row.label) if row.kind in ("op", "module") else ""
         longest = max(longest, width(" ".join(filter(None, (label, clean(row.name or row.code))))))
-    high, low = longest + 7, longest + 8 + _VALUE_BESIDE  # edges, a mark, the space around, and what parts the two
+        matrix = max(matrix, width(row.value) if graph.matrix(node) is not None else 0)
+    edges = 7  # with a mark, the space around, and what parts operation and name
+    high, low = max(longest + edges, matrix + 6), longest + edges + 1 + _VALUE_BESIDE
     return high | 1, low | 1
 
 

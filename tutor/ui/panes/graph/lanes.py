@@ -316,8 +316,8 @@ def widest(rows: Iterable[NodeRow], previous: Widest = (0, 0, 0, 0)) -> Widest:
 
 _MIN_LABEL, _MAX_LABEL = 5, 14
 _MIN_LANES = 4
-_MIN_NAME, _MAX_CODE = 10, 18
-_MIN_VALUE, _SHORT_VALUE, _MAX_VALUE = 5, 12, 24
+_MIN_NAME = 10
+_MIN_VALUE, _SHORT_VALUE, _MAX_VALUE = 5, 12, 30
 _MIN_GRAD, _GRAD, _LONG_GRAD = len("|g| 0.123"), 12, 30
 """Cells for a gradient at least, before any other part gives way, and before labels and expressions are longer than
 usual."""
@@ -343,7 +343,7 @@ def column_widths(parts: Widest, lanes: Lanes, cells: int, centre: int = 0, has_
     step = 2 if lanes.count * 2 <= most_lanes else 1
     shown = min(lanes.count, most_lanes // step)
     label = max(min(parts[0], _MAX_LABEL), _MIN_LABEL)
-    name = max(parts[1], min(parts[2], _MAX_CODE) if roomy else 0, 1)
+    name = max(parts[1], min(parts[2], _MIN_NAME) if roomy else 0, 1)
     value = max(min(parts[3], _MAX_VALUE), _MIN_VALUE)
     grad = _GRAD if has_gradients else 0
     gaps = 1 + 2 * gap + (2 if roomy else 0) + (gap + 2 if has_gradients else 0)

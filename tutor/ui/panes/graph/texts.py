@@ -27,7 +27,7 @@ from tutor.ui.panes.graph.structure import (
 )
 from tutor.ui.render.segments import clean
 
-_VALUE_WIDTH = 24
+_VALUE_WIDTH = 30
 """Maximum width of a value, in cells."""
 TERM_WIDTH = 12
 """Maximum width of a term of a sum, in cells."""
