@@ -152,6 +152,9 @@ class Frames:
         """Called if it is, before giving up."""
         self._decoded: OrderedDict[int, DecodedFrame] = OrderedDict()
         self._size = 0
+        self.last: tuple[int, int, int, DecodedFrame] | None = None
+        """The frame of the last step that was asked for, as (steps before it, its last step, number, frame): the next
+        is nearly always in it too."""
 
     def __len__(self) -> int:
         return len(self.data)
@@ -188,8 +191,31 @@ class Frames:
 
     def step(self, step: int) -> FramePosition:
         """Return the position of the event of a step."""
-        number = bisect_left(self.steps_before, step) - 1
-        return number, self[number].steps[step - self.steps_before[number] - 1]
+        before, number, frame = self._frame_of(step)
+        return number, frame.steps[step - before - 1]
+
+    def event(self, step: int) -> Event:
+        """Return the event of a step."""
+        before, _, frame = self._frame_of(step)
+        return frame.events[frame.steps[step - before - 1]]
+
+    def following(self, step: int) -> list[Event]:
+        """Return the events after the event of a step and before that of the next step."""
+        before, number, frame = self._frame_of(step)
+        index = step - before
+        if index < len(frame.steps):
+            return frame.events[frame.steps[index - 1] + 1 : frame.steps[index]]
+        start = number, frame.steps[index - 1] + 1
+        return [event for part in self.between(start, self.after(step)) for event in part]
+
+    def _frame_of(self, step: int) -> tuple[int, int, DecodedFrame]:
+        """Return the frame of a step: the number of steps before it, its number, and the frame."""
+        if self.last is None or not self.last[0] < step <= self.last[1]:
+            number = bisect_left(self.steps_before, step) - 1
+            before, frame = self.steps_before[number], self[number]
+            self.last = before, before + len(frame.steps), number, frame
+        before, _, number, frame = self.last
+        return before, number, frame
 
     def after(self, step: int) -> FramePosition:
         """Return the position of the next step's event, or the end of the recording."""
@@ -217,6 +243,7 @@ class Frames:
         """Empty the cache of decoded frames."""
         self._decoded.clear()
         self._size = 0
+        self.last = None
 
     def _decode(self, number: int) -> DecodedFrame:
         """Decode a frame. The step count of its header is authoritative: steps are cut off or added to match it."""
@@ -354,6 +381,8 @@ class Seeker:
     def _approach(self, target: FramePosition) -> tuple[FramePosition, Replay]:
         """Return the nearest position at or before `target` whose state is available, and a replay from there."""
         head = max((place for place, _ in self._heads if place <= target), default=_START)
+        if head[0] == target[0] and head[1]:  # all marks and keys are at the beginning of a frame
+            return self._take_head(head)
         mark = max((place for place in self._marks if place <= target), default=_START)
         key = bisect_right(self.keys, target[0], key=lambda key: key[0])
         while key and (self.keys[key - 1][0], 0) > max(head, mark):
@@ -369,6 +398,10 @@ class Seeker:
         if mark > head:
             self._marks.move_to_end(mark)
             return mark, Replay(copy_state(self._marks[mark]), self._definitions)
+        return self._take_head(head)
+
+    def _take_head(self, head: FramePosition) -> tuple[FramePosition, Replay]:
+        """Return the state that is moved forward from a position; the empty state if there is none."""
         for index, (place, _head) in enumerate(self._heads):
             if place == head:
                 return self._heads.pop(index)

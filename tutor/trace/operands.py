@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from tutor.trace import events as ev
 from tutor.trace.names import names_of, placeholder_name
@@ -27,6 +28,8 @@ _MAX_TEXT = 80
 """Maximum length of the text of an operand, in characters."""
 _MAX_STATEMENT = 48
 """Maximum number of steps to search for the end of a statement."""
+_REMEMBERED_STEPS = 64
+"""Maximum number of operations whose operands are remembered: an explanation asks for them several times."""
 
 
 class Operand:
@@ -71,7 +74,7 @@ def op_inputs(timeline: Timeline, step: int) -> list[str]:
     if not isinstance(event, ev.Op):
         return []
     state = timeline.state(step - 1)
-    operands = _operands_of_inputs(timeline, step, event, state)
+    operands = _operands_of_inputs(timeline, step, event)
     if operands is None:
         return [_name(timeline, state, tensor) for tensor in event.inputs if tensor is not None]
     return [
@@ -118,7 +121,7 @@ def op_texts(timeline: Timeline, step: int) -> list[str] | None:
     event = timeline.event(step)
     if not isinstance(event, ev.Op):
         return None
-    operands = _operands_of_inputs(timeline, step, event, timeline.state(step - 1))
+    operands = _operands_of_inputs(timeline, step, event)
     return None if operands is None else [operand.text for operand in operands]
 
 
@@ -206,8 +209,20 @@ def _group_of(state: State, name: str, tensors: list[int]) -> str:
     return name
 
 
-def _operands_of_inputs(timeline: Timeline, step: int, event: ev.Op, state: State) -> list[Operand] | None:
+_by_timeline: WeakKeyDictionary[Timeline, dict[int, list[Operand] | None]] = WeakKeyDictionary()
+
+
+def _operands_of_inputs(timeline: Timeline, step: int, event: ev.Op) -> list[Operand] | None:
     """Return the operands in the code, one for each input; None if the code does not match the operation."""
+    by_step = _by_timeline.get(timeline)
+    if by_step is None or len(by_step) >= _REMEMBERED_STEPS:
+        by_step = _by_timeline[timeline] = {}
+    if step not in by_step:
+        by_step[step] = _match_operands(timeline, step, event, timeline.state(step - 1))
+    return by_step[step]
+
+
+def _match_operands(timeline: Timeline, step: int, event: ev.Op, state: State) -> list[Operand] | None:
     site, readings = timeline.sites.get(event.site), _readings_at(timeline, event.site)
     if site is None or not readings:
         return None

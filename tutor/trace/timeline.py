@@ -170,6 +170,8 @@ def _differing(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> set[Any]:
 
 CACHED_STATES = 16
 """Number of returned states that stay cached."""
+CACHED_VIEWS = 64
+"""Maximum number of returned views that stay cached."""
 MAX_CODE = 10_000
 """Maximum length of `StepView.code`, in characters."""
 COMPARE_BEYOND = 2048
@@ -217,6 +219,7 @@ class Timeline:
         self.seeker = Seeker(self.definitions, self.frames)
         self._head: Replay | None = Replay(State(), self.definitions)
         self._cached_states: OrderedDict[int, State] = OrderedDict()
+        self._views: dict[int, StepView] = {}
         self._text = ""
         self.is_stored = False
         """Whether the recording was loaded from a file, which is not trusted."""
@@ -333,12 +336,14 @@ class Timeline:
         steps = step_positions(events)
         sealed = wire.seal(payload, len(events), len(steps), 1)
         self._cached_states.pop(self.steps, None)  # these events may belong to the step that was the last
+        self._views.clear()
         self.frames.append(sealed, len(events), len(steps), DecodedFrame(events, steps, len(payload)))
         self.seeker.keep(state)
 
     def _free_memory(self) -> None:
         """Free what can be rebuilt: cached states and decoded frames."""
         self._cached_states.clear()
+        self._views.clear()
         self.seeker.forget()
         self.frames.forget()
 
@@ -357,9 +362,10 @@ class Timeline:
 
     def event(self, step: int) -> ev.Event:
         """Return the event at which the step stops."""
-        self._require(step, 1)
-        number, place = self.frames.step(step)
-        return self.frames[number].events[place]
+        last = self.frames.last
+        if last is None or not last[0] < step <= last[1]:
+            self._require(step, 1)
+        return self.frames.event(step)
 
     def arguments(self, step: int) -> dict[str, Data]:
         """Return the arguments of an operation that are no tensors, by name; see `events.Call`."""
@@ -374,9 +380,9 @@ class Timeline:
     def following(self, step: int) -> list[ev.Event]:
         """Return the events after a step's own event and before the next step; for step 0, those before step 1."""
         self._require(step, 0)
-        start = self.frames.step(step) if step else (0, 0)
-        events = [event for part in self.frames.between(start, self.frames.after(step)) for event in part]
-        return events[1:] if step else events
+        if step:
+            return self.frames.following(step)
+        return [event for part in self.frames.between((0, 0), self.frames.after(0)) for event in part]
 
     def cell(self, step: int) -> int | None:
         """Return the number of the code cell that a step belongs to; None before the first."""
@@ -397,7 +403,15 @@ class Timeline:
         return None
 
     def view(self, step: int) -> StepView:
-        """Return a step with its place in the code."""
+        """Return a step with its place in the code. Do not modify it: it is cached."""
+        view = self._views.get(step)
+        if view is None:
+            if len(self._views) >= CACHED_VIEWS:
+                self._views.clear()
+            view = self._views[step] = self._view(step)
+        return view
+
+    def _view(self, step: int) -> StepView:
         event = self.event(step)
         columns, place = self.columns, step - 1
         site = self.sites.get(columns.sites[place])
@@ -443,9 +457,9 @@ class Timeline:
         Raises:
             IndexError: If there is no such step.
         """
-        self._require(step, 0)
         state = self._cached_states.get(step)
         if state is None:
+            self._require(step, 0)
             state = self._cached_states[step] = self._replay_to(step)
             if len(self._cached_states) > CACHED_STATES:
                 self._cached_states.popitem(last=False)

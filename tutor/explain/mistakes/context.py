@@ -59,11 +59,7 @@ class StepContext:
         self.timeline = timeline
         self.step = step
         self.event: Event = timeline.event(step)
-
-    @property
-    def kind(self) -> str:
-        """The kind of the step."""
-        return self.timeline.kind(self.step)
+        self.kind = timeline.kind(step)
 
     @property
     def site(self) -> SiteInfo | None:

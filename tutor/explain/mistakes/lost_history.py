@@ -535,11 +535,13 @@ def _describe_ungraphed(context: StepContext, event: Op, site: SiteInfo) -> str 
 
 def _name_of_data(timeline: Timeline, step: int, event: Op) -> str | None:
     """Return the name of an input that requires grad and was passed as `.data`; None if there is none."""
-    state = timeline.state(step)
     for serial, text in zip(event.inputs, op_texts(timeline, step) or (), strict=False):
         name = text.removesuffix(".data")
+        if name == text:
+            continue
+        state = timeline.state(step)
         for tensor in (state.tensors.get(serial or 0), state.tensors.get(names_of(state).get(name, 0))):
-            if name != text and tensor is not None and tensor.requires_grad:
+            if tensor is not None and tensor.requires_grad:
                 return name
     return None
 

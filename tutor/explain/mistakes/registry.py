@@ -63,6 +63,8 @@ class _SilentMistake:
 
 _mistakes: list[_Mistake] = []
 _silent_mistakes: list[_SilentMistake] = []
+_notices: dict[str, list[Notice]] = {}
+"""By kind of step: what is asked about it, in order."""
 
 
 def mistake(error: str, pattern: str, priority: int = 0) -> Callable[[Explain], Explain]:
@@ -94,6 +96,10 @@ def scan(package: str) -> None:
         import_module(f"{package}.{module.name}")
     _mistakes.sort(key=_order)
     _silent_mistakes.sort(key=_order)
+    _notices.clear()
+    for registered in _silent_mistakes:
+        for kind in registered.kinds:
+            _notices.setdefault(kind, []).append(registered.explain)
 
 
 def _order(registered: _Mistake | _SilentMistake) -> tuple[int, str, int]:
@@ -150,9 +156,8 @@ def diagnose_step(timeline: Timeline, step: int) -> list[Diagnosis]:
     """Return what is wrong, or may be, at a step that raised nothing."""
     if timeline.cut is not None and timeline.cut <= step:
         return []  # of what led there only the end is known
-    context, diagnoses = StepContext(timeline, step), []
-    for registered in _silent_mistakes:
-        if context.kind in registered.kinds:
-            result = registered.explain(context)
-            diagnoses += result if isinstance(result, list) else [] if result is None else [result]
+    context, diagnoses = StepContext(timeline, step), list[Diagnosis]()
+    for explain in _notices.get(context.kind, ()):
+        result = explain(context)
+        diagnoses += result if isinstance(result, list) else [] if result is None else [result]
     return diagnoses
