@@ -155,6 +155,37 @@ a.sum().backward()
     assert accumulated(recorded) == [("w", None, [0.0, 0.0], [0.0, 0.0])]
 
 
+def test_gradients_that_are_written_to_unseen_between_two_nodes(record: Forker) -> None:
+    recorded = record("""\
+import torch
+class Tenfold(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 1
+    @staticmethod
+    def backward(ctx, grad):
+        grad.data.mul_(10)
+        return grad * 7
+w = torch.ones(20, requires_grad=True)
+a = w * 2
+a.register_hook(lambda grad: (grad.data.mul_(10), None)[1])
+b = a * 3
+y = (Tenfold.apply(b) * 5).sum()
+y.backward()
+""")
+    # 5 reaches the function, which makes it 50 and sends 350; times 3 it is 1,050, which the hook makes 10,500.
+    nodes: dict[str, list[Any]] = {"MulBackward0": [], "TenfoldBackward": []}
+    for step in recorded.steps_of("node"):
+        event = recorded.timeline.event(step)
+        assert isinstance(event, ev.Node)
+        name = recorded.timeline.state(step).nodes[event.node].name
+        if name in nodes:
+            nodes[name].append([plain_value(event.grad_outputs[0])[0], plain_value(event.grad_inputs[0])[0]])
+    assert nodes["MulBackward0"] == [[1.0, 5.0], [350.0, 1050.0], [10500.0, 21000.0]]
+    assert nodes["TenfoldBackward"] == [[50.0, 350.0]]
+    assert [(name, incoming[0], new[0]) for name, _, incoming, new in accumulated(recorded)] == [("w", 21e3, 21e3)]
+
+
 def test_gradients_taken(record: Forker) -> None:
     recorded = record("""\
 import torch

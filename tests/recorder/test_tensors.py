@@ -149,7 +149,7 @@ def test_new_data_is_new_memory_with_the_same_version(parts: Parts) -> None:
 
 
 def test_large_tensors_are_measured_up_to_a_share_of_what_was_seen(parts: Parts) -> None:
-    tensors = [torch.ones(3 << 20) for _ in range(3)]
+    tensors = [torch.ones(5 << 20) for _ in range(3)]
     for tensor in tensors:
         parts.tensors.serial(tensor)
     stats = [event.value["stats"] is not None for event in parts.of(ev.Snapshot)]
@@ -157,6 +157,16 @@ def test_large_tensors_are_measured_up_to_a_share_of_what_was_seen(parts: Parts)
     parts.tensors.measure_all()
     later = parts.of(ev.Snapshot)
     assert [(event.tensor, event.value["stats"]["max"]) for event in later] == [(2, 1.0), (3, 1.0)]
+
+
+def test_a_measurement_costs_more_than_its_elements(parts: Parts) -> None:
+    tensors = [torch.ones(2000) for _ in range(1000)]
+    for tensor in tensors:
+        parts.tensors.serial(tensor)
+    measured = [event.value["stats"] is not None for event in parts.of(ev.Snapshot)]
+    # Each takes 2,000 + 16,384 of 8,388,608, to which it adds an eighth of 2,000 + 8,192.
+    assert all(measured[:480])
+    assert 480 < sum(measured) < 530
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from tutor.recorder.containers import ContainerRecorder
 from tutor.recorder.operations import OperationRecorder, quiet
 from tutor.recorder.originals import torch_function
 from tutor.recorder.other_processes import is_distributed
-from tutor.recorder.tensors import Storage, TensorRecord, TensorRecorder, grad_fn_of, overlap, version_of
+from tutor.recorder.tensors import Storage, TensorRecord, TensorRecorder, grad_fn_of, looks_into, overlap, version_of
 from tutor.recorder.torch_private import DisableTorchFunction, mode_count, pop_mode, push_mode
 from tutor.recorder.user_hooks import HookRecorder
 from tutor.recorder.values import LIST, summary_of, unmeasured, value_of
@@ -199,7 +199,6 @@ def _tag(kind: type[Event]) -> Any:
 _NODE, _ACCUMULATE, _BACKWARD, _BACKWARD_END = _tag(Node), _tag(Accumulate), _tag(Backward), _tag(BackwardEnd)
 _RETAINED, _CAPTURED = _tag(Retained), _tag(Captured)
 _GAP = _tag(Gap)
-_LARGE = 1 << 22
 _float32, _strided = torch.float32, torch.strided
 
 
@@ -232,7 +231,7 @@ class BackwardRecorder:
         self.graph.entered = self.entered
         self.graph.left = self.left
         self.hooks = HookRecorder(operations, tensors, waiting.append)
-        self.hooks.value, self.hooks.written = self._value, self.written
+        self.hooks.value, self.hooks.written = self._value_at_hook, self.written
         self.hooks.on = lambda: self.on and not is_other_thread()
         self.hooks.is_other_thread = is_other_thread
         self._arriving: dict[int, tuple[int, Any]] = {}
@@ -242,7 +241,8 @@ class BackwardRecorder:
         """Leaves whose gradient this pass has written."""
         self._retain_grad_called: list[weakref.ref[torch.Tensor]] = []
         self._retaining: dict[int, weakref.ref[torch.Tensor]] = {}
-        self._measured = 0
+        self._values: dict[int, tuple[weakref.ref[torch.Tensor], int, Any]] = {}
+        """What a gradient of this pass holds, with its version, by `id`: what one node sends reaches the next."""
         self._running_passes = 0
         self._unseen = False
         self.on = False
@@ -300,6 +300,7 @@ class BackwardRecorder:
                     self.hooks.changes.clear()
                 for node in tuple(self._retaining):  # their node did not run
                     self._record_retained(node)
+                self._values.clear()
                 self._append((_BACKWARD_END, number, done))
                 self._record_rewritten()
         return result
@@ -421,11 +422,16 @@ class BackwardRecorder:
                     self._recorded.remove(node)
                     return
                 incoming = grad_outputs[0]
-                self._accumulate(node, leaf, None if incoming is None else self._value(incoming))
+                value = None if incoming is None else self._value(incoming)
+                if incoming is not None and leaf.grad is not None and looks_into(leaf.grad, incoming):
+                    self._accumulate(node, leaf, value, value)
+                else:
+                    self._accumulate(node, leaf, value)
         except Exception as error:
             self.on_error(error)
 
-    def _accumulate(self, node: int, leaf: torch.Tensor, incoming: Any) -> None:
+    def _accumulate(self, node: int, leaf: torch.Tensor, incoming: Any, new: Any = None) -> None:
+        """Record that a gradient was written to a leaf; `new` is what it has now, if that is known."""
         tensors = self._tensors
         record = tensors.register(leaf)
         grad = leaf.grad
@@ -447,8 +453,11 @@ class BackwardRecorder:
         grad_record.version = version = version_of(grad)
         record.grad = grad_record.serial
         self._append(
-            (_ACCUMULATE, node, record.serial, grad_record.serial, incoming, self._value(grad), version, storage)
-        )
+            (
+                _ACCUMULATE, node, record.serial, grad_record.serial, incoming,
+                self._value(grad) if new is None else new, version, storage,
+            )
+        )  # fmt: skip
         self._record_sharing(grad, grad_record)
 
     def _record_sharing(self, grad: torch.Tensor, grad_record: TensorRecord) -> None:
@@ -516,13 +525,25 @@ class BackwardRecorder:
                     return gradient.tolist()
             except Exception:  # a functorch wrapper, which `value_of` describes
                 return value_of(gradient)
+        key = id(gradient)
+        known = self._values.get(key)
+        if known is not None and known[0]() is gradient and known[1] == version_of(gradient):
+            return known[2]
         value = value_of(gradient)
         if value is None:
-            count = gradient.numel()
-            if self._measured + count > self._tensors.elements_seen // 16 + _LARGE:
+            if not self._tensors.may_measure(gradient.numel()):
                 return unmeasured(gradient)
-            self._measured += count
             value = summary_of(gradient, heat=False)
+        version = version_of(gradient)
+        if version is not None:
+            self._values[key] = weakref.ref(gradient), version, value
+        return value
+
+    def _value_at_hook(self, gradient: torch.Tensor) -> Any:
+        """As `_value`, around code of the learner's, which can write to gradients without raising their versions."""
+        self._values.clear()
+        value = self._value(gradient)
+        self._values.clear()
         return value
 
     # ------------------------------------------------------------ called for the learner's code
@@ -535,6 +556,7 @@ class BackwardRecorder:
         """Record operations from here on: the Python `backward` of a custom Function begins."""
         if self._is_other_thread():
             return
+        self._values.clear()
         if self.hooks.changes:
             with quiet():
                 self.hooks.record(node)

@@ -179,6 +179,10 @@ _SNAPSHOT = Snapshot.__struct_config__.tag
 _META = Meta.__struct_config__.tag
 _GONE = Gone.__struct_config__.tag
 _strided = torch.strided
+_AN_OPERATION, _A_MEASUREMENT = 1 << 13, 1 << 14
+"""What they cost apart from their elements, in elements of about 2 ns."""
+_FREE = 1 << 23
+"""What may be measured in any case, in elements."""
 _WATCHED = 1 << 16
 """Values of at most this many elements are compared at each statement, where versions do not show changes."""
 
@@ -190,8 +194,6 @@ class TensorRecorder:
         by_id: The records by `id` of their tensors; a caller must check the weak reference.
         storages: The memory blocks.
         exposed: Blocks that can be written to unseen; they are compared at each statement.
-        elements_seen: Elements of all large tensors met. Measuring may cost a share of it, not of time, so that two
-            machines record alike.
     """
 
     def __init__(self, append: Callable[[Any], None]) -> None:
@@ -206,7 +208,9 @@ class TensorRecorder:
         self._replaced: list[int] = []
         """Numbers of dead tensors whose `id` another one has by now."""
         self.exposed: list[Storage] = []
-        self.elements_seen = 0
+        self._seen = 0
+        """What the large tensors met have cost to compute, in elements. Measuring may take a share of that, and not of
+        the clock, so that two machines record alike."""
         self._measured = 0
         self._unlimited = False
         self._marked_changed: set[int] = set()
@@ -372,9 +376,8 @@ class TensorRecorder:
         value = value_of(t)
         if value is None:
             count = t.numel()
-            self.elements_seen += count
-            if self._unlimited or self._measured + count <= self.elements_seen // 16 + (1 << 22):
-                self._measured += count
+            self._seen += count + _AN_OPERATION
+            if self._unlimited or self.may_measure(count):
                 summary = summary_of(t)
                 if record.storage is not None and record.storage.exposed and count > _WATCHED:
                     summary["note"] += ", in memory shared with what is not torch: as last measured"
@@ -382,6 +385,14 @@ class TensorRecorder:
             self._unmeasured[record.serial] = record
             return unmeasured(t)
         return value
+
+    def may_measure(self, count: int) -> bool:
+        """Return whether there is time to measure a tensor of so many elements, and take that time."""
+        cost = count + _A_MEASUREMENT
+        if self._measured + cost > self._seen // 8 + _FREE:
+            return False
+        self._measured += cost
+        return True
 
     def measure_all(self) -> None:
         """Send the postponed statistics of large living tensors, and those of tensors written to unseen."""

@@ -95,6 +95,8 @@ def _value_of(t: torch.Tensor) -> Any:
 
 def _bytes_of(t: torch.Tensor) -> bytes:
     """Return a contiguous copy of the elements. (`t.numpy()` would keep the learner from resizing `t` afterwards.)"""
+    if t.device.type == "cpu" and t.is_contiguous() and not t.is_neg():
+        return ctypes.string_at(t.data_ptr(), t.nbytes)
     data = t.detach().resolve_neg()
     if data.device.type != "cpu":
         data = data.cpu()
