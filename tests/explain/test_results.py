@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tests.explain.explained import line
 from tests.worker.recording import Forker
-from tutor.explain import plain
+from tutor.explain import line, plain
 
 SCRIPT = """\
 import torch

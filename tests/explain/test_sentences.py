@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.explain.explained import line
 from tests.worker.recording import Forker
-from tutor.explain import plain
+from tutor.explain import line, plain
 
 SCRIPT = """\
 import torch

@@ -214,11 +214,10 @@ def other_spellings(app: App[int], source: str) -> list[Finding]:
 
 
 async def sheet_text(pilot: Pilot[int]) -> str:
-    """Return the whole text of the sheet that is open, scrolled through to its end."""
-    (sheet,) = [widget for widget in pilot.app.screen.query(Surface) if widget.can_focus and widget.display]
+    """Return the whole text of the details, which have the focus, scrolled through to their end."""
     found: list[str] = []
     for _ in range(400):
-        rows = shown(pilot.app)[getattr(sheet, "NAME", "") or type(sheet).__name__]
+        rows = shown(pilot.app)["details"]
         before = list(found)
         overlap = next((n for n in range(len(rows), 0, -1) if found[-n:] == rows[:n]), 0)
         found += rows[overlap:]

@@ -26,6 +26,7 @@ from tests.networks.screen_text import sheet_text, shown
 from tests.sampling import sample
 from tests.ui.conftest import text
 from tutor.trace.timeline import Timeline
+from tutor.ui.layout import DETAILS
 
 SIZES = ((80, 24), (120, 40), (200, 60))
 at_every_size = pytest.mark.parametrize("size", sample(SIZES, 1), ids=lambda size: f"{size[0]}x{size[1]}")
@@ -117,7 +118,7 @@ async def test_why_a_gradient_is_this_number(
         await pilot.press("enter")
         await pilot.pause()
         said = one_line(await sheet_text(pilot))
-    working = working_of(said, "weightᵀ) =")  # addmm has the transposed weight
+    working = working_of(said, "weightᵀ)")  # addmm has the transposed weight
     chosen = element(answers(name), layer, working.column, working.row)
     products = [product for _, _, product in chosen.terms]
     assert len(working.terms) + working.more == len(products)
@@ -302,8 +303,8 @@ async def test_what_the_optimizer_did_to_a_weight(
         await pilot.pause()
         said = one_line(await sheet_text(pilot))
     compared = 0
-    for lines in re.split(r"(?=\b[mb] \((?:exp_avg|momentum_buffer)\) = )", said)[1:]:
-        found = re.search(r"(model\S*)\[(\d+(?:, \d+)*)\] = w .*? = .*? = (" + _NUMBER + ")", lines)
+    for lines in re.split(r"(?=\bw = model)", said)[1:]:
+        found = re.search(r"w = (model\S*)\[(\d+(?:, \d+)*)\] .*? w = w [^=]* = [^=]* = (" + _NUMBER + ")", lines)
         if found is None:
             continue
         index = tuple(int(place) for place in found[2].split(", "))
@@ -315,4 +316,4 @@ async def test_what_the_optimizer_did_to_a_weight(
             assert float(value[2]) == near(done.state[kept]), lines
         assert any(figure == near(abs(done.old)) for figure in map(abs, figures(lines))), lines
         compared += 1
-    assert compared >= 4
+    assert compared >= (1 if size[0] >= DETAILS else 4)  # a column has the chosen weight alone

@@ -12,8 +12,7 @@ import pytest
 
 from tests.sampling import sample
 from tests.worker.recording import Forker, Recording
-from tests.worker.servers import ForkedServer
-from tutor.check.runner import Fork, Runner
+from tutor.check.runner import Fork, ForkServer, Runner
 from tutor.text import steps
 from tutor.trace import events as ev
 
@@ -101,7 +100,7 @@ def _names() -> dict[str, str]:
 NAMES = _names()
 
 
-class _Without(ForkedServer):
+class _Without(ForkServer):
     """Asks for recordings by a torch that lacks a name."""
 
     without = ""
@@ -113,7 +112,7 @@ class _Without(ForkedServer):
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[_Without]:
-    server = _Without(Path(__file__).with_name("without_server.py"))
+    server = _Without(str(Path(__file__).with_name("without_server.py")))
     yield server
     server.close()
 

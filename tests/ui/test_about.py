@@ -16,10 +16,9 @@ from tutor.lesson.catalog import Target
 from tutor.trace.names import names_of
 from tutor.trace.timeline import Timeline
 from tutor.ui.app import GradtutorApp
-from tutor.ui.details.measure import ElementChoice
+from tutor.ui.details.pane import DetailsPane
 from tutor.ui.render import heatmap
 from tutor.ui.render.segments import ASCII, UNICODE
-from tutor.ui.screens.details import DetailsSheet
 from tutor.ui.screens.lesson import LessonScreen
 from tutor.ui.theme import DARK, LIGHT, palette
 
@@ -37,14 +36,14 @@ def lesson_of(app: GradtutorApp) -> LessonScreen:
     return lesson
 
 
-def sheet_of(app: GradtutorApp) -> DetailsSheet:
-    assert isinstance(app.screen, DetailsSheet)
-    assert app.screen.details_pane.failure is None
-    assert app.screen.details_pane.error is None
-    return app.screen
+def sheet_of(app: GradtutorApp) -> DetailsPane:
+    details = lesson_of(app).details
+    assert details.display
+    assert details.error is None
+    return details
 
 
-async def ask(app: GradtutorApp, pilot: Pilot[int], name: str) -> DetailsSheet:
+async def ask(app: GradtutorApp, pilot: Pilot[int], name: str) -> DetailsPane:
     """The sheet about a tensor, as it is at the cursor."""
     screen = lesson_of(app)
     state = screen.model.timeline.state(screen.model.cursor)
@@ -55,10 +54,9 @@ async def ask(app: GradtutorApp, pilot: Pilot[int], name: str) -> DetailsSheet:
 
 def facts_of(app: GradtutorApp, label: str) -> list[str]:
     """What stands behind a label, with the rows under it that have none."""
-    rows = [
-        "".join(piece for piece, _ in row)
-        for row in sheet_of(app).details_pane.rows_for(sheet_of(app).details_pane.inner)
-    ]
+    page = sheet_of(app)._page
+    assert page is not None
+    rows = ["".join(piece for piece, _ in row) for row in page.rows]
     first = next(at for at, row in enumerate(rows) if row.startswith(label))
     facts = [rows[first][16:]]
     for row in rows[first + 1 :]:
@@ -77,7 +75,7 @@ async def test_where_a_tensor_was_made_and_who_takes_it_lead_there() -> None:
         assert facts_of(app, "used by") == ["→ step 9 · line 6 · x + w → a", "→ step 11 · line 7 · w + 1 → b"]
         await pilot.press("down", "down", "down", "enter")
         await pilot.pause()
-        assert lesson_of(app) is app.screen
+        assert not lesson_of(app).details.display
         assert lesson_of(app).model.cursor == 11
 
 
@@ -86,9 +84,10 @@ async def test_a_click_on_such_a_line_goes_there_too() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("end", "s", "end")
         sheet = await ask(app, pilot, "w")
-        row = min(sheet.details_pane._links)
-        await pilot.click("#sheet", offset=(30, row + 1))
-        await pilot.click("#sheet", offset=(30, row + 1))
+        assert sheet._page is not None
+        row = min(sheet._page.links)
+        await pilot.click("#details", offset=(30, row + 1))
+        await pilot.click("#details", offset=(30, row + 1))
         await pilot.pause()
         assert lesson_of(app).model.cursor == 5
 
@@ -151,35 +150,14 @@ async def test_an_element_is_chosen_by_its_index_or_by_moving(record: Forker) ->
         await pilot.press("right")
         await pilot.pause()
         assert facts_of(app, "grad ")[0] == "7"
-        await pilot.press("left", "left", "left")
+        await pilot.press("left", "left", "left", "left")
         await pilot.pause()
         assert facts_of(app, "grad ")[0] == "4"
-        await pilot.press("c")
+        await pilot.press("up", "down", "c")
         await pilot.pause()
         series = {curve.name: [point.value for point in curve.points] for curve in lesson_of(app).chart._series}
         assert series["w[1, 0]"] == [5.0, 1.0]
         assert series["w.grad[1, 0]"] == [4.0]
-
-
-def test_an_index_that_there_is_not_chooses_nothing() -> None:
-    choice = ElementChoice((3, 4))
-    for char in "9,9":
-        choice.type(char)
-    assert choice.element is None
-    assert choice.typed == "9,9"
-    for _ in range(3):
-        choice.erase()
-    for char in "2,3":
-        choice.type(char)
-    assert choice.text == "[2, 3]"
-    choice.step(1)
-    assert choice.text == "[2, 3]"
-    choice.erase()
-    assert choice.element is None
-    single = ElementChoice(())
-    single.type("0")
-    single.step(1)
-    assert single.element is None
 
 
 # ---------------------------------------------------------------- pictures of values
@@ -307,13 +285,13 @@ async def test_a_step_tells_all_that_it_changed() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("end", "s", "g", *"20", "enter", "enter")
         await pilot.pause()
-        assert facts_of(app, "w.grad") == ["None → 5"]
+        assert facts_of(app, "w.grad  ") == ["None → 5"]
         assert "ran as number 5 of the pass, of w" in text(app)
         await pilot.press("escape", "g", *"13", "enter", "enter")
         await pilot.pause()
         assert facts_of(app, "took") == ["a = 3", "b = 2"]
         assert facts_of(app, "gave") == ["y = 6, shape 1"]
-        assert facts_of(app, "y ") == ["6"]
+        assert facts_of(app, "y  ") == ["6"]
         assert facts_of(app, "MulBackward0") == ["made, of y"]
 
 
@@ -389,9 +367,8 @@ async def test_a_damaged_recording_does_not_end_the_app() -> None:
         state.tensors[number].strides = 5  # type: ignore[assignment]
         screen.show_details("tensor", number)
         await pilot.pause()
-        assert isinstance(app.screen, DetailsSheet)
-        assert isinstance(app.screen.details_pane.error, TypeError)
+        assert isinstance(screen.details.error, TypeError)
         assert "the rest of it cannot be shown" in text(app)
         await pilot.press("escape")
         await pilot.pause()
-        assert len(app.screen_stack) == 2
+        assert not screen.details.display

@@ -11,18 +11,18 @@ from tests.ui.conftest import lines, screen_of, text
 from tests.ui.recordings import SCRIPT, TRACE, training, two_paths, viewer
 from tutor.ui.app import GradtutorApp
 from tutor.ui.bindings import BY_ID, KEY_LINE, KEYS, Key
+from tutor.ui.details.pane import DetailsPane
 from tutor.ui.panes.base import Pane
 from tutor.ui.panes.chart import ChartPane
 from tutor.ui.panes.graph.pane import GraphPane
 from tutor.ui.panes.inputs import AnswerInput
-from tutor.ui.screens.details import DetailsSheet
 from tutor.ui.screens.lesson import LessonScreen
 from tutor.ui.screens.lesson_list import LessonsScreen
 from tutor.ui.screens.runs import RunsScreen
 from tutor.ui.screens.sheet import Sheet
 
 OWNERS: tuple[type[DOMNode], ...] = (
-    LessonScreen, LessonsScreen, RunsScreen, Sheet, DetailsSheet, Pane, GraphPane, ChartPane, AnswerInput,
+    LessonScreen, LessonsScreen, RunsScreen, Sheet, DetailsPane, Pane, GraphPane, ChartPane, AnswerInput,
 )  # fmt: skip
 SIZE = (120, 40)
 

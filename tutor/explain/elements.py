@@ -29,7 +29,7 @@ from tutor.explain.rules.arrays import (
 )
 from tutor.explain.rules.registry import NodeView, Operand, Share, apply_rule
 from tutor.explain.verify import VerifiedGrad, adds_up, is_inner, work_out_element
-from tutor.i18n import _, ngettext
+from tutor.i18n import _
 from tutor.text_width import width as cells
 from tutor.trace.events import Accumulate, Node, Op
 from tutor.trace.graph import gradient_parts
@@ -160,6 +160,11 @@ def work_out(timeline: Timeline, matrix: Matrix, element: int, width: int) -> li
     return lines + ([[(note, "quiet")]] if note else [])
 
 
+def is_worked(line: Sequence[Part]) -> bool:
+    """Return whether a line says how an element was computed, and not its value alone."""
+    return len(re.findall(" [=≈] ", "".join(text for text, _role in line))) > 1
+
+
 def default_element(timeline: Timeline, matrix: Matrix) -> int:
     """Return the element to work out where none is chosen: the first that is nan or inf; of a parameter the one that
     moved most, else the first that is not zero."""
@@ -185,8 +190,7 @@ def sum_text(terms: Sequence[str], width: int) -> str:
     text, kept = formatting.added(terms), len(terms)
     while kept > 1 and cells(text) > width:
         kept -= 1
-        more, shown = len(terms) - kept, formatting.added(terms[:kept])
-        text = ngettext("{sum} + … ({count} more term)", "{sum} + … ({count} more terms)", more, sum=shown)
+        text = _("{sum} + … ({count} more terms)", sum=formatting.added(terms[:kept]), count=len(terms) - kept)
     return text
 
 

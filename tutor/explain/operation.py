@@ -29,42 +29,37 @@ SIGNS = {
 REFLECTED = ("radd", "rsub", "rmul", "rtruediv", "rdiv")
 """Of these, the ones that the tensor on the right does."""
 _READS = ("item", "tolist")
-PRODUCTS = ("matmul", "mm", "bmm", "mv", "dot")
+_PRODUCTS = ("matmul", "mm", "bmm", "mv", "dot")
 
 
-def op_phrases(timeline: Timeline, step: int) -> tuple[list[list[Part]], list[list[Part]]]:
-    """Return an operation as phrases: `add`, `a = x + w = 2 + 1 = 3`; and of a matrix product apart from its code the
-    shapes, `3×2 · 2×2 → 3×2`, and the result."""
+def op_line(timeline: Timeline, step: int) -> list[Part]:
+    """Return the line of an operation: `add · a = x + w = 2.0 + 1.0 = 3.0`."""
     summary = _summarize(timeline, step)
-    head: list[Part] = [(summary.name, "node")]
+    parts: list[Part] = [(summary.name, "node")]
     if summary.parent:
-        head.append((_(" in {composite}", composite=summary.parent), "quiet"))
-    phrases, code = [head], summary.code
+        parts.append((_(" in {composite}", composite=summary.parent), "quiet"))
+    if summary.code:
+        parts += [(" · ", "quiet"), (summary.code, "code")]
     if summary.was is not None:
         change = f"{summary.target}: {summary.was} → {summary.result}"
-        is_same = summary.was == summary.result
-        phrases += [[(code, "code")]] if code and code != summary.target else []
-        return [*phrases, [(_unchanged_text(summary) if is_same else change, "value")]], []
-    if summary.shapes:
-        result = equation(summary.target, summary.result) if summary.target else summary.result
-        return [*phrases, [(code, "code")]], [[(summary.shapes, "quiet")], [(result, "value")]]
-    working: list[Part] = [(code, "code")] if code else []
+        return [
+            *parts,
+            (" · ", "quiet"),
+            (_unchanged_text(summary) if summary.was == summary.result else change, "value"),
+        ]
     left = ""
     for text in filter(None, [summary.numbers, summary.result]):
         sign, said = equals(text, left)
-        working += [(sign, "quiet"), (without_marks(said), "value")]
+        parts += [(sign, "quiet"), (without_marks(said), "value")]
         left = text
-    if not code:  # ` = 1` goes on from the name
-        return [[*head, *working]], []
-    return [*phrases, working], []
+    return parts
 
 
 def op_plain(timeline: Timeline, step: int) -> str:
     """Return the line of an operation as a sentence."""
     summary = _summarize(timeline, step)
     name = summary.name + (_(" in {composite}", composite=summary.parent) if summary.parent else "")
-    code = f"{summary.code} ({summary.shapes.partition(' → ')[0]})" if summary.shapes else summary.code
-    said = [text for text in (code, summary.numbers, summary.result) if text]
+    said = [text for text in (summary.code, summary.numbers, summary.result) if text]
     text = reduce(equation, said) if said else ""
     if summary.was is not None:
         text = _("{target} was {old} and is now {new}.", target=summary.target, old=summary.was, new=summary.result)
@@ -83,8 +78,6 @@ class _OpSummary:
     code: str = ""
     """The code, after the name of the result where it gets one here."""
     numbers: str = ""
-    shapes: str = ""
-    """Of a matrix product: `3×2 · 2×2 → 3×2`."""
     result: str = ""
     target: str = ""
     was: str | None = None
@@ -143,16 +136,14 @@ def _summarize(timeline: Timeline, step: int) -> _OpSummary:
     shown_code = (
         f"{assigned_name} = {code}" if assigned_name and code and assigned_name != code else code or result_name
     )
-    shapes = _product_shapes(made)
-    target = result_name if shapes and not result_name.startswith("%") and made.named else ""
-    return _OpSummary(name, parent, shown_code, _operands_text(made), shapes, result, target)
+    return _OpSummary(name, parent, shown_code + _factor_shapes(made), _operands_text(made), result)
 
 
-def _product_shapes(made: RecordedOp) -> str:
-    """Return the shapes of a matrix product: `3×2 · 2×4 → 3×4`."""
-    if made.op not in PRODUCTS or len(made.operands) != 2 or not all(operand.shape for operand in made.operands):
+def _factor_shapes(made: RecordedOp) -> str:
+    """Return the shapes of the factors of a matrix product: ` (3×2 · 2×4)`."""
+    if made.op not in _PRODUCTS or len(made.operands) != 2 or not all(operand.shape for operand in made.operands):
         return ""
-    return f"{' · '.join(shape_text(operand.shape) for operand in made.operands)} → {shape_text(made.result.shape)}"
+    return f" ({' · '.join(shape_text(operand.shape) for operand in made.operands)})"
 
 
 def _name_of_results(timeline: Timeline, after: State, event: Op) -> str:

@@ -22,6 +22,8 @@ class ElementChoice:
         """The key of the matrix in which an element was chosen last."""
         self.typed = ""
         """The part of an index typed so far."""
+        self.revision = 0
+        """Grows with each change."""
 
     def matrix(self, matrices: Sequence[Matrix]) -> Matrix | None:
         """Return the matrix in which elements are chosen: of several, the one in which one was chosen last, else the
@@ -51,6 +53,7 @@ class ElementChoice:
             columns: By how many columns to move, within the row.
         """
         index, shape = self.index(matrix), matrix.shape
+        self.revision += 1
         self.typed, self._last = "", matrix.key
         if index is None or not shape:
             self._indices[matrix.key] = (0,) * len(shape)
@@ -64,6 +67,7 @@ class ElementChoice:
     def type(self, matrix: Matrix, character: str) -> None:
         """Add a digit or a comma to the typed index; a complete index chooses its element at once. What cannot
         be an index begins another one."""
+        self.revision += 1
         typed = self.typed + character
         parts = typed.split(",")
         is_index = all(part.isdecimal() or (not part and place == len(parts) - 1) for place, part in enumerate(parts))
@@ -80,6 +84,7 @@ class ElementChoice:
 
     def erase(self, matrix: Matrix) -> None:
         """Remove the last typed character; with nothing typed, choose no element."""
+        self.revision += 1
         if self.typed:
             self.typed = self.typed[:-1]
         else:

@@ -95,7 +95,8 @@ KEYS: tuple[Key, ...] = (
     Key("go", "g", "g", N_("go to a step, a line or an iteration"), K_("go to"), 15),
     Key("find", "slash", "/", N_("find in code, names and output; Enter finds the next"), K_("find"), 14),
     Key("answer", "enter", "Enter", label=K_("answer"), rank=1),
-    Key("details", "enter", "Enter", N_("everything about the tensor or node under the mark, or the step")),
+    Key("details", "enter", "Enter",
+        N_("everything about the tensor or node under the mark, or the step: it follows the cursor")),
     Key("chart", "c", "c", N_("chart the tensor under the mark over time; again: no more")),
     Key("view", "v", "v",
         N_("the graph as lanes, boxes, or one node with those around it; the chart: figure, curves, log axis, memory"),
@@ -112,6 +113,11 @@ KEYS: tuple[Key, ...] = (
     Key("skip", "s", "s", N_("skip the question"), K_("skip"), 2),
     Key("up", "up", "↑", N_("up in the pane"), action="move(-1)"),
     Key("down", "down", "↓", N_("down"), joins=True, action="move(1)"),
+    Key("choose_left", "shift+left", N_("Shift+←"),
+        N_("choose the element of a matrix that is worked out: to the left"), action="choose(0, -1)"),
+    Key("choose_right", "shift+right", "→", N_("to the right"), joins=True, action="choose(0, 1)"),
+    Key("choose_up", "shift+up", "↑", N_("up"), joins=True, action="choose(-1, 0)"),
+    Key("choose_down", "shift+down", "↓", N_("down"), joins=True, action="choose(1, 0)"),
     Key("next_pane", "tab", "Tab", N_("the next pane"), K_("pane"), 11, action="turn(1)"),
     Key("previous_pane", "shift+tab", "Shift+Tab", N_("the pane before"), joins=True, action="turn(-1)"),
     Key("zoom", "z", "z", N_("one pane on all of the screen, and back"), K_("zoom"), 10),
@@ -171,11 +177,17 @@ def pane_bindings(**actions: str) -> list[BindingType]:
     return [binding(BY_ID[name], action) for name, action in actions.items()]
 
 
-def key_hints(active: Iterable[ActiveBinding]) -> list[Hint]:
-    """Return the hints of the keys that do something now, in the order of the key line."""
+def key_hints(active: Iterable[ActiveBinding], choosing: bool = False) -> list[Hint]:
+    """Return the hints of the keys that do something now, in the order of the key line.
+
+    Args:
+        active: The bindings that hold.
+        choosing: Whether the arrows choose an element of a matrix, instead of walking.
+    """
     enabled = {item.binding.id: item.binding.key for item in active if item.enabled}
-    keys = (BY_ID[name] for name in KEY_LINE if name in enabled)
-    return [Hint(key.hint or key.shown, key.label, enabled[key.id], key.rank) for key in keys]
+    keys = (BY_ID[name] for name in KEY_LINE if name in enabled and not (choosing and name == "forward"))
+    arrows = [Hint("← → ↑ ↓", K_("element"), "right", 0), Hint("Esc", K_("back"), "escape", 1)] if choosing else []
+    return arrows + [Hint(key.hint or key.shown, key.label, enabled[key.id], key.rank) for key in keys]
 
 
 def typing_hints(enter_label: str) -> list[Hint]:

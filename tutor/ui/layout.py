@@ -13,11 +13,11 @@ BELOW = ("tensors", *RIGHT)
 PANES = ("lesson", "code", "output", "graph", "tensors", "chart")
 WIDE, TALL = 110, 30
 """From this width and height on all panes are in view; in a smaller terminal some share a region, under tabs."""
+DETAILS = 180
+"""From this width on, where all panes are in view, a third column has the details."""
 LEAST = (60, 16)
 HEAD, BARS = 1, 2
 """Rows of the title above the panes, and of the time bar and the key line below them."""
-_EXPLANATION = ((48, 6), (40, 5), (20, 3))
-"""Rows of the explanation, by the least height of the terminal that they need: five have room for grids of numbers."""
 CODE = 5
 """The least height of the code pane, however long the prose."""
 
@@ -29,12 +29,17 @@ def too_small(width: int, height: int) -> bool:
 
 def explanation_rows(height: int) -> int:
     """Return the rows of the explanation: what ran, and in the last one what runs next."""
-    return next((rows for least, rows in _EXPLANATION if height >= least), 2)
+    return 4 if height >= 45 else 3 if height >= TALL else 2
 
 
-def left_width(width: int) -> int:
+def details_width(width: int, height: int) -> int:
+    """Return the width of the column of details; 0 where there is none."""
+    return width * 28 // 100 if width >= DETAILS and is_wide(width, height) else 0
+
+
+def left_width(width: int, height: int) -> int:
     """Return the width of the panes on the left."""
-    return width * 46 // 100
+    return (width - details_width(width, height)) * 46 // 100
 
 
 def is_wide(width: int, height: int) -> bool:
@@ -59,15 +64,24 @@ def pane_regions(
             terminal it takes the full width. 0 while code runs.
     """
     top, body = HEAD, height - HEAD - BARS - explanation_rows(height)
+    left, details = left_width(width, height), details_width(width, height)
     if zoomed == "lesson" and asking:
         return {"lesson": Region(0, top, width, body - asking), "ask": Region(0, top + body - asking, width, asking)}
     if zoomed is not None:
         return {zoomed: Region(0, top, width, body)}
     if is_wide(width, height):
-        return _wide(left_width(width), width - left_width(width), top, body, asking, prose, reading)
+        regions = _wide(left, width - left - details, top, body, asking, prose, reading)
+        return {**regions, "details": Region(width - details, top, details, body)} if details else regions
     if reading and prose:
-        return _reading(left_width(width), width, top, body, front, asking, reading)
-    return _narrow(left_width(width), width, top, body, front, asking)
+        return _reading(left, width, top, body, front, asking, reading)
+    return _narrow(left, width, top, body, front, asking)
+
+
+def sheet_region(width: int, height: int, wanted: int) -> Region:
+    """Return the region of the sheet of details above the panes, `wanted` columns wide where there is room: what
+    explains the step stays in view."""
+    columns = min(wanted, width - 4 if width > 70 else width)
+    return Region((width - columns) // 2, HEAD, columns, height - HEAD - BARS - explanation_rows(height))
 
 
 def _wide(left: int, right: int, top: int, body: int, asking: int, prose: bool, reading: int) -> dict[str, Region]:
@@ -76,7 +90,7 @@ def _wide(left: int, right: int, top: int, body: int, asking: int, prose: bool, 
     lesson = max(8, (body - output) * 42 // 100) if prose else 0
     lesson = max(lesson, min(reading + 2, body - output - asking - CODE)) if prose else 0
     code = body - output - lesson - asking
-    graph = max(8, body * 38 // 100)
+    graph = max(8, body * 36 // 100)
     tensors = max(8, body * 32 // 100)
     regions = {
         "lesson": Region(0, top, left, lesson),

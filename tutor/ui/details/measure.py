@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import prod
 from typing import TYPE_CHECKING
 
+from tutor.explain.elements import index_text
 from tutor.explain.formatting import grad_of
 from tutor.i18n import N_, _, ngettext
 from tutor.trace.history import ValueSeries
@@ -21,68 +20,6 @@ if TYPE_CHECKING:
     from tutor.session.finite_differences import Difference
     from tutor.session.session import Session
     from tutor.trace.timeline import Timeline
-
-
-class ElementChoice:
-    """The chosen element of a tensor: by a typed index, or by going to the next or previous one."""
-
-    def __init__(self, shape: Sequence[int]) -> None:
-        self._shape = tuple(shape)
-        self._count = prod(shape)
-        self.element: int | None = None
-        """Its position in row-major order, from 0; None where no element is chosen."""
-        self.typed = ""
-        """The part of an index typed so far."""
-
-    @property
-    def text(self) -> str:
-        """The index of the element as text: `[1, 2]`."""
-        return "[" + ", ".join(map(str, self.index(self.element or 0))) + "]"
-
-    def index(self, element: int) -> tuple[int, ...]:
-        """Return the index of an element."""
-        index = []
-        for size in reversed(self._shape):
-            index.append(element % size)
-            element //= size
-        return tuple(reversed(index))
-
-    @property
-    def possible(self) -> bool:
-        """Whether there is more than one element to choose from."""
-        return self._count > 1
-
-    def step(self, by: int) -> None:
-        """Choose the next element, or the previous one; the first if none is chosen."""
-        self.typed = ""
-        if self.possible:
-            self.element = 0 if self.element is None else max(0, min(self.element + by, self._count - 1))
-
-    def type(self, char: str) -> None:
-        """Add a digit or a comma to the typed index; a complete index chooses its element at once."""
-        if not self.possible:
-            return
-        typed = self.typed + char
-        parts = typed.split(",")
-        if not all(
-            part.isdecimal() or (not part and position == len(parts) - 1) for position, part in enumerate(parts)
-        ):
-            typed, parts = (char, [char]) if char.isdecimal() else ("", [])
-        if len(typed) > 24:
-            return
-        self.typed = typed
-        numbers = [int(part) for part in parts if part]
-        if len(numbers) == len(self._shape) and all(
-            index < size for index, size in zip(numbers, self._shape, strict=True)
-        ):
-            self.element = sum(index * prod(self._shape[position + 1 :]) for position, index in enumerate(numbers))
-
-    def erase(self) -> None:
-        """Remove the last typed character; with nothing typed, choose no element."""
-        if self.typed:
-            self.typed = self.typed[:-1]
-        else:
-            self.element = None
 
 
 _SHORT_NAME = 6
@@ -106,8 +43,12 @@ class Measurement:
         """Whether the tensor is a leaf that requires a gradient: only these have a `.grad` to compare with."""
         return bool(self._tensor.is_leaf) and self._tensor.requires_grad
 
-    async def measure(self, choice: ElementChoice) -> None:
-        """Measure the derivative with respect to the chosen element, or to the one with the largest gradient."""
+    async def measure(self, chosen: int | None) -> None:
+        """Measure the derivative with respect to the chosen element, or to the one with the largest gradient.
+
+        Args:
+            chosen: Its flat index.
+        """
         from tutor.session.finite_differences import DifferenceError, difference
 
         self._difference, self._problem = None, ""
@@ -117,8 +58,8 @@ class Measurement:
                 "open the script itself, then f measures."
             )
             return
-        element = choice.element if choice.element is not None else self._largest_gradient()
-        self._index = f"[{', '.join(map(str, choice.index(element)))}]" if choice.possible else ""
+        element = chosen if chosen is not None else self._largest_gradient()
+        self._index = index_text(element, self._tensor.shape)
         try:
             self._difference = await difference(self._session, self._timeline, self._step, self._tensor.tensor, element)
         except DifferenceError as error:

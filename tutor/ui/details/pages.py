@@ -1,218 +1,32 @@
-"""The pages of details: of a step, of an autograd node, of a tensor."""
+"""The details of an autograd node and of a tensor, at each step that one walks to."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from math import prod
 
-from tutor import explain
+from tutor.explain import formatting
+from tutor.explain.elements import Matrix, default_element, index_text, is_worked, matrices_of, work_out
 from tutor.explain.formatting import TensorNames, grad_of
-from tutor.explain.node import node_phrases, rule_json, summarize_node
-from tutor.explain.optimizers import finished_steps, formula, report_lines
+from tutor.explain.node import node_line, rule_json, summarize_node
+from tutor.explain.optimizers import explain_update
 from tutor.explain.paths import paths_to
-from tutor.explain.provenance import readable_name
+from tutor.explain.provenance import creation_step
 from tutor.explain.saved_tensors import fails_later, saved_by, saved_name
 from tutor.i18n import N_, _, ngettext
-from tutor.text_width import wrapped
+from tutor.study.model import Model
 from tutor.trace import number_format, values
 from tutor.trace.graph import gradient_parts, is_leaf
 from tutor.trace.history import History, NodeRuns, Reader, Uses, track
-from tutor.trace.names import name_of
-from tutor.trace.operands import op_inputs, op_output
-from tutor.trace.state import NodeState, State, TensorState
+from tutor.trace.names import placeholder_name
+from tutor.trace.state import State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import Value
-from tutor.ui.details import measure
 from tutor.ui.details.measure import HistoryChart, Measurement
-from tutor.ui.details.writer import Page, add_links, has_few_numbers, step_summary
-from tutor.ui.panes.output import ROLES, output_between, stream_prefix
-from tutor.ui.render.explained import marked_rows
+from tutor.ui.details.writer import SUM_ROWS, Page, add_links, has_few_numbers, step_summary
+from tutor.ui.render.matrix import element_text
 from tutor.ui.render.segments import EMPTY, clean
-
-_MAX_ROWS = 40
-"""How many changes of one kind are listed."""
-
-_KINDS = {
-    "cell": N_("the beginning of a cell"), "cell_end": N_("the end of a cell"), "line": N_("a statement"),
-    "op": N_("an operation"), "backward": N_("the beginning of a backward pass"),
-    "backward_end": N_("the end of a backward pass"), "node": N_("a node runs"),
-    "accumulate": N_("a gradient is accumulated"), "captured": N_("a gradient is captured"),
-    "retained": N_("a gradient is retained"), "hook": N_("a hook runs"), "failed": N_("a failure"),
-    "cut": N_("the recording is full"),
-}  # fmt: skip
-"""The kinds of steps, as texts of the interface."""
-
-
-class StepDetails:
-    """The details of a step: its operands and results, and what differs after it."""
-
-    def __init__(self, timeline: Timeline, step: int) -> None:
-        self.timeline, self.step = timeline, step
-        self.tensor: TensorState | None = None
-        self.choice = measure.ElementChoice(())
-
-    @property
-    def name(self) -> str:
-        """The title of the sheet."""
-        return _("step {number}", number=self.step)
-
-    def read(self) -> bool:
-        """Return True: nothing has to be searched in the recording."""
-        return True
-
-    def write(self, page: Page) -> None:
-        """Write all that is known."""
-        timeline, step = self.timeline, self.step
-        view = timeline.view(step)
-        page.add(*marked_rows(explain.lines(timeline, step), page.cells, page.glyphs), EMPTY)
-        page.fact(_("kind"), _(_KINDS.get(view.kind, view.kind)))
-        if view.file is not None:
-            page.fact(_("place"), f"{view.file}:{view.line}")
-        if view.function is not None:
-            page.fact(_("function"), view.function)
-        if view.code is not None:
-            page.code(_("code"), view.code)
-        numbers = ((N_("iteration"), view.iteration), (N_("pass"), view.pass_), (N_("cell"), view.cell))
-        for label, number in numbers:
-            if number is not None:
-                page.fact(_(label), str(number))
-        why = explain.explanation(timeline, step) if view.kind == "failed" else None
-        if why:
-            page.heading(_("why"))
-            page.say(why, "plain")
-        cause = explain.cause(timeline, step)
-        if cause is not None:
-            page.link(_("decided at"), cause, step_summary(timeline, cause))
-        self._write_operands(page)
-        self._write_changes(page)
-        self._write_optimizers(page)
-
-    def _write_operands(self, page: Page) -> None:
-        """Write the inputs and outputs of an operation."""
-        timeline, step = self.timeline, self.step
-        if timeline.kind(step) != "op":
-            return
-        event, before, after = timeline.event(step), timeline.state(step - 1), timeline.state(step)
-        names = op_inputs(timeline, step)
-        inputs = getattr(event, "inputs", [])
-        if len(inputs) != len(names):
-            inputs = [number for number in inputs if number is not None]
-        for index, (name, number) in enumerate(zip(names, inputs, strict=False)):
-            tensor = None if number is None else before.tensors.get(number)
-            page.fact(
-                "" if index else _("took"),
-                name if tensor is None else number_format.equation(name, _short(page, tensor.value, tensor.dtype)),
-            )
-        for index, number in enumerate(getattr(event, "outputs", [])[:_MAX_ROWS]):
-            tensor = after.tensors.get(number)
-            name = (op_output(timeline, step) if not index else name_of(after, number)) or _("a tensor without a name")
-            if tensor is not None:
-                description = number_format.equation(name, _short(page, tensor.value, tensor.dtype))
-                text = _(
-                    "{what}, shape {shape}", what=description, shape=page.glyphs.text(number_format.shape(tensor.shape))
-                )
-                page.fact("" if index else _("gave"), text, "value")
-
-    def _write_changes(self, page: Page) -> None:
-        """Write the names, values, gradients and nodes that differ from before."""
-        timeline, step = self.timeline, self.step
-        changes = timeline.changed(step)
-        before, after = timeline.state(step - 1), timeline.state(step)
-        rows: list[tuple[str, str, str]] = []
-        for number in sorted(changes.tensors):
-            new, old = after.tensors.get(number), before.tensors.get(number)
-            name = None if new is None else name_of(after, number)
-            if new is None or name is None or name.endswith(".grad"):
-                continue
-            if old is None or old.value != new.value:
-                rows.append((name, _change_text(page, old, new), "value"))
-            elif (old.version, old.grad_fn) != (new.version, new.grad_fn):
-                text = N_("version {old} {arrow} {new}, the same numbers")
-                rows.append((name, _(text, old=old.version, arrow=page.glyphs.arrow, new=new.version), "value"))
-        for number in sorted(changes.grads):
-            owner = after.tensors.get(number)
-            if owner is not None:
-                old, new = _grad_of(before, before.tensors.get(number)), _grad_of(after, owner)
-                name = readable_name(self.timeline, self.step, number)
-                rows.append((f"{name}.grad", _change_text(page, old, new, "None"), "grad"))
-        rows += self._changed_variables(page, before, after)
-        for number in sorted(changes.nodes):
-            node = after.nodes.get(number)
-            if node is not None:
-                previous = before.nodes.get(number)
-                action = _("made") if previous is None else _("ran")
-                if previous is not None and node.order:
-                    action = _("ran as number {number} of the pass", number=node.order)
-                of = "" if node.tensor is None else name_of(after, node.tensor) or ""
-                rows.append((node.name, _("{did}, of {name}", did=action, name=of) if of else action, "node"))
-        printed = self._write_output(page)
-        if rows or not printed:
-            page.heading(_("what it changed"))
-        if not rows and not printed:
-            page.say(_("nothing that is shown here"))
-        for name, text, role in rows[:_MAX_ROWS]:
-            page.fact(name, text, role)
-        if len(rows) > _MAX_ROWS:
-            page.fact("", _("and {count:,} more", count=len(rows) - _MAX_ROWS), "quiet")
-
-    def _write_output(self, page: Page) -> bool:
-        """Write what the program printed and what Python warned of; return whether there is any."""
-        parts, _more = output_between(self.timeline, self.step - 1, self.step)
-        lines = [(stream, line) for stream, text in parts for line in text.split("\n")]
-        if lines:
-            page.heading(_("what it printed"))
-        for stream, line in lines[:_MAX_ROWS]:
-            page.say(stream_prefix(stream) + line, ROLES.get(stream, "plain"))
-        if len(lines) > _MAX_ROWS:
-            page.say(_("and {count:,} more", count=len(lines) - _MAX_ROWS))
-        return bool(lines)
-
-    def _changed_variables(self, page: Page, before: State, after: State) -> list[tuple[str, str, str]]:
-        """Return the names that refer to another number or text than before, as rows of the changes."""
-        old = {(frame.frame, name): variable for frame in before.frames for name, variable in frame.names.items()}
-        rows = []
-        for frame in after.frames:
-            for name, variable in frame.names.items():
-                previous = old.get((frame.frame, name))
-                if variable.what == "value" and (previous is None or previous.value != variable.value):
-                    old_text = (
-                        f"{previous.value!r} {page.glyphs.arrow} "
-                        if previous is not None and previous.what == "value"
-                        else ""
-                    )
-                    rows.append((name, f"{old_text}{variable.value!r}", "plain"))
-        return rows
-
-    def _write_optimizers(self, page: Page) -> None:
-        """Write each parameter's update, for the optimizer steps that ended here."""
-        for report in finished_steps(self.timeline, self.step):
-            short_formula = formula(report.event)
-            page.heading(f"{clean(report.event.optimizer)}.step", (f"  {short_formula or ''}", "value"))
-            for update in report.event.updates[:_MAX_ROWS]:
-                first, *rest = report_lines(self.timeline, report, update)
-                page.say(first, "plain")
-                for line in rest:
-                    page.say(f"  {line}", "grad")
-            omitted = len(report.event.updates[_MAX_ROWS:]) + report.event.left_out
-            if omitted:
-                page.say(_("and {count:,} more", count=omitted))
-
-
-def _short(page: Page, value: Value, dtype: str) -> str:
-    return number_format.inline(value, dtype, max(page.room - 20, 12))
-
-
-def _change_text(page: Page, old: TensorState | None, new: TensorState | None, none: str = "") -> str:
-    """Return `1. → 0.5`."""
-    width = max((page.room - 3) // 2, 8)
-    old_text = none if old is None else number_format.inline(old.value, old.dtype, width)
-    new_text = "None" if new is None else number_format.inline(new.value, new.dtype, width)
-    return f"{old_text} {page.glyphs.arrow} {new_text}" if old_text else new_text
-
-
-def _grad_of(state: State, tensor: TensorState | None) -> TensorState | None:
-    return None if tensor is None or tensor.grad is None else state.tensors.get(tensor.grad)
-
 
 _STATES = (N_("live"), N_("new"), N_("freed"))
 """The states of a node, as texts of the interface."""
@@ -221,20 +35,35 @@ _STATES = (N_("live"), N_("new"), N_("freed"))
 class NodeDetails:
     """The details of a node at a step: what it saves, its gradients, and its rule with the numbers of this run."""
 
-    def __init__(
-        self, timeline: Timeline, step: int, limit: int, node: NodeState, measurement: Measurement | None
-    ) -> None:
-        self.timeline, self.step, self.limit, self.state = timeline, step, limit, timeline.state(step)
-        self.node, self._measurement = node, measurement
-        self.name = clean(node.name)
-        tensor = None if node.tensor is None else self.state.tensors.get(node.tensor)
-        self.tensor = tensor if is_leaf(node) else None
-        """The leaf of an `AccumulateGrad`; None for other nodes."""
-        self._dtype = tensor.dtype if tensor is not None else "float32"
-        self.choice = measure.ElementChoice(self.tensor.shape if self.tensor is not None else ())
-        self._runs = NodeRuns(node.node)
-        self._reader = Reader(timeline, self._runs)
+    def __init__(self, model: Model, node: int) -> None:
+        self._model, self._number = model, node
+        self.timeline = model.timeline
+        self._runs = NodeRuns(node)
+        self._reader = Reader(self.timeline, self._runs)
         self._read = False
+        self.name = ""
+        self.go()
+
+    def go(self) -> bool:
+        """Follow the cursor; return whether the node is there at its step."""
+        self.step, self.limit = self._model.cursor, self._model.limit
+        self.state = self.timeline.state(self.step)
+        node = self.state.nodes.get(self._number)
+        self.tensor: TensorState | None = None
+        """The leaf of an `AccumulateGrad`; None for other nodes."""
+        self.measurement: Measurement | None = None
+        self.matrices: Sequence[Matrix] = ()
+        if node is None:
+            return False
+        self.node, self.name = node, clean(node.name)
+        tensor = None if node.tensor is None else self.state.tensors.get(node.tensor)
+        self._dtype = tensor.dtype if tensor is not None else "float32"
+        if tensor is not None and is_leaf(node):
+            self.tensor = tensor
+            self.measurement = Measurement(self._model.session, self.timeline, self.step, tensor)
+        value, shape = (node.value, node.shape) if self.tensor is None else (self.tensor.value, self.tensor.shape)
+        self.matrices = [value_matrix(self.state, self.step, node.tensor, value, shape or (), self._dtype)]
+        return True
 
     def read(self) -> bool:
         """Read on in the recording; return whether all of it has been read."""
@@ -260,10 +89,11 @@ class NodeDetails:
         if not self._read:
             page.fact("", _("reading the recording: so far to step {step:,}", step=self._reader.step), "note")
         self._write_rule(page, [step for step in ran if step <= self.step])
-        value = self.tensor.value if self.tensor is not None else node.value
-        shape = (self.tensor.shape if self.tensor is not None else node.shape) or values.shape_of(value)
-        page.heading(_("value"))
-        page.value(value, self._dtype, shape, "plain", self.choice.element)
+        matrix = self.matrices[0]
+        shape, chosen = matrix.shape, self._model.choice.element(matrix)
+        page.add(EMPTY)
+        page.matrix(matrix, ((_("value"), "heading"),), "plain", chosen)
+        write_working(page, self.timeline, self.state, matrix, node.tensor, chosen)
         for title, grads in (
             (_("gradient that reached it"), node.grad_outputs),
             (_("gradients that it sends on"), node.grad_inputs),
@@ -276,12 +106,12 @@ class NodeDetails:
                     if grad is None:
                         page.say("None")
                     else:
-                        chosen = self.choice.element if grads is node.grad_outputs else None
-                        page.value(grad, self._dtype, _shape(grad, shape), "grad", chosen)
+                        of_value = chosen if grads is node.grad_outputs else None
+                        page.value(grad, self._dtype, _shape(grad, shape), "grad", of_value)
         if self.tensor is not None:
             write_paths(page, self.timeline, self.state, self.tensor.tensor)
-        if self._measurement is not None and self.tensor is not None:
-            self._measurement.write(page, TensorNames(self.state)(self.tensor.tensor))
+        if self.measurement is not None and self.tensor is not None:
+            self.measurement.write(page, TensorNames(self.state)(self.tensor.tensor))
         parts = gradient_parts(self.state, node.node)
         if len(parts) > 1:
             page.heading(_("the parts that it is the sum of"))
@@ -315,8 +145,7 @@ class NodeDetails:
             return
         page.heading(_("its rule, with this run's numbers"), ("  " + _("at step {step}", step=ran[-1]), "quiet"))
         if rule is None:
-            pieces = explain.joined([phrase for phrases in node_phrases(summary) for phrase in phrases])
-            page.add(*wrapped([(clean(page.glyphs.text(text)), role) for text, role in pieces], page.cells))
+            page.parts(node_line(summary))
             return
         text = page.glyphs.text
         page.fact(_("it made"), text(str(rule["formula"])), "value")
@@ -339,19 +168,34 @@ def _shape(value: object, shape: tuple[int, ...]) -> tuple[int, ...]:
 class TensorDetails:
     """The details of a tensor at a step: its value and gradient, where it comes from and is used, its history."""
 
-    def __init__(
-        self, timeline: Timeline, step: int, limit: int, tensor: TensorState, measurement: Measurement
-    ) -> None:
-        self.timeline, self.step, self.limit, self.state = timeline, step, limit, timeline.state(step)
-        self.tensor, self._measurement = tensor, measurement
-        tracked = track(timeline, self.state, tensor.tensor)
-        self.name = clean(TensorNames(self.state)(tensor.tensor) or tracked.name)
-        self.choice = measure.ElementChoice(tensor.shape)
-        self._uses = Uses(timeline, tensor.tensor)
+    def __init__(self, model: Model, tensor: int) -> None:
+        self._model, self._number = model, tensor
+        self.timeline = model.timeline
+        state = self.timeline.state(model.cursor)
+        tracked = track(self.timeline, state, tensor)
+        self.name = clean(TensorNames(state)(tensor) or tracked.name)
+        self._uses = Uses(self.timeline, tensor)
         self._course = History(tracked)
-        self._reader = Reader(timeline, self._uses, self._course)
+        self._reader = Reader(self.timeline, self._uses, self._course)
         self._charts = HistoryChart(self._course.values, "value"), HistoryChart(self._course.grads, "grad")
         self._read = False
+        self.go()
+
+    def go(self) -> bool:
+        """Follow the cursor; return whether the tensor is there at its step."""
+        self.step, self.limit = self._model.cursor, self._model.limit
+        self.state = self.timeline.state(self.step)
+        tensor = self.state.tensors.get(self._number)
+        self.measurement: Measurement | None = None
+        self.matrices: Sequence[Matrix] = ()
+        if tensor is None:
+            return False
+        self.tensor = tensor
+        self.measurement = Measurement(self._model.session, self.timeline, self.step, tensor)
+        self.matrices = [
+            value_matrix(self.state, self.step, tensor.tensor, tensor.value, tensor.shape, tensor.dtype, self.name)
+        ]
+        return True
 
     def read(self) -> bool:
         """Read on in the recording; return whether all of it has been read."""
@@ -362,9 +206,10 @@ class TensorDetails:
         """Write all that is known."""
         self._write_facts(page)
         self._write_steps(page)
-        tensor, chosen = self.tensor, self.choice.element
-        page.heading(_("value"))
-        page.value(tensor.value, tensor.dtype, tensor.shape, "plain", chosen)
+        tensor, matrix = self.tensor, self.matrices[0]
+        chosen = self._model.choice.element(matrix)
+        page.add(EMPTY)
+        page.matrix(matrix, ((_("value"), "heading"),), "plain", chosen)
         grad = grad_of(self.state, tensor)
         page.heading("grad")
         if grad is None:
@@ -372,20 +217,22 @@ class TensorDetails:
         else:
             page.value(grad.value, grad.dtype, grad.shape, "grad", chosen)
         if chosen is not None:
-            self._write_element(page, grad)
+            self._write_element(page, grad, chosen)
+        write_working(page, self.timeline, self.state, matrix, tensor.tensor, chosen)
         if not tensor.dtype.startswith("complex"):
-            element = None if chosen is None else (chosen, self.choice.text)
+            element = None if chosen is None else (chosen, index_text(chosen, tensor.shape))
             self._charts[0].write(page, self.name, self.step, self.limit, element)
             self._charts[1].write(page, f"{self.name}.grad", self.step, self.limit, element)
         write_paths(page, self.timeline, self.state, tensor.tensor)
-        self._measurement.write(page, self.name)
+        if self.measurement is not None:
+            self.measurement.write(page, self.name)
         for title, shown, role in (
             (_("all numbers"), tensor, "plain"),
             (_("all of the gradient"), grad, "grad"),
         ):
             if shown is not None and not has_few_numbers(shown.value):
                 page.heading(title)
-                page.numbers(shown.value, shown.dtype, role)
+                page.all_numbers(shown.value, shown.dtype, shown.shape, role, chosen)
 
     def _write_facts(self, page: Page) -> None:
         """Write kind, shape, dtype, and where the numbers are stored."""
@@ -442,16 +289,41 @@ class TensorDetails:
     def _up_to_limit(self, steps: list[int]) -> list[int]:
         return steps[: bisect_right(steps, self.limit)]
 
-    def _write_element(self, page: Page, grad: TensorState | None) -> None:
+    def _write_element(self, page: Page, grad: TensorState | None, chosen: int) -> None:
         """Write the value and gradient of the chosen element."""
-        chosen = self.choice.element
-        page.heading(_("element {index}", index=self.choice.text))
+        page.heading(_("element {index}", index=index_text(chosen, self.tensor.shape)))
         for label, tensor, role in ((_("value"), self.tensor, "plain"), ("grad", grad, "grad")):
-            flat = None if tensor is None else values.elements(tensor.value)
-            if tensor is not None and flat is not None and chosen is not None and chosen < len(flat):
-                page.fact(label, number_format.number(flat[chosen], tensor.dtype), role)
+            text = None if tensor is None else element_text(tensor.value, tensor.dtype, chosen)
+            if text is not None:
+                page.fact(label, text, role)
             else:
                 page.fact(label, "None" if tensor is None else _("not in the recording: too many"), "quiet")
+
+
+def value_matrix(
+    state: State, step: int, tensor: int | None, value: Value, shape: Sequence[int], dtype: str, name: str = ""
+) -> Matrix:
+    """Return the value of a tensor, for an element of it to be chosen."""
+    key = formatting.label(state, tensor) or placeholder_name(tensor or 0)
+    return Matrix(step, "value", 0, name, key, tuple(shape) or values.shape_of(value), value, dtype)
+
+
+def write_working(
+    page: Page, timeline: Timeline, state: State, matrix: Matrix, tensor: int | None, chosen: int | None
+) -> None:
+    """Write how an element of a tensor was computed: by the last optimizer step, else by the operation that made it."""
+    if tensor is None:
+        return
+    made = creation_step(timeline, state, tensor)
+    results = [] if made is None else matrices_of(timeline, made)
+    origin = next((result for result in results if result.value == matrix.value), None)
+    lines = explain_update(timeline, matrix.step, tensor, chosen)
+    if not lines and origin is not None and origin.kind == "result":
+        element = default_element(timeline, origin) if chosen is None else chosen
+        lines = work_out(timeline, origin, element, max(page.cells * SUM_ROWS - 30, 40))
+    if any(is_worked(parts) for parts in lines):
+        page.heading(_("one element worked out"))
+        page.working(matrix, lines)
 
 
 def write_paths(page: Page, timeline: Timeline, state: State, tensor: int) -> None:

@@ -5,28 +5,43 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from tutor.explain.elements import Matrix
 from tutor.i18n import _
 from tutor.text_width import pad, wrapped
-from tutor.trace import values
+from tutor.trace import number_format, values
 from tutor.trace.number_format import inline, number
 from tutor.trace.operands import op_output
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import Value
 from tutor.ui.render import heatmap
-from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean
+from tutor.ui.render import matrix as matrices
+from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean, row_width
 
 LABEL = 16
 """The width of the labels, in cells."""
+SUM_ROWS = 4
+"""Rows that the terms of an element may take."""
+_AROUND = 9
+"""Rows of a large matrix that are written as numbers, around the chosen element."""
 
 
 class Page:
     """The rows of a page of `cells` columns, and the steps that its lines link to."""
 
-    def __init__(self, cells: int, glyphs: Glyphs, coloured: bool, mono: bool) -> None:
+    def __init__(self, cells: int, glyphs: Glyphs, coloured: bool, mono: bool, is_sheet: bool = True) -> None:
         self.cells, self.glyphs, self.coloured, self.mono = cells, glyphs, coloured, mono
+        self.is_sheet = is_sheet
+        """Whether it is above the other panes; a column is beside them, in a terminal with room for what explains the
+        step."""
         self.rows: list[Row] = []
         self.links: dict[int, int] = {}
         """The step that a row links to, by row."""
+        self.matrices: dict[int, Matrix] = {}
+        """The matrices in which an element can be chosen, by the row that names them."""
+        self.ends: dict[int, int] = {}
+        """The last row of what belongs to a matrix, by the row that names it."""
+        self.wanted = 0
+        """The width of the widest matrix, in cells."""
         self.measured: int | None = None
         """The row of the heading of a measurement, if there is one."""
 
@@ -57,13 +72,59 @@ class Page:
         self.links[len(self.rows)] = step
         self.add((_label(label), (f"{self.glyphs.arrow} ", "key"), *pieces))
 
+    def matrix(self, matrix: Matrix, title: Row, role: str, chosen: int | None) -> None:
+        """Add a matrix below a row that names it, at which one begins to choose an element."""
+        row = len(self.rows)
+        if matrix.count > 1 and values.elements(matrix.value) is not None:
+            self.matrices[row] = matrix
+        self.add(title)
+        self.value(matrix.value, matrix.dtype, matrix.shape, role, chosen)
+        self.ends[row] = len(self.rows) - 1
+
+    def working(self, matrix: Matrix, lines: Sequence[Sequence[Piece]]) -> None:
+        """Add how an element of a matrix was computed."""
+        for parts in lines:
+            self.parts(parts)
+        for row, named in self.matrices.items():
+            if named is matrix:
+                self.ends[row] = len(self.rows) - 1
+
     def value(self, value: Value, dtype: str, shape: Sequence[int], role: str, chosen: int | None = None) -> None:
-        """Add a value: as a heat map if it has one, as numbers if they are few."""
-        grid = heatmap.grid_of(value, shape)
-        if grid is not None:
-            self.add(*heatmap.rows(grid, self.cells, self.glyphs, self.coloured, chosen))
-        if has_few_numbers(value):
+        """Add a value: up to 8x8 its numbers, above that a heat map, with range and norm, and the numbers around the
+        chosen element."""
+        rows = matrices.number_rows(value, dtype, shape, role, self.glyphs, chosen)
+        if rows is not None and max(map(row_width, rows)) <= self.cells:
+            self.wanted = max(self.wanted, *map(row_width, rows))
+            self.add(*rows)
+            return
+        grid = None if has_few_numbers(value) else heatmap.grid_of(value, shape)
+        if grid is None:
+            self.all_numbers(value, dtype, shape, role, chosen)
+            return
+        self.add(*heatmap.rows(grid, self.cells, self.glyphs, self.coloured, chosen))
+        statistics = number_format.statistics(value)
+        if statistics is not None:
+            figures = {"low": statistics.low, "high": statistics.high, "norm": statistics.norm}
+            texts = {name: number(float(f"{figure:.5g}")) for name, figure in figures.items()}
+            self.add(((_("from {low} to {high}, norm {norm}", **texts), "quiet"),))
+        if chosen is not None:
+            self.all_numbers(value, dtype, shape, role, chosen, _AROUND)
+
+    def all_numbers(
+        self, value: Value, dtype: str, shape: Sequence[int], role: str, chosen: int | None, most: int | None = None
+    ) -> None:
+        """Add the numbers of a value by rows and columns, at most so many rows around the chosen element."""
+        numbered = matrices.numbered_rows(value, dtype, shape, role, self.glyphs, self.cells, chosen, most)
+        if numbered is None:
             self.numbers(value, dtype, role)
+        else:
+            rows, width = numbered
+            self.wanted = max(self.wanted, width)
+            self.add(*rows)
+
+    def parts(self, parts: Iterable[Piece], cells: int | None = None) -> None:
+        """Add a line of an explanation, wrapped."""
+        self.add(*wrapped([(clean(self.glyphs.text(text)), role) for text, role in parts], cells or self.cells))
 
     def numbers(self, value: Value, dtype: str, role: str) -> None:
         """Add all numbers of a value; of a large tensor, its statistics and corners."""
@@ -82,9 +143,10 @@ class Page:
             self.add(*(((line, role),) for line in _lines(content, dtype)))
 
     def code(self, label: str, text: str) -> None:
-        """Add code with its own indentation."""
+        """Add code with its own indentation; a line that is too long takes several rows."""
         for index, line in enumerate(text.split("\n")):
-            self.add((_label("" if index else label), (clean(line), "code")))
+            for part, row in enumerate(wrapped([(clean(line), "code")], self.room) or [EMPTY]):
+                self.add((_label("" if index or part else label), *row))
 
     def short(self, value: Value, dtype: str) -> str:
         """Return a value as text that fits beside a label."""
@@ -96,7 +158,7 @@ def _label(text: str) -> Piece:
 
 
 def has_few_numbers(value: Value) -> bool:
-    """Return whether a value has few enough numbers to show them below its heat map, rather than at the end."""
+    """Return whether a value has few enough numbers to write them all, rather than draw a heat map."""
     flat = values.elements(value)
     return flat is None or len(flat) <= _FEW_NUMBERS
 

@@ -519,7 +519,13 @@ class Pane(Surface, can_focus=True):
             return
         repeated = choice == self.chosen
         self.mark(choice)
-        if repeated and (subject := self.details()) is not None:
+        if repeated:
+            self.open_choice()
+
+    def open_choice(self) -> None:
+        """Show the details of the selection, which was clicked again."""
+        subject = self.details()
+        if subject is not None:
             self.post_message(DetailsAsked(*subject))
 
     def _click_title(self, x: int) -> None:

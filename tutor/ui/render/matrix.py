@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from tutor.explain.rules.arrays import unravel_index
+from tutor.i18n import _
 from tutor.trace import number_format
 from tutor.trace.values import Value, elements
 from tutor.ui.render.heatmap import grid_of
@@ -66,6 +68,55 @@ def row_width(columns: int, cells: int) -> int:
 def number_width(columns: int, cells: int) -> int:
     """Return the cells that each number may have in a row of `cells` cells."""
     return max((cells - 4 - (columns - 1) * len(_GAP)) // columns, 1)
+
+
+def numbered_rows(
+    value: Value, dtype: str, shape: Sequence[int], role: str, glyphs: Glyphs, cells: int, chosen: int | None = None,
+    most: int | None = None,
+) -> tuple[list[Row], int] | None:  # fmt: skip
+    """Return numbers as rows and columns with their indices: as many columns as fit, the chosen one among them.
+
+    Args:
+        value: The value.
+        dtype: Its dtype.
+        shape: Its shape; a vector is a row, and of a batch the rows have the leading indices too.
+        role: Style role of the numbers.
+        glyphs: The characters of this terminal.
+        cells: The width.
+        chosen: The element to mark, by its flat index.
+        most: The most rows; None for all.
+
+    Returns:
+        The rows, and the cells that all columns would take; None without real numbers, and for a scalar.
+    """
+    flat = elements(value)
+    if not flat or not shape or len(flat) != math.prod(shape) or dtype.startswith("complex"):
+        return None
+    *leading, width = shape
+    count = len(flat) // width
+    row, column = (0, 0) if chosen is None else divmod(chosen, width)
+    top = 0 if most is None else max(0, min(row - most // 2, count - most))
+    lines = range(top, count if most is None else min(top + most, count))
+    labels = [",".join(map(str, unravel_index(y, tuple(leading)))) for y in lines]
+    margin = max(1, *map(len, labels))
+    texts = [[number_format.number(item, dtype) for item in flat[y * width : (y + 1) * width]] for y in lines]
+    aligned = [number_format.align(list(texts_of)) for texts_of in zip(*texts, strict=True)]
+    cell = max(len(str(width - 1)), *(len(texts_of[0]) for texts_of in aligned))
+    shown = max(1, min(width, (cells - margin - 2) // (cell + 2)))
+    first = max(0, min(column - shown // 2, width - shown))
+    columns, more = range(first, first + shown), glyphs.more
+    indices = "".join(f"  {x:>{cell}}" for x in columns)
+    before, after = more if first else "", f" {more}" if first + shown < width else ""
+    rows: list[Row] = [((f"{before:<{margin}}{indices}{after}", "quiet"),)]
+    for y, label, line in zip(lines, labels, zip(*aligned, strict=True), strict=True):
+        pieces: list[Piece] = [(f"{label:>{margin}}", "quiet")]
+        for x in columns:
+            style = "error" if "nan" in line[x] or "inf" in line[x] else role
+            pieces += [("  ", "plain"), (f"{line[x]:>{cell}}", f"{style} chosen" if chosen == y * width + x else style)]
+        rows.append(tuple(pieces))
+    if len(lines) < count:
+        rows.append(((_("rows {first} to {last} of {count:,}", first=lines[0], last=lines[-1], count=count), "note"),))
+    return rows, margin + width * (cell + 2)
 
 
 def strip(value: Value, shape: Sequence[int], cells: int, glyphs: Glyphs) -> str | None:

@@ -18,6 +18,7 @@ from tutor.study.model import Model, Result
 from tutor.study.runs import Run
 from tutor.ui import layout
 from tutor.ui.bindings import BY_ID, lesson_bindings
+from tutor.ui.details.pane import ChartAsked
 from tutor.ui.explanation import describe_result, first_step
 from tutor.ui.panes.base import (
     DetailsAsked,
@@ -36,7 +37,6 @@ from tutor.ui.time_bar import TimeBar
 
 if TYPE_CHECKING:
     from tutor.session.session import Session
-    from tutor.ui.screens.details import ChartTensor, GoTo
 
 CHECK_INTERVAL = 0.5
 """Seconds between two checks of the file."""
@@ -313,6 +313,8 @@ class LessonScreen(PaneScreen):
             self.close_prompt()
         elif self.is_typing:
             self.focus_pane()
+        elif self.details.leave() or self.close_details():
+            pass
         elif isinstance(focused, Pane) and focused.chosen is not None:
             focused.mark(None)
         elif self.put_card_away():
@@ -336,6 +338,7 @@ class LessonScreen(PaneScreen):
     def action_turn(self, by: int) -> None:
         """Focus the next (or previous) pane, and bring it to the front where panes share a region."""
         names = [name for name in layout.PANES if self.model.gate.has_prose or name != "lesson"]
+        names += ["details"] if self.details.display else []
         if self.model.asking:
             names.insert(1, "ask")
         focused_name = self.focused.id if self.focused is not None else None
@@ -375,22 +378,28 @@ class LessonScreen(PaneScreen):
             self.show_details(*self.selection)
         elif self.model.cursor:
             self.show_details("step", self.model.cursor)
+            self.set_focus(self.details)
         else:
             self.say(*first_step(self.explain.glyphs))
 
-    def show_details(self, subject: str, ref: int) -> None:
-        """Open the details of a `tensor`, `node` or `step`."""
-        from tutor.ui.screens.details import details_sheet
+    def on_chart_asked(self, message: ChartAsked) -> None:
+        """Chart what the details are of."""
+        self.close_details()
+        self.chart_tensor(message.tensor, message.element)
 
-        self.app.push_screen(details_sheet(self.model, subject, ref), self._leave_details)
+    def on_closed(self) -> None:
+        """Close the sheet of details, or go from the column to the other panes."""
+        if not self.details.leave() and not self.close_details():
+            self.set_focus(self.leading)
 
-    def _leave_details(self, result: GoTo | ChartTensor | None) -> None:
-        from tutor.ui.screens.details import GoTo
-
-        if isinstance(result, GoTo):
-            self.go_to(result.step)
-        elif result is not None:
-            self.chart_tensor(result.tensor, result.element)
+    def action_choose(self, rows: int, columns: int) -> None:
+        """Choose another element of the matrix in the details, or of the one that the step brought."""
+        matrix = self.details.matrix()
+        if matrix is None or matrix.count < 2:
+            self.say((_("this step brought no matrix to choose an element of"), "quiet"))
+            return
+        self.model.choice.move(matrix, rows, columns)
+        self.update_soon()
 
     def action_chart(self) -> None:
         """Chart the tensor under the mark, or remove it."""
@@ -402,19 +411,6 @@ class LessonScreen(PaneScreen):
             self.say(*styled(text, tab=("Tab", "key"), arrows=("↑ ↓", "key"), c=("c", "key")))
         else:
             self.chart_tensor(tensor)
-
-    def chart_tensor(self, tensor: int, element: tuple[int, str] | None = None) -> None:
-        """Chart a tensor, or an element (place and index as text) of it; remove it if it is charted already."""
-        timeline = self.model.timeline
-        toggled = self.chart.curves.toggle(timeline, timeline.state(self.model.cursor), tensor, element)
-        if toggled is None:
-            self.say((_("this cannot be charted: complex, or there are enough curves already"), "quiet"))
-            return
-        name, is_charted = toggled
-        if is_charted and self.focused is not self.graph:
-            self.front["right"] = "chart"
-        text = N_("{name} is charted") if is_charted else N_("{name} is charted no more")
-        self.say(*styled(text, name=(clean(name), "value")))
 
     # ------------------------------------------------------------ questions, and the prompt
 

@@ -14,14 +14,15 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tutor.i18n import current_language, key_label
+from tutor.i18n import N_, _, current_language, key_label
 from tutor.study.cards import card_at
 from tutor.study.model import Model
 from tutor.text_width import width as cells
 from tutor.ui import layout
 from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
 from tutor.ui.bindings import key_hints, typing_hints
-from tutor.ui.explanation import Room, explanation, title, title_facts
+from tutor.ui.details.pane import DetailsPane
+from tutor.ui.explanation import Room, explanation, following, title, title_facts
 from tutor.ui.panes.base import FRAME, NOTHING_LINKED, Pane, Tab
 from tutor.ui.panes.card import CardBox, keys_of
 from tutor.ui.panes.chart import ChartPane
@@ -32,8 +33,7 @@ from tutor.ui.panes.inputs import AnswerInput, Prompt, PromptLabel
 from tutor.ui.panes.lesson import LessonPane
 from tutor.ui.panes.output import OutputPane
 from tutor.ui.panes.tensors import TensorsPane
-from tutor.ui.render.explained import running_rows
-from tutor.ui.render.segments import Piece
+from tutor.ui.render.segments import Piece, clean, styled
 from tutor.ui.time_bar import TimeBar
 
 _SEARCH = 0.01
@@ -71,10 +71,13 @@ class PaneScreen(Screen[None]):
         """Whether the notice holds only until more is recorded."""
         self.lesson, self.code, self.output = LessonPane(model), CodePane(), OutputPane()
         self.graph, self.tensors, self.chart = GraphPane(), TensorsPane(), ChartPane()
+        self.details = DetailsPane(model)
         self.panes: dict[str, Pane] = {
             pane.NAME: pane
-            for pane in (self.lesson, self.code, self.output, self.graph, self.tensors, self.chart)
+            for pane in (self.lesson, self.code, self.output, self.graph, self.tensors, self.chart, self.details)
         }  # fmt: skip
+        self._beside_sheet: Widget | None = None
+        """What had the focus when the sheet of details was opened."""
         self.ask, self.prompt, self.label = AnswerInput(), Prompt(), PromptLabel()
         self.header, self.explain, self.timebar, self.keyline = TitleBar(), Explain(), TimeBar(), KeyLine()
         self.small = TooSmall()
@@ -160,6 +163,8 @@ class PaneScreen(Screen[None]):
             if key != self.shown or pane is self.chart:
                 pane.show(model.timeline, model.cursor)
         self.shown = key
+        if self.details.display:
+            self.call_after_refresh(self._update_details)
         self.highlight()
         speed = self.timebar.speed if self.timebar.playing else None
         self.header.show(*title(model, self.language), title_facts(model, self.header.glyphs, speed))
@@ -167,6 +172,12 @@ class PaneScreen(Screen[None]):
         problems = [problem.step for problem in model.problems.all(model.limit)]
         self.timebar.show(model.timeline, model.cursor, model.limit, problems)
         self.show_keys()
+
+    def _update_details(self) -> None:
+        """Draw the details after all else, so that held keys do not wait for them."""
+        if self.is_mounted and not self._update_due:
+            self.details.update()
+            self.arrange_widgets()
 
     def _search(self) -> None:
         """Search the recording for problems, a part at a time, between the keys."""
@@ -214,17 +225,20 @@ class PaneScreen(Screen[None]):
         """Show the notice, or else the explanation of the step or of the marked line of code."""
         rows = max(layout.explanation_rows(self.size.height) - 1, 1)
         room = Room(self.size.width - 4, rows, self.explain.glyphs, self.language, self.lessons)
-        if self.notice:
-            self.explain.show(running_rows(list(self.notice), room.width, rows))
-        else:
-            self.explain.show(*explanation(self.model, self.marked_answer() or self.code.clipped_line(), room))
+        marked = self.marked_answer() or self.code.clipped_line()
+        pieces = self.notice or explanation(self.model, marked, room)
+        self.explain.show(pieces, () if self.notice or marked else following(self.model, room))
 
     def show_keys(self) -> None:
         """Show the keys that do something now."""
         field = self.focused
         typing = isinstance(field, AnswerInput) or (isinstance(field, Prompt) and field.purpose)
         label = field.enter_label if typing and isinstance(field, AnswerInput | Prompt) else None
-        self.keyline.show(key_hints(self.active_bindings.values()) if label is None else typing_hints(label))
+        if label is not None:
+            hints = typing_hints(label)
+        else:
+            hints = key_hints(self.active_bindings.values(), field is self.details and self.details.choosing)
+        self.keyline.show(hints)
 
     def watch_focused(self) -> None:
         """Update the key line: the possible keys depend on the focus."""
@@ -294,13 +308,21 @@ class PaneScreen(Screen[None]):
         question = self.model.question
         width, height = self.size
         is_small, wide = layout.too_small(width, height), layout.is_wide(width, height)
+        left = layout.left_width(width, height)
         reading = 0
         if self.current_pane == "lesson":  # a zoomed pane has the full height anyway
-            reading = 1 if self.zoomed else self._rows_to_read(layout.left_width(width) if wide else width)
+            reading = 1 if self.zoomed else self._rows_to_read(left if wide else width)
         self._set_tabs(wide, bool(reading) and self._has_prose)
-        card = self.card.wanted_height(layout.left_width(width) if wide else width)
+        card = self.card.wanted_height(left if wide else width)
         card = 0 if self.zoomed or reading or is_small else card
-        key = (self.size, question, dict(self.front), self.zoomed, self._has_prose, reading, current_language(), card)
+        sheet = None
+        self.details.is_open &= not layout.details_width(width, height)
+        if self.details.is_open and not is_small:
+            sheet = layout.sheet_region(width, height, self.details.wanted)
+        key = (
+            self.size, question, dict(self.front), self.zoomed, self._has_prose, reading, current_language(), card,
+            sheet,
+        )  # fmt: skip
         if key == self._placed:
             return
         self._placed = key
@@ -310,6 +332,8 @@ class PaneScreen(Screen[None]):
             reading=reading,
         )  # fmt: skip
         regions = layout.with_card(regions, card)
+        self.details.floating = sheet is not None
+        regions |= {"details": sheet} if sheet is not None else {}
         if question is not None:
             self.ask.ask_for(question, framed=wide, glyphs=self.header.glyphs)
         for name, widget in (*self.panes.items(), ("ask", self.ask), ("card", self.card)):
@@ -373,13 +397,53 @@ class PaneScreen(Screen[None]):
         self.front["left"] = name if name in layout.LEFT else self.current_pane
         if self.zoomed:
             self.zoomed = name
+        if name != "details":
+            self.details.is_open = False
         self.arrange_widgets()
         if self.focused is not self.panes[name]:
             self.set_focus(self.panes[name])
         self.update_soon()
 
+    def show_details(self, subject: str, ref: int) -> None:
+        """Show the details of a `tensor`, `node` or `step`: in the column, or on a sheet."""
+        self.details.ask(subject, ref)
+        self.arrange_widgets()
+        if self.details.floating and self.focused is not self.details:
+            self._beside_sheet = self.focused
+            self.set_focus(self.details)
+        self.update_soon()
+
+    def close_details(self) -> bool:
+        """Close the sheet of details; return whether there was one."""
+        was_open = self.details.floating and self.details.is_open
+        self.details.is_open = False
+        if was_open:
+            self.details.asked = None
+            if self.focused is self.details:
+                beside = self._beside_sheet
+                self.set_focus(beside if beside is not None and beside.display else self.leading)
+            self.arrange_widgets()
+            self.update_soon()
+        return was_open
+
+    def chart_tensor(self, tensor: int, element: tuple[int, str] | None = None) -> None:
+        """Chart a tensor, or an element (place and index as text) of it; remove it if it is charted already."""
+        timeline = self.model.timeline
+        toggled = self.chart.curves.toggle(timeline, timeline.state(self.model.cursor), tensor, element)
+        if toggled is None:
+            self.say((_("this cannot be charted: complex, or there are enough curves already"), "quiet"))
+            return
+        name, is_charted = toggled
+        if is_charted and self.focused is not self.graph:
+            self.front["right"] = "chart"
+        text = N_("{name} is charted") if is_charted else N_("{name} is charted no more")
+        self.say(*styled(text, name=(clean(name), "value")))
+
     def focus_pane(self) -> None:
         """Focus a visible pane; nothing where the terminal is too small for any."""
+        if self.details.floating and self.details.display:
+            self.set_focus(self.details)
+            return
         shown = next((pane for pane in (self.leading, *self.panes.values()) if pane.display), None)
         self.set_focus(shown)
 

@@ -135,7 +135,7 @@ _ON_CHART = (
 )
 _ON_SHEETS = (
     ("↑ ↓   Enter", N_("a line that leads to a step; go there")),
-    ("← →   1,2", N_("one element of a tensor: the next one, or its index, typed; Backspace: none")),
+    ("Enter", N_("on a matrix: choose an element with the arrows, or type its index; Backspace: none; Esc: walk on")),
     ("c", N_("chart it over time; of the chosen element only that")),
     ("f", N_("of a leaf: measure the derivative by running the program again")),
 )
@@ -166,7 +166,7 @@ def _rows(cells: int, glyphs: Glyphs) -> list[Row]:
     sections = (
         (N_("keys"), [*_key_entries(), *on_this_sheet]),
         (N_("on the list of lessons"), _ON_LIST),
-        (N_("on the sheet that Enter opens"), _ON_SHEETS),
+        (N_("in the details"), _ON_SHEETS),
         (N_("on the chart"), _ON_CHART),
     )
     for title, entries in sections:
