@@ -30,7 +30,7 @@ import torch
 x = torch.tensor(2.5, requires_grad=True)
 
 # %% [markdown] lang="en"
-# `x` now stands in two panes. **tensors** is a table of what each tensor holds, and what PyTorch knows about it. Its
+# You now see `x` in two panes. **tensors** is a table of what each tensor holds, and what PyTorch knows about it. Its
 # mark `■` says that `x` is a *leaf*: PyTorch has recorded no operation that made it. **graph** shows how things were
 # computed. So far it has only `x`.
 #
@@ -52,7 +52,7 @@ y = x * 4
 # The graph has grown: a multiplication, `mul`, made `y` from `x`, and `y` remembers that.
 #
 # Now comes PyTorch's best trick. `y.backward()` asks: if `x` moves by a little, by how many times as much does `y`
-# move? The answer is called a **gradient**, and it is put into `x.grad`.
+# move? The answer is the **derivative** of `y`. PyTorch calls it a **gradient**, and puts it into `x.grad`.
 #
 # What will `x.grad` hold? Type a number and press `Enter`, or press `s` to skip the question.
 
@@ -60,7 +60,7 @@ y = x * 4
 # 图长大了：一次乘法 `mul` 用 `x` 算出了 `y`，而 `y` 记得这件事。
 #
 # 下面是 PyTorch 最拿手的一招。`y.backward()` 问的是：`x` 动一点点，`y` 会动它的多少倍？
-# 这个倍数叫作**梯度**，存进 `x.grad`。
+# 这个倍数是 `y` 对 `x` 的**导数**，PyTorch 叫它**梯度**，存进 `x.grad`。
 #
 # `x.grad` 会是多少？输入一个数，按 `Enter`；不想答就按 `s` 跳过。
 
@@ -68,9 +68,9 @@ y = x * 4
 y.backward()
 
 # %% [markdown] lang="en"
-# The pass went through the graph from the end to the beginning and left {{ x.grad.item() }} in `x.grad`, marked `∇`:
-# nudge `x`, and `y` moves that many times as far. (The value of `y` is another matter. A gradient says how fast `y`
-# moves, not how large it is.)
+# The backward pass went through the graph from the end to the beginning and left {{ x.grad.item() }} in `x.grad`,
+# marked `∇`: nudge `x`, and `y` moves that many times as far. (The value of `y` is another matter. A gradient says
+# how fast `y` moves, not how large it is.)
 #
 # **Now step back.** Press `←` until the gradient is gone, then `→` to see it come again. No Python can run backward
 # like that; a recording can.
@@ -84,7 +84,7 @@ y.backward()
 # - `?` all keys; `Esc` back; `q` quit
 
 # %% [markdown] lang="zh"
-# 这一趟从图的末尾走回开头，在 `x.grad` 里留下了 {{ x.grad.item() }}，标着 `∇`：`x` 动一点，`y` 动它的这么多倍。
+# 反向传播从图的末尾走回开头，在 `x.grad` 里留下了 {{ x.grad.item() }}，标着 `∇`：`x` 动一点，`y` 动它的这么多倍。
 # （`y` 的值是另一回事。梯度说的是 `y` 变得多快，不是它有多大。）
 #
 # **现在往回走。** 按 `←`，直到梯度消失，再按 `→`，看它重新到来。

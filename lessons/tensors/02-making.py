@@ -64,8 +64,8 @@ identity = torch.eye(3)
 # It is `sevens`. Like `torch.tensor`, `full` takes the type of the number it gets, so a whole 7 makes
 # {{ sevens.dtype }}. `zeros` and `eye` make floating-point numbers; `…_like` copies its model.
 #
-# `empty` just takes memory, with **whatever was in it before**: here, room for no number at all, of type `float64`.
-# Then `torch.ones(2, 3, out=target)` shall write its six ones there.
+# `empty` just allocates memory, with **whatever was in it before**. Here it has size 0 and dtype `float64`. Then
+# `torch.ones(2, 3, out=target)` writes six ones into it.
 #
 # Will `result` be the very same object as `target`? `True` or `False`?
 
@@ -73,8 +73,8 @@ identity = torch.eye(3)
 # 是 `sevens`。`full` 和 `torch.tensor` 一样，用的是所给的数的类型，整数 7 就得到 {{ sevens.dtype }}。
 # `zeros` 和 `eye` 造浮点数；`…_like` 照抄样子。
 #
-# `empty` 只要来内存，里面是**以前留下的东西**；这里连一个数的地方也没要，类型是 `float64`。
-# 接着 `torch.ones(2, 3, out=target)` 要把六个一写到那里去。
+# `empty` 只分配内存，不初始化，里面是**原来残留的值**；这里分配的大小是 0，类型是 `float64`。
+# 接着 `torch.ones(2, 3, out=target)` 把六个 1 写进 `target`。
 #
 # `result` 和 `target` 会是同一个对象吗？`True` 还是 `False`？
 
@@ -88,13 +88,13 @@ print(result.shape, result.dtype)
 # stayed {{ target.dtype }}.
 #
 # Now you. Each of four pupils starts with 7 points, and the first then gets half a point more. The half never
-# arrives, and nothing complains. Walk through and watch the table: where is it lost? Press `e` and mend the line.
+# arrives, and nothing complains. Walk through and watch the table: where is it lost? Press `e` and fix the line.
 
 # %% [markdown] lang="zh"
 # 是同一个对象：`out=` 不造新的。`ones` 把它**改成**了 {{ target.shape }} 的大小，再写进去；
 # 类型没有变，还是 {{ target.dtype }}。
 #
-# 轮到你了。四个学生先各得 7 分，然后第一个再加半分。可这半分始终没有加上，也没有谁报错。
+# 轮到你了。四个学生先各得 7 分，然后第一个再加半分。可这半分始终没有加上，也没有任何报错。
 # 走一遍，看着表格：它丢在哪里？按 `e`，改好出错的那一行。
 
 # %% tags=["exercise"] id="half-a-point" kind="bug"

@@ -47,8 +47,8 @@ points = torch.linspace(2, 10, 7)
 gap = points[1] - points[0]
 
 # %% [markdown] question="predict" of="tens" lang="en"
-# {{ gap.item() }}: seven points have only **six** gaps between them. To divide by seven is the usual slip; fences
-# have it too, with one more post than panels.
+# {{ gap.item() }}: seven points have only **six** gaps between them. Dividing by seven is the usual mistake, the
+# fence-post error.
 #
 # `logspace` goes by factors, which suits learning rates: 0.1, 0.01, 0.001. Its start and end are **exponents**, of
 # ten unless you give another `base`.
@@ -56,7 +56,7 @@ gap = points[1] - points[0]
 # What will `tens = torch.logspace(0, 2, 3)` hold?
 
 # %% [markdown] question="predict" of="tens" lang="zh"
-# {{ gap.item() }}：七个点之间只有**六**段。拿七去除是常见的失误；种树也一样，树总比间隔多一棵。
+# {{ gap.item() }}：七个点之间只有**六**段。除以七是常见的错误，也就是所谓的栅栏错误。
 #
 # `logspace` 按倍数走，很适合试学习率：0.1、0.01、0.001。
 # 它的起点和终点是**指数**，底数默认是十，也可以用 `base` 另给。
@@ -75,10 +75,10 @@ except TypeError as problem:
 # %% [markdown] lang="en"
 # {{ tens.tolist() }}: ten to the powers zero, one, two. Base two: {{ twos.tolist() }}.
 #
-# The last call fails, as the output shows: `steps` must be given. In old PyTorch one could leave it out and got a
+# The last call fails, as the output shows: `steps` must be given. In old PyTorch you could leave it out and got a
 # hundred points. `torch.range`, which counts the end in, is from that time too. Use neither.
 #
-# Your turn. An axis from 0 to 1 **with both ends**, in eleven marks: mend it.
+# Your turn. An axis from 0 to 1 **with both ends**, in eleven marks: fix it.
 
 # %% [markdown] lang="zh"
 # {{ tens.tolist() }}：十的零次方、一次方、二次方。底数换成二：{{ twos.tolist() }}。
@@ -103,7 +103,7 @@ axis = torch.arange(0, 1, 0.1)
 
 # %% [markdown] tags=["hint"] lang="zh"
 # 你知道的是要几个刻度：哪个函数问的正是这个？
-# （把 `arange` 的末尾往 1 后面挪一点，靠不住：步长不是整数时，最后一个刻度进不进得来，全看舍入。）
+# （把 `arange` 的末尾取得比 1 稍大一点，并不可靠：步长不是整数时，最后一个刻度进不进得来，全看舍入。）
 
 # %% tags=["solution"]
 axis = torch.linspace(0, 1, 11)

@@ -8,8 +8,8 @@
 # ---
 
 # %% [markdown] question="choice" of="1 if third.equal(first) else 2 if third.equal(second) else 3" lang="en"
-# A computer's dice are one long list of numbers, and a **seed** says where in it to begin. So a run can be repeated,
-# and a better idea told from better luck. `torch.rand` takes the next numbers, from 0 up to 1.
+# Random numbers come from one fixed sequence; a **seed** picks the start. Same seed, same numbers: you can tell
+# progress from luck. `torch.rand` takes the next numbers, from 0 up to 1.
 #
 # The seed is set a second time. What will `third` hold?
 #
@@ -18,8 +18,8 @@
 # 3. two new numbers
 
 # %% [markdown] question="choice" of="1 if third.equal(first) else 2 if third.equal(second) else 3" lang="zh"
-# 计算机的骰子其实是一长串数，**随机种子**决定从哪里开始取。
-# 这样一次运行就能重来，也分得清是办法好还是运气好。`torch.rand` 往下取几个，都在 0 到 1 之间。
+# 随机数取自一个固定的序列，**随机种子**决定从哪里开始取。
+# 种子固定，结果就能复现，也就分得清是方法好还是运气好。`torch.rand` 往下取几个，都在 0 到 1 之间。
 #
 # 种子又设了一次。`third` 会是什么？
 #
@@ -40,8 +40,9 @@ torch.manual_seed(seed)
 third = torch.rand(2)
 
 # %% [markdown] question="predict" of="rolls.max().item()" lang="en"
-# `third` is {{ third.tolist() }}, and so is `first`: same seed, same numbers. `second` came later in the list.
-# Another seed begins elsewhere; `k` lets you try one. (NumPy has its own list: `np.random.seed` does nothing here.)
+# `third` is {{ third.tolist() }}, and so is `first`: same seed, same numbers. `second` came later in the sequence.
+# Another seed begins elsewhere; `k` lets you try one. (NumPy has its own sequence: `np.random.seed` does nothing
+# here.)
 #
 # Step over some other draws with `→`: whole numbers, an order, numbers around zero, coins.
 #
@@ -50,7 +51,7 @@ third = torch.rand(2)
 
 # %% [markdown] question="predict" of="rolls.max().item()" lang="zh"
 # `third` 是 {{ third.tolist() }}，`first` 也是：种子相同，数就相同。`second` 排在后面。
-# 换个种子，就从别处开始，按 `k` 可以试试。（NumPy 另有自己的一串数，`np.random.seed` 在这里不管用。）
+# 换个种子，就从别处开始，按 `k` 可以试试。（NumPy 另有自己的序列，`np.random.seed` 在这里不管用。）
 #
 # 按 `→` 看看别的抽法：整数、次序、零附近的数、硬币。
 #
@@ -69,8 +70,8 @@ coins = torch.bernoulli(chances)
 # `randperm(5)` gives each number below five once, {{ places.tolist() }}: an order to shuffle by. `bernoulli` takes the
 # *chance* of a 1, so only its middle coin was open.
 #
-# `normal` draws around means, with spreads, both of your choice. Here it gets **three means and three spreads**. How
-# many numbers come out?
+# `normal` draws from a normal distribution: you choose the mean and the **standard deviation**, how far the numbers
+# typically are from the mean. Here it gets **three means and three standard deviations**. How many numbers come out?
 
 # %% [markdown] question="predict" of="pairs.numel()" lang="zh"
 # 一个六点也没有：`randint` 和 `arange` 一样不含末尾。真正的骰子要写 `randint(1, 7, …)`。
@@ -78,7 +79,8 @@ coins = torch.bernoulli(chances)
 # `randperm(5)` 把小于五的数各给一次，{{ places.tolist() }}：打乱次序就用它。
 # 给 `bernoulli` 的是抽到 1 的**概率**，所以只有中间那枚硬币还有悬念。
 #
-# `normal` 的均值和标准差由你定。这里给了它**三个均值、三个标准差**。会得到几个数？
+# `normal` 从正态分布里抽数，均值和**标准差**（数通常离均值多远）由你定。这里给了它**三个均值、三个标准差**。
+# 会得到几个数？
 
 # %%
 means = torch.tensor([0.0, 10.0, 100.0])
@@ -95,19 +97,20 @@ except TypeError as problem:
     print(str(problem).splitlines()[0])
 
 # %% [markdown] lang="en"
-# First with first, second with second: {{ pairs.tolist() }}. A spread of zero gives the mean itself. A plain number
-# serves all; two plain numbers do not say how many you want, so they need a **size**, or it fails.
+# First with first, second with second: {{ pairs.tolist() }}. A standard deviation of zero gives the mean itself. A
+# plain number serves all elements; two plain numbers do not say how many you want, so they need a **size**, or it
+# fails.
 #
 # Your turn. Each `y` is ten times the `x` in its place. The cell shuffles both (`x[order]` takes the elements in that
-# order), and tears the pairs apart. Press `e` and mend it, so that they stay together.
+# order), but in different orders, so the pairs no longer match. Fix it (`e`).
 
 # %% [markdown] lang="zh"
 # 第一个配第一个，第二个配第二个：{{ pairs.tolist() }}。标准差为零，抽到的就是均值本身。
-# 只给一个普通的数，就大家共用；两个都是普通的数，就不知道要几个，得写明**大小**，否则出错。
+# 有一个是标量，就由所有元素共用；两个都是标量，必须用 `size` 指明个数，否则出错。
 #
 # 轮到你了。每个 `y` 都是同一位置上 `x` 的十倍。
-# 这个单元格把两者都打乱了（`x[order]` 按这个次序取元素），却把一对对拆散了。
-# 按 `e` 改好它，让各对仍在一起。
+# 这个单元格把两者都打乱了（`x[order]` 按这个次序取元素），用的次序却不同，于是各对不再匹配。
+# 按 `e` 改好它。
 
 # %% tags=["exercise"] id="keep-pairs" kind="bug"
 torch.manual_seed(7)

@@ -8,8 +8,8 @@
 # ---
 
 # %% [markdown] question="choice" of="3 if w.grad_fn is None else 2 if 'Sum' in w.grad_fn.name() else 1" lang="en"
-# Besides its numbers, a tensor has a `dtype`, a `shape`, a `device`, and what **autograd**, the finder of gradients,
-# keeps: `requires_grad` (does it take part?), `is_leaf` (did no recorded operation make it?), `grad_fn`
+# Besides its numbers, a tensor has a `dtype`, a `shape`, a `device`, and what **autograd**, PyTorch's gradient
+# engine, records: `requires_grad` (does it take part?), `is_leaf` (did no recorded operation make it?), `grad_fn`
 # (which one did?).
 #
 # We make `w`, and compute `total` from it. What is `w.grad_fn`?
@@ -43,8 +43,8 @@ print(w.grad_fn, total.grad_fn.name())
 #
 # `w.grad`, the gradient, is still `None`. A backward pass will write it.
 #
-# `total` is the sum of the squares of `w`. What will `w.grad` hold after `total.backward()`? It is the slope of the
-# square at each element. Type a list: `[…, …, …]`.
+# `total` is the sum of the squares of `w`. What will `w.grad` hold after `total.backward()`? It is the derivative of
+# the square at each element, how fast it changes there: for x² that is 2x. Type a list: `[…, …, …]`.
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
 # `grad_fn` 说的是张量**从哪里来**，不是到哪里去。`w` 是我们亲手造的，所以没有：它是叶子节点。
@@ -52,14 +52,14 @@ print(w.grad_fn, total.grad_fn.name())
 # `w.grad`，也就是梯度，还是 `None`，要等反向传播来写。
 #
 # `total` 是 `w` 各元素的平方和。`total.backward()` 之后，`w.grad` 会是什么？
-# 它是平方在每个元素处的斜率。输入一个列表：`[…, …, …]`。
+# 它是平方在每个元素处的导数，也就是变化率：x² 的导数是 2x。输入一个列表：`[…, …, …]`。
 
 # %%
 total.backward()
 
 # %% [markdown] question="predict" of="same_memory" lang="en"
-# {{ w.grad.tolist() }}: the slope of a square is twice the number. A gradient has the shape of its tensor, one slope
-# for each number.
+# {{ w.grad.tolist() }}: the derivative of a square is twice the number. A gradient has the shape of its tensor, one
+# **partial derivative** for each number: how `total` changes when only that number does.
 #
 # Sometimes you want the numbers without the bookkeeping, to print or plot them. `w.detach()` gives a tensor that
 # autograd does not follow.
@@ -67,9 +67,10 @@ total.backward()
 # Does it copy? Answer `True` if `plain` and `w` share their memory, else `False`.
 
 # %% [markdown] question="predict" of="same_memory" lang="zh"
-# {{ w.grad.tolist() }}：平方的斜率是这个数的两倍。梯度的形状和张量一样，每个数一个斜率。
+# {{ w.grad.tolist() }}：平方的导数是这个数的两倍。梯度的形状和张量一样，每个数一个**偏导数**：只有这个数变化时，
+# `total` 怎样变化。
 #
-# 有时只要数，不要记账，比如打印或画图。`w.detach()` 给你一个自动求导不再跟踪的张量。
+# 有时只需要数值，不需要跟踪计算，比如打印或画图。`w.detach()` 给你一个自动求导不再跟踪的张量。
 #
 # 它会复制吗？`plain` 和 `w` 共用内存就答 `True`，否则答 `False`。
 

@@ -49,7 +49,7 @@ print(array)
 # `from_numpy` 是**共用**：往数组里写，`x` 看得到，{{ x.tolist() }}；
 # 往 `x` 里写，数组也看得到，见输出。`torch.tensor` 则总是**复制**。
 #
-# PyTorch 自己也常常共用。`m.t()` 把 `m` 转置，行变成列，却不搬动任何数：它是同一块存储的**视图**。
+# PyTorch 自己也常常共用。`m.t()` 把 `m` 转置，行变成列，却不移动任何数：它是同一块存储的**视图**。
 #
 # `m` 原来是 `[[0, 1, 2], [3, 4, 5]]`，之后 `t[0, 1] = 100` 往 `t` 里写。`m` 会变成什么？
 
@@ -63,8 +63,8 @@ print("strides:", m.stride(), t.stride())
 # {{ m.tolist() }}: row 0, column 1 of `t` is row 1, column 0 of `m`. The **strides** in the output say how far apart
 # in storage the next row and column are. `t` swaps them.
 #
-# `reshape` lays numbers out anew, row after row, and **shares when it can**. `m` is stored row after row, so `row` is
-# no copy. And `flat`, made from `t`?
+# `reshape` lays the numbers out again, row after row, and **shares when it can**. `m` is stored row after row, so
+# `row` is no copy. And `flat`, made from `t`?
 #
 # `data_ptr()` is where a tensor's numbers begin. Is it the same for `flat` and `t`? `True` or `False`?
 
@@ -85,17 +85,17 @@ print("contiguous:", t.is_contiguous())
 
 # %% [markdown] lang="en"
 # A copy: read row by row, `t` hops to and fro in the storage, so it is not *contiguous*. The last write changed
-# `flat` alone. (`view`, the strict sister of `reshape`, refuses where a copy is needed.)
+# `flat` alone. (`view` is the strict version of `reshape`: it refuses where a copy is needed.)
 #
-# Your turn. The weights grow tenfold, and `change` shall say by how much. It says zero. Find out why with `→`;
-# `Enter` on a row of the table tells who shares. Then press `e` and mend it.
+# Your turn. The weights are multiplied by ten, and `change` should hold the difference. It holds zeros. Find out why
+# with `→`; `Enter` on a row of the table tells which tensors share memory. Then press `e` and fix it.
 
 # %% [markdown] lang="zh"
 # 是复制：按行去读，`t` 要在存储里来回跳，所以它不**连续**（contiguous）。最后那次写入只改了 `flat`。
 # （`view` 是严格版的 `reshape`：需要复制时，它就拒绝。）
 #
-# 轮到你了。权重变成十倍，`change` 该说出增加了多少，它却说是零。按 `→` 找出原因；
-# 在表格的一行上按 `Enter`，能看到谁和谁共用。然后按 `e` 改好它。
+# 轮到你了。权重变成十倍，`change` 应当是增加的量，得到的却全是零。按 `→` 找出原因；
+# 在表格的一行上按 `Enter`，能看到哪些张量共用内存。然后按 `e` 改好它。
 
 # %% tags=["exercise"] id="before-and-after" kind="bug"
 weights = torch.tensor([[1.0, 2], [3, 4]])

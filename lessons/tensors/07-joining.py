@@ -16,7 +16,7 @@
 # `a` and `b` have two rows of three. What will the shape of `below = torch.cat([a, b], dim=0)` be? Type a list.
 
 # %% [markdown] question="predict" of="list(below.shape)" lang="zh"
-# 数据总是一块块来的：这里一行，那里一批。`torch.cat` 把张量首尾相接，**沿着它们已有的一维**。
+# 数据总是一块块来的：这里一行，那里一个批量。`torch.cat` 把张量首尾相接，**沿着它们已有的一维**。
 # 那一维变长，其余各维不变。
 #
 # 对一张表来说，`dim=0` 沿着行往下，`dim=1` 沿着列往右。
@@ -32,8 +32,8 @@ below = torch.cat([a, b], dim=0)
 beside = torch.cat([a, b], dim=1)
 
 # %% [markdown] question="predict" of="list(stacked.shape)" lang="en"
-# One below the other, {{ below.shape }}; side by side, {{ beside.shape }}. Only the dimension along which one joins
-# may differ in length between the two.
+# One below the other, {{ below.shape }}; side by side, {{ beside.shape }}. Only the dimension along which you join
+# them may differ in length between the two.
 #
 # `torch.stack` looks like the same thing, and is not. It needs tensors of **equal** shape, and lays them on top of each
 # other like sheets of paper: along a dimension that was **not there before**.
@@ -55,15 +55,15 @@ stacked = torch.stack([a, b])
 # {{ stacked.shape }}: two sheets, each as it was. `stacked[0]` is `a` again, and `stacked[1]` is `b`. Rule of thumb:
 # `stack` makes a batch of samples, `cat` makes one batch of two batches.
 #
-# Now apart again. `chunk` is told how **many** parts you want, `split` how **long** they shall be.
+# Now split it. Tell `chunk` how **many** parts you want, or `split` how **long** each should be.
 #
 # Seven numbers go into three chunks. How long is each? Type a list of three.
 
 # %% [markdown] question="predict" of="[len(part) for part in thirds]" lang="zh"
 # {{ stacked.shape }}：两张纸，各自原样。`stacked[0]` 就是 `a`，`stacked[1]` 就是 `b`。
-# 记法：把样本凑成一批用 `stack`，把两批并成一批用 `cat`。
+# 记法：把样本组成一个小批量用 `stack`，把两个小批量合成一个用 `cat`。
 #
-# 再拆开。`chunk` 问你要**几份**，`split` 问你每份**多长**。
+# 再拆开。`chunk` 要指定**几份**，`split` 要指定每份**多长**。
 #
 # 七个数分成三份，每份多长？输入三个数的列表。
 
@@ -84,7 +84,7 @@ except RuntimeError as problem:
 # There can even be too few: of six numbers we wanted four chunks. Count `four_wanted` in the table. A list for
 # `split` must add up, says the output.
 #
-# Your turn. Three days of three readings shall become a table, **one row per day**. Two more days, already a table,
+# Your turn. Three days of three readings should become a table, **one row per day**. Two more days, already a table,
 # go below. Press `e` and fill in both lines.
 
 # %% [markdown] lang="zh"
@@ -106,10 +106,10 @@ three = ...
 five = ...
 
 # %% [markdown] tags=["hint"] lang="en"
-# A day has only one dimension, and the table has two. Who makes a new dimension?
+# A day has only one dimension, and the table has two. Which function makes a new dimension?
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 一天的读数只有一维，表却有两维。谁会新添一维？
+# 一天的读数只有一维，表却有两维。哪个函数会新添一维？
 
 # %% [markdown] tags=["hint"] lang="en"
 # `three` and `more` are both tables already. Rows are to be added, so that dimension 0 gets longer.

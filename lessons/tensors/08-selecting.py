@@ -37,8 +37,8 @@ columns = table.index_select(1, wanted)
 # %% [markdown] question="predict" of="list(large.shape)" lang="en"
 # {{ columns.tolist() }}: dimension 1 chooses columns, so each row gave its last number, then twice its first.
 #
-# To pick **by condition**, compare. `ge` means *greater or equal*; its kin are `gt`, `le`, `lt`. Out comes a **mask**
-# of the same shape, all `True` and `False`. `masked_select` takes what stands under `True`.
+# To pick **by condition**, compare. `ge` means *greater or equal*; the others are `gt`, `le`, `lt`. Out comes a
+# **mask** of the same shape, all `True` and `False`. `masked_select` takes the numbers under `True`.
 #
 # Six numbers are 6 or more. What will the **shape** of `large` be?
 
@@ -60,7 +60,7 @@ exactly = table[table.gt(3) & table.le(5)]
 # {{ large.shape }}: what a mask leaves seldom makes a rectangle, so the result has **one dimension**, always.
 # `table[table < 3]` is the short way. For *and*, *or*, *not* write `&`, `|`, `~`.
 #
-# Now, who shares memory with `table`: what a mask picks, a row cut out by its place, both, neither?
+# Now, what shares memory with `table`: what a mask picks, a row taken by its place, both, neither?
 #
 # Which of these lines changes `table`? Mark it with `↑` `↓` and press `Enter`, or type its number.
 
@@ -68,7 +68,7 @@ exactly = table[table.gt(3) & table.le(5)]
 # {{ large.shape }}：掩码留下的数很少能凑成矩形，所以结果总是**一维**的。
 # `table[table < 3]` 是简写。要“并且”“或者”“不是”，就写 `&`、`|`、`~`。
 #
-# 那么，谁和 `table` 共用内存：用掩码挑出来的，按位置切下的一行，都共用，还是都不？
+# 那么，哪个和 `table` 共用内存：用掩码挑出来的，按位置切下的一行，都共用，还是都不？
 #
 # 下面哪一行会改动 `table`？用 `↑` `↓` 选中它，按 `Enter`；或者输入行号。
 
@@ -107,8 +107,7 @@ repaired = ...
 # `raw > -50` 就是好读数的掩码。把它放进 `raw` 后面的方括号。
 
 # %% [markdown] tags=["hint"] lang="en"
-# Begin with `repaired = raw.clone()`. Then, in a line of its own, assign `good.mean()` to the places where
-# `raw < -50`.
+# Begin with `repaired = raw.clone()`. Then, on a separate line, assign `good.mean()` to the places where `raw < -50`.
 
 # %% [markdown] tags=["hint"] lang="zh"
 # 先写 `repaired = raw.clone()`，再另起一行，把 `good.mean()` 赋给 `raw < -50` 的那些位置。

@@ -9,7 +9,7 @@
 
 # %% [markdown] question="predict" of="list(halves.shape)" lang="en"
 # Most errors of a beginner are about shapes. A shape says how the numbers are laid out; `reshape` lays the same ones
-# out anew, filling row after row.
+# out again, filling row after row.
 #
 # In the new shape, one length may be `-1`. It means: *whatever is left*, so that no number is lost.
 #
@@ -83,10 +83,11 @@ refilled = m.reshape(3, 2)
 
 # %% [markdown] lang="en"
 # `turned` is {{ turned.tolist() }}, `refilled` is {{ refilled.tolist() }}. `transpose` mirrors the table; `reshape`
-# keeps the reading order and breaks lines elsewhere. A wrong one raises no error: numbers just end up in bad company.
+# keeps the reading order and breaks lines elsewhere. A wrong one raises no error: values that do not belong together
+# end up in one row.
 #
 # Your turn. Three pictures, 2 by 4 pixels each: those of picture 0 are all 0, those of picture 1 all 1, and so on.
-# `rows` shall hold **one picture per row**. It mixes them up. Mend it (`e`), with a `-1`.
+# `rows` should hold **one picture per row**. It mixes them up. Fix it (`e`), with a `-1`.
 
 # %% [markdown] lang="zh"
 # `turned` 是 {{ turned.tolist() }}，`refilled` 是 {{ refilled.tolist() }}。
@@ -136,9 +137,9 @@ mixed = [row for row in range(3) if not rows[row].eq(row).all()]
 assert not mixed, {
     "en": (
         f"The shape is right, but rows {mixed} hold pixels of several pictures. To turn a wrong"
-        " reshape over does not mend it; reshape pictures itself."
+        " reshape over does not fix it; reshape pictures itself."
     ),
     "zh": (
-        f"形状对了，可是第 {mixed} 行里有好几张图的像素。把错的形状翻过来是治不好的，要 reshape 的是 pictures 本身。"
+        f"形状对了，可是第 {mixed} 行里有好几张图的像素。把错的形状转置并不能改正它，要 reshape 的是 pictures 本身。"
     ),
 }

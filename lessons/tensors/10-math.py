@@ -40,7 +40,7 @@ ratio = a.div(b)
 # that.)
 #
 # Optimizers do such things all day. `addcmul(a, b, u, value=2)` is `a + 2 * b * u`; `addcdiv` divides instead. After
-# them come powers, logarithms and their kin.
+# them come powers, logarithms and the like. (The logarithm of 8 to base 2 is 3, because 2³ is 8.)
 #
 # `a` is {{ a.tolist() }}, `b` is {{ b.tolist() }}, `u` is {{ u.tolist() }}. What will `cmul` hold?
 
@@ -49,7 +49,7 @@ ratio = a.div(b)
 # （老代码把 10 写在中间，`torch.add(a, 10, b)`，现在 PyTorch 会警告。）
 #
 # 优化器整天做这种事。`addcmul(a, b, u, value=2)` 就是 `a + 2 * b * u`；`addcdiv` 把乘换成除。
-# 后面还有乘方、对数和它们的同类。
+# 后面还有乘方、对数等等。（以 2 为底 8 的对数是 3，因为 2³ 是 8。）
 #
 # `a` 是 {{ a.tolist() }}，`b` 是 {{ b.tolist() }}，`u` 是 {{ u.tolist() }}。`cmul` 会是什么？
 
@@ -86,15 +86,15 @@ row = torch.tensor([0, 10, 20, 30])
 grid = column + row
 
 # %% [markdown] lang="en"
-# {{ grid.shape }}: each number of the column met each of the row, a whole table out of two strips. Handy, and
-# treacherous: shapes that were never meant to meet do so in silence.
+# {{ grid.shape }}: each number of the column is added to each of the row: two vectors give a full table. Handy but
+# risky: shapes that you never meant to combine are combined without warning.
 #
-# Your turn. From each row of `table` its own mean shall be taken away, so that every row of `centred` has the mean 0.
-# The means come out right, and yet the rows do not. Walk through it, look at the shapes, press `e` and mend it.
+# Your turn. Each row of `table` should have its mean subtracted, so that every row of `centred` has the mean 0. The
+# means come out right, and yet the rows do not. Walk through it, look at the shapes, press `e` and fix it.
 
 # %% [markdown] lang="zh"
-# {{ grid.shape }}：列里的每个数都和行里的每个数相遇，两条变成一整张表。
-# 方便，也危险：本不该相遇的形状，会不声不响地凑到一起。
+# {{ grid.shape }}：列里的每个数都和行里的每个数相加，两个向量得到一整张表。
+# 方便，也危险：本不该一起运算的形状，也会没有任何警告地一起运算。
 #
 # 轮到你了。`table` 的每一行要减去这一行自己的平均值，让 `centred` 每行的平均值都是 0。
 # 平均值算对了，各行却不对。走一遍，看看形状，按 `e` 改好它。

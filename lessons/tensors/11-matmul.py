@@ -62,8 +62,8 @@ except RuntimeError as problem:
     print(problem)
 
 # %% [markdown] question="choice" of="1 if all(works) else 2 if works[0] else 3 if works[1] else 4" lang="en"
-# {{ result.shape }}: the threes met and are gone. Turned about, a four meets a two; see the output, you will meet
-# that message again. Of two plain vectors `@` makes one number, {{ dot.item() }}.
+# {{ result.shape }}: the two 3s match and disappear. The other way round, 4 would have to match 2; see the output,
+# you will meet that message again. Of two plain vectors `@` makes one number, {{ dot.item() }}.
 #
 # `counts` are whole numbers, `prices` are not. The loop tries `*`, then `@`. Which one works?
 #
@@ -73,7 +73,7 @@ except RuntimeError as problem:
 # 4. neither
 
 # %% [markdown] question="choice" of="1 if all(works) else 2 if works[0] else 3 if works[1] else 4" lang="zh"
-# {{ result.shape }}：两个三相遇，消失了。反过来乘，就是四对上二，见输出，这句话你以后还会遇到。
+# {{ result.shape }}：两个 3 相等，结果里不再出现。反过来乘，4 和 2 对不上，见输出，这条报错你以后还会遇到。
 # 两个普通的向量用 `@` 相乘，得到一个数，{{ dot.item() }}。
 #
 # `counts` 是整数，`prices` 不是。循环先试 `*`，再试 `@`。哪个行得通？
@@ -119,10 +119,10 @@ bias = torch.tensor([0.5, 100.0])
 out = ...
 
 # %% [markdown] tags=["hint"] lang="en"
-# [5, 3] @ [2, 3] does not fit. Which shape would the right side need, and how do you turn `weight` over?
+# [5, 3] @ [2, 3] does not fit. Which shape would the right side need, and how do you transpose `weight`?
 
 # %% [markdown] tags=["hint"] lang="zh"
-# [5, 3] @ [2, 3] 对不上。右边该是什么形状？怎样把 `weight` 转过来？
+# [5, 3] @ [2, 3] 对不上。右边该是什么形状？怎样把 `weight` 转置？
 
 # %% [markdown] tags=["hint"] lang="en"
 # `weight.T` is short for the transpose of a matrix. The bias, of shape [2], is broadcast to every row by a plain `+`.
