@@ -65,21 +65,42 @@ for x, target in samples:
 first = gradients[0]
 print("gradients of epoch 0:", [round(gradient, 4) for gradient in gradients])
 
-# %% [markdown] question="predict" of="answer" lang="en"
+# %% [markdown] lang="en"
 # It was {{ first }}: twice the miss, times the input. (If you left out the minus: the model said too little, and the
 # miss is output minus target.)
-#
+
+# %% [markdown] lang="zh"
+# 是 {{ first }}：误差的两倍，再乘以输入。（少了负号的话：模型给少了，而误差是输出减去目标。）
+
+# %% [markdown] when="gradients[2] < gradients[1]" lang="en"
 # All three gradients are below zero, so all three samples want a larger weight, and each update gives them some. The
 # last gradient is the largest in size: it is twice the miss times the input, and at the largest input both are large.
-#
+
+# %% [markdown] when="gradients[2] < gradients[1]" lang="zh"
+# 三个梯度都小于零，也就是三个样本都想要更大的权重，每次更新都给它们一点。
+# 最后一个样本的梯度绝对值最大：它是误差的两倍再乘以输入，而输入最大的地方，误差和输入都大。
+
+# %% [markdown] when="gradients[1] <= gradients[2] < 0" lang="en"
+# All three gradients are below zero, so all three samples want a larger weight, and each update gives them some. With
+# this `lr` the first two updates give so much that little is missing for the third sample: its input is the largest,
+# but its gradient is not.
+
+# %% [markdown] when="gradients[1] <= gradients[2] < 0" lang="zh"
+# 三个梯度都小于零，也就是三个样本都想要更大的权重，每次更新都给它们一点。
+# 用这个 `lr`，前两次更新已经走了很远，到第三个样本时误差所剩不多：它的输入最大，梯度的绝对值却不是最大。
+
+# %% [markdown] when="gradients[2] >= 0" lang="en"
+# The first two gradients are below zero: these samples want a larger weight. The third is not. With an `lr` this large
+# the first two updates have already carried the weight past the right one.
+
+# %% [markdown] when="gradients[2] >= 0" lang="zh"
+# 前两个梯度小于零，这两个样本想要更大的权重。第三个却不是：`lr` 这么大，前两次更新已经让权重越过了正确的值。
+
+
+# %% [markdown] question="predict" of="answer" lang="en"
 # Now the other epochs. The model will never be shown the input 4. What will it say to it in the end?
 
 # %% [markdown] question="predict" of="answer" lang="zh"
-# 是 {{ first }}：误差的两倍，再乘以输入。（少了负号的话：模型给少了，而误差是输出减去目标。）
-#
-# 三个梯度都小于零，也就是三个样本都想要更大的权重，每次更新都给它们一点。
-# 最后一个样本的梯度绝对值最大：它是误差的两倍再乘以输入，而输入最大的地方，误差和输入都大。
-#
 # 现在跑完其余的 epoch。模型从没见过输入 4，最后它会给出多少？
 
 # %%
@@ -94,23 +115,54 @@ answer = round(forward(4).item(), 7)
 missing = 8 - answer
 print("after training: 4 gives", answer)
 
+# %% [markdown] when="0 < abs(missing) < 0.01" lang="en"
+# It says {{ answer }}, and to be exact, {{ missing }} is missing from the 8 of the line. The weight comes close, and
+# never quite arrives: the closer it is, the smaller the gradients get, and the smaller its steps. Look at the chart: a
+# steep fall, then a long flat tail.
+
+# %% [markdown] when="0 < abs(missing) < 0.01" lang="zh"
+# 它给出 {{ answer }}，准确地说，离直线上的 8 还差 {{ missing }}。权重靠得很近，却没有真正到达：
+# 越接近，梯度越小，步子也越小。看看图表：先是陡降，然后拖着一条又长又平的尾巴。
+
+# %% [markdown] when="missing == 0" lang="en"
+# It says {{ answer }}: to the digits that we keep, nothing is missing from the 8 of the line. The closer the weight is,
+# the smaller the gradients get, and the smaller its steps; but with this `lr` the epochs are enough. Look at the chart:
+# a steep fall, then a long flat tail.
+
+# %% [markdown] when="missing == 0" lang="zh"
+# 它给出 {{ answer }}：按保留的位数，和直线上的 8 已经没有差别。越接近，梯度越小，步子也越小；
+# 不过用这个 `lr`，这些 epoch 已经够了。看看图表：先是陡降，然后拖着一条又长又平的尾巴。
+
+# %% [markdown] when="0.01 <= abs(missing) < 4" lang="en"
+# It says {{ answer }}: {{ missing }} is missing from the 8 of the line. With this `lr` the weight is still on its way
+# when the epochs are over. And the closer it is, the smaller the gradients get, and the smaller its steps.
+
+# %% [markdown] when="0.01 <= abs(missing) < 4" lang="zh"
+# 它给出 {{ answer }}，离直线上的 8 还差 {{ missing }}。用这个 `lr`，所有 epoch 跑完时权重还在半路上。
+# 而且越接近，梯度越小，步子也越小。
+
+# %% [markdown] when="not abs(missing) < 4" lang="en"
+# It says {{ answer }}, which is nowhere near the 8 of the line. With an `lr` this large each epoch carries the weight
+# further past the right one than it was before, and the gradients grow with the distance. Look at the chart: the loss
+# grows instead of falling.
+
+# %% [markdown] when="not abs(missing) < 4" lang="zh"
+# 它给出 {{ answer }}，离直线上的 8 差得太远。`lr` 这么大，每个 epoch 都让权重越过正确的值，而且一次比一次远，
+# 梯度也跟着变大。看看图表：损失没有下降，反而越来越大。
+
+
 # %% [markdown] lang="en"
-# It says {{ answer }}, and to be exact, {{ missing }} is missing from the 8 of the line. With an `lr` of 0.01 the
-# weight comes close, and never quite arrives: the closer it is, the smaller the gradients get, and the smaller its
-# steps. Look at the chart: a steep fall, then a long flat tail. Go back with `B`, from one backward pass to the one
-# before; inside of the loop `{` and `}` go from turn to turn.
+# Go back with `B`, from one backward pass to the one before; inside of the loop `{` and `}` go from iteration to
+# iteration.
 #
-# `Tab` to the chart and make it large with `z`: it has teeth. Each epoch goes through three samples, and each has a
-# loss of its own.
+# `Tab` to the chart and make it large with `z`: it has teeth. Each epoch goes through three samples, and each has its
+# own loss.
 #
 # Press `k` and try an `lr` of 0.0001, then one of 0.3. The first is still on its way when the epochs are over; the
 # second steps over the goal each time, and the loss grows until it is no number any more (`nan`).
 
 # %% [markdown] lang="zh"
-# 它给出 {{ answer }}，准确地说，离直线上的 8 还差 {{ missing }}。`lr` 是 0.01 时，权重能靠得很近，却没有真正到达：
-# 越接近，梯度越小，步子也越小。
-# 看看图表：先是陡降，然后拖着一条又长又平的尾巴。
-# 用 `B` 一趟反向传播一趟反向传播地往回走；到了循环里，`{` 和 `}` 一圈一圈地跳。
+# 用 `B` 往回走，一次反向传播接一次反向传播；到了循环里，`{` 和 `}` 在各次迭代之间跳。
 #
 # 用 `Tab` 走到图表，按 `z` 放大：上面还有锯齿。每个 epoch 要过三个样本，每个样本的损失各不相同。
 #

@@ -26,7 +26,7 @@
 import torch
 
 samples = [(1.0, 2.0), (2.0, 4.0), (3.0, 6.0)]
-start = 2.0  # @param {type: number, min: -2, max: 4, step: 1}
+start = 2.0  # @param {type: number, min: -1, max: 4, step: 1}
 w1 = torch.tensor([1.0], requires_grad=True)
 w2 = torch.tensor([1.0], requires_grad=True)
 b = torch.tensor([start], requires_grad=True)

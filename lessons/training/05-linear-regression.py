@@ -87,20 +87,51 @@ for iteration in range(1000):
         break
 print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.item():.4f}")
 
-# %% [markdown] question="predict" of="floor.item() < 0.1" lang="en"
+# %% [markdown] when="loss.item() < stop and iteration > 10" lang="en"
 # It stopped in iteration {{ iteration }}, with `w` at {{ w.item() }} and `b` still at {{ b.item() }}. The weight rushed
-# ahead in the first few turns and made up for the missing bias; since then it has been giving way, while `b` creeps up.
-# Go back with `B` and watch the line turn in the chart. (`v` in that pane turns to the curve of the loss.)
+# ahead in the first few iterations and made up for the missing bias; since then it has been giving way, while `b`
+# creeps up.
+
+# %% [markdown] when="loss.item() < stop and iteration > 10" lang="zh"
+# 在第 {{ iteration }} 次迭代停下，`w` 是 {{ w.item() }}，`b` 还只有 {{ b.item() }}。
+# 头几次迭代里权重冲到前面，替缺席的偏置补上了高度；后来它一点点让回来，`b` 则慢慢往上爬。
+
+# %% [markdown] when="loss.item() < stop and iteration <= 10" lang="en"
+# It stopped already in iteration {{ iteration }}, because the loss only had to get below {{ stop }}: `w` is at
+# {{ w.item() }}, and `b` is still at {{ b.item() }}. The weight rushed ahead at once and made up for the missing bias.
+# In a longer training it would give way again, while `b` creeps up.
+
+# %% [markdown] when="loss.item() < stop and iteration <= 10" lang="zh"
+# 在第 {{ iteration }} 次迭代就停下了，因为损失只需小于 {{ stop }}：`w` 是 {{ w.item() }}，`b` 还只有 {{ b.item() }}。
+# 权重一开始就冲到前面，替缺席的偏置补上了高度。训练再久一些，它会一点点让回来，`b` 则慢慢往上爬。
+
+# %% [markdown] when="stop <= loss.item() < 1e6" lang="en"
+# The loop came to its end without a loss below {{ stop }}: it is {{ loss.item() }}, with `w` at {{ w.item() }} and `b`
+# at {{ b.item() }}. The weight rushed ahead in the first few iterations and made up for the missing bias; since then it
+# has been giving way, while `b` creeps up.
+
+# %% [markdown] when="stop <= loss.item() < 1e6" lang="zh"
+# 循环跑完了，损失始终没有小于 {{ stop }}：它是 {{ loss.item() }}，`w` 是 {{ w.item() }}，`b` 是 {{ b.item() }}。
+# 头几次迭代里权重冲到前面，替缺席的偏置补上了高度；后来它一点点让回来，`b` 则慢慢往上爬。
+
+# %% [markdown] when="not loss.item() < 1e6" lang="en"
+# The loop came to its end, and the loss is {{ loss.item() }}: with an `lr` this large each step goes past the goal, and
+# further each time. `w` has come to {{ w.item() }}.
+
+# %% [markdown] when="not loss.item() < 1e6" lang="zh"
+# 循环跑完了，损失是 {{ loss.item() }}：`lr` 这么大，每一步都越过目标，而且一次比一次远。`w` 到了 {{ w.item() }}。
+
+
+# %% [markdown] question="predict" of="floor.item() < 0.1" lang="en"
+# Go back with `B` and watch the line turn in the chart. (`v` in that pane shows the curve of the loss.)
 #
-# Suppose we did not stop. Gradient descent would come to the best line there is. The next cell finds that line
-# directly, by least squares. Will its loss be below 0.1? Answer `True` or `False`.
+# Suppose we train on, with an `lr` that is small enough. Gradient descent would come to the best line there is. The
+# next cell finds that line directly, by least squares. Will its loss be below 0.1? Answer `True` or `False`.
 
 # %% [markdown] question="predict" of="floor.item() < 0.1" lang="zh"
-# 在第 {{ iteration }} 圈停下，`w` 是 {{ w.item() }}，`b` 还只有 {{ b.item() }}。
-# 头几圈里权重冲到前面，替缺席的偏置补上了高度；后来它一点点让回来，`b` 则慢慢往上爬。
 # 用 `B` 往回走，看图表里的直线怎样转动。（焦点在那里时按 `v`，换成损失的曲线。）
 #
-# 假如不停，梯度下降会走到最好的那条直线。下一个单元格用最小二乘法直接求出这条直线。
+# 假如用足够小的 `lr` 一直训练下去，梯度下降会走到最好的那条直线。下一个单元格用最小二乘法直接求出这条直线。
 # 它的损失会小于 0.1 吗？回答 `True` 或 `False`。
 
 # %%
@@ -115,16 +146,16 @@ draw(best[0].item(), best[1].item())
 # what is left over. So a loss has a floor, and it is not zero. A test that waits for less than the floor waits for
 # ever, which is why our loop has an end of its own.
 #
-# A colleague's loop, below, has the same points, the same start and the same limit, and stops a little later than ours.
-# It should stop in the very same iteration. Find out what holds it up: press `e`.
+# A colleague's loop, below, has the same points and the same start, an `lr` of 0.05 and a limit of 1. It stops later
+# than it should: by then the loss has been below the limit for some iterations. Find out what holds it up: press `e`.
 
 # %% [markdown] lang="zh"
 # 最好的直线，损失是 {{ floor.item() }}，训练再久也没有哪条直线能更低：剩下的是**噪声**，
 # 斜率和截距都解释不了它。噪声的大小是一，平方的一半大约是二分之一，剩下的正是这么多。
 # 所以损失有一个底，而这个底不是零。如果停止条件比底还低，就永远等不到，我们的循环才另设了尽头。
 #
-# 下面是一位同事的循环：点一样，起点一样，停止的条件也一样，却比我们停得晚一点。
-# 它本该在同一圈停下。找出是什么拖住了它：按 `e`。
+# 下面是一位同事的循环：点一样，起点一样，`lr` 是 0.05，停止的界限是 1。它停得太晚：
+# 停下之前，损失小于界限已经有好几次迭代了。找出是什么拖住了它：按 `e`。
 
 # %% tags=["exercise"] id="stop" kind="bug"
 v = torch.tensor([begin], requires_grad=True)

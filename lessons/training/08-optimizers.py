@@ -14,19 +14,19 @@
 # updates all, `zero_grad()` clears all. `SGD` does what you did: it moves each one by `lr` times its gradient.
 #
 # Here is the chain of the lesson *A chain of slopes*: three weights, a relu, and a loss of 14161. The gradient
-# of `w3` is 5712, for large numbers were multiplied on the way. `w3` is 5, and `lr` is 0.01, as small as in the lessons
-# before.
+# of `w3` is 5712, for large numbers were multiplied on the way. `w3` is 5. In the lessons before, an `lr` of 0.01 made
+# small steps.
 #
-# Where will `w3` be after one step?
+# Where will `w3` be after one step, with the `lr` in the code?
 
 # %% [markdown] question="predict" of="w3.item()" lang="zh"
 # 到现在为止，每个参数都是我们亲手更新的。**优化器**一次拿到全部参数，它有两个方法：
 # `step()` 更新所有参数，`zero_grad()` 把梯度全部清掉。`SGD` 做的和你一样：每个参数挪 `lr` 乘以梯度那么远。
 #
 # 这里是《一串斜率》里的那串：三个权重，一个 relu，损失 14161。
-# `w3` 的梯度是 5712，因为一路上乘了好些大数。`w3` 是 5，`lr` 是 0.01，和前几课一样小。
+# `w3` 的梯度是 5712，因为一路上乘了好些大数。`w3` 是 5。前几课里，0.01 的 `lr` 步子很小。
 #
-# 走一步之后，`w3` 会在哪里？
+# 用代码里的 `lr` 走一步之后，`w3` 会在哪里？
 
 # %%
 import torch
@@ -50,21 +50,31 @@ loss = chain(w1, w2, w3)
 loss.backward()
 optimizer.step()
 
-# %% [markdown] question="choice" of="1 if losses[1] < losses[0] else 2" lang="en"
+# %% [markdown] when="w3.item() < 0" lang="en"
 # At {{ w3.item() }}: it should have moved a little towards the target, and flew far past it. (Plus instead of minus?
-# Against the gradient one goes.)
-#
+# It goes against the gradient.)
+
+# %% [markdown] when="w3.item() < 0" lang="zh"
+# 在 {{ w3.item() }}：本该朝目标挪一点，结果远远飞过了头。（符号反了？要逆着梯度走。）
+
+# %% [markdown] when="w3.item() >= 0" lang="en"
+# At {{ w3.item() }}: it moved by `lr` times the gradient, towards the target, which asks for a smaller `w3`. (Plus
+# instead of minus? It goes against the gradient.)
+
+# %% [markdown] when="w3.item() >= 0" lang="zh"
+# 在 {{ w3.item() }}：它朝目标挪了 `lr` 乘以梯度那么远，因为要接近目标，`w3` 应当小一些。（符号反了？要逆着梯度走。）
+
+
+# %% [markdown] question="choice" of="1 if losses[1] < losses[0] else 2" lang="en"
 # Five more steps follow. How do the losses go on?
 #
-# 1. the next steps bring the weights back, and the loss down
+# 1. the next steps bring the loss down
 # 2. each step makes it worse
 
 # %% [markdown] question="choice" of="1 if losses[1] < losses[0] else 2" lang="zh"
-# 在 {{ w3.item() }}：本该朝目标挪一点，结果远远飞过了头。（符号反了？要逆着梯度走。）
-#
 # 再走五步。损失接下来会怎样？
 #
-# 1. 后面几步会把权重拉回来，损失随之下降
+# 1. 后面几步会让损失降下来
 # 2. 一步比一步糟
 
 # %%
@@ -77,20 +87,43 @@ for step in range(1, 6):
     optimizer.step()
 print("losses:", [float(f"{each:.4g}") for each in losses])
 
-# %% [markdown] question="predict" of="p.item()" lang="en"
+# %% [markdown] when="not losses[-1] < losses[0]" lang="en"
 # Each step lands higher up on the other side, where the slope is steeper, so the next step is larger still. Soon a
-# number is too large for float32 (`inf`), then `inf - inf` is no number (`nan`), and **nan never goes away again**.
-# The learning rate must suit the slope. Press `k`, and look for an `lr` with which the loss goes down.
-#
+# number is too large for float32 (`inf`), then `inf - inf` is no number (`nan`), and **nan never goes away again**. The
+# learning rate must suit the slope. Press `k`, and look for an `lr` with which the loss goes down.
+
+# %% [markdown] when="not losses[-1] < losses[0]" lang="zh"
+# 每一步都落到对面更高的地方，那里更陡，下一步就更大。
+# 很快，数大到 float32 装不下（`inf`），接着 `inf - inf` 连数都不是了（`nan`），而 **nan 一旦出现就再也回不来**。
+# 学习率要配得上坡度。按 `k`，找一个能让损失下降的 `lr`。
+
+# %% [markdown] when="losses[-1] == 1" lang="en"
+# The loss has come down to exactly 1, and stays there: one step was so large that relu gets a negative number. Its
+# output is 0, and no gradient passes it any more. With a larger `lr`, such as 0.01, each step lands higher up on the
+# other side, until the numbers are `inf` and then `nan`, and **nan never goes away again**. The learning rate must suit
+# the slope.
+
+# %% [markdown] when="losses[-1] == 1" lang="zh"
+# 损失降到了 1，然后停在那里：有一步迈得太大，relu 得到的是负数，输出为 0，再也没有梯度通过。
+# `lr` 更大的话，例如 0.01，每一步都落到对面更高的地方，直到出现 `inf`，接着是 `nan`，
+# 而 **nan 一旦出现就再也回不来**。学习率要配得上坡度。
+
+# %% [markdown] when="losses[-1] < losses[0] and losses[-1] != 1" lang="en"
+# The loss goes down: this `lr` suits the slope. With a larger one, such as 0.01, each step lands higher up on the other
+# side, where the slope is steeper, so the next step is larger still. Soon a number is too large for float32 (`inf`),
+# then `inf - inf` is no number (`nan`), and **nan never goes away again**.
+
+# %% [markdown] when="losses[-1] < losses[0] and losses[-1] != 1" lang="zh"
+# 损失降下来了：这个 `lr` 配得上坡度。换一个大的，例如 0.01，每一步都会落到对面更高的地方，那里更陡，下一步就更大。
+# 很快，数大到 float32 装不下（`inf`），接着 `inf - inf` 连数都不是了（`nan`），而 **nan 一旦出现就再也回不来**。
+
+
+# %% [markdown] question="predict" of="p.item()" lang="en"
 # With **momentum** an optimizer remembers: `velocity = momentum * velocity + gradient`, and moves by `lr` times the
 # velocity. Below, the gradient is 1 each time, `p` starts at 0, the learning rate is 0.1 and momentum 0.5. The first
 # step moves it to -0.1. Where is it after the second?
 
 # %% [markdown] question="predict" of="p.item()" lang="zh"
-# 每一步都落到对面更高的地方，那里更陡，下一步就更大。
-# 很快，数大到 float32 装不下（`inf`），接着 `inf - inf` 连数都不是了（`nan`），而 **nan 一旦出现就再也回不来**。
-# 学习率要配得上坡度。按 `k`，找一个能让损失下降的 `lr`。
-#
 # 带**动量**的优化器会记事：`velocity = momentum * velocity + gradient`，挪动的是 `lr` 乘以这个速度。
 # 下面的梯度每次都是 1，`p` 从 0 开始，学习率 0.1，动量 0.5。第一步把它挪到 -0.1。第二步之后它在哪里？
 
@@ -113,7 +146,7 @@ velocity = roller.state[p]["momentum_buffer"]
 # square.) The parameter moves by `lr` times the first, divided by the root of the second. So in the first step the
 # **size of the gradient cancels out**, and only `lr` is left.
 #
-# Again the chain, from the beginning, with Adam. Where is `w3` after the **first** step? `lr` is 0.01.
+# Again the chain, from the beginning, with Adam, whose `lr` is 0.01. Where is `w3` after the **first** step?
 
 # %% [markdown] question="predict" of="first" lang="zh"
 # 在 {{ p.item() }}：第二次的速度是 {{ velocity.item() }}，新的梯度加上旧的一半。
@@ -124,7 +157,7 @@ velocity = roller.state[p]["momentum_buffer"]
 # （状态里存的是修正之前的数：梯度的十分之一，梯度平方的千分之一。）
 # 参数移动的距离是 `lr` 乘以前者，再除以后者的平方根。所以在第一步里，**梯度的大小约掉了**，只剩下 `lr`。
 #
-# 还是那一串，从头开始，换成 Adam。**第一步**之后，`w3` 在哪里？`lr` 是 0.01。
+# 还是那一串，从头开始，换成 Adam，它的 `lr` 是 0.01。**第一步**之后，`w3` 在哪里？
 
 # %%
 w1, w2, w3 = start()

@@ -43,15 +43,15 @@ loss.backward()
 # all, and the pass **ends at `w2`**. What is frozen costs no backward pass; at the start of a large network that saves
 # most of the work. (A zero would mean that a gradient came, and was zero.)
 #
-# `w2.grad` is {{ w2.grad.item() }}. The optimizer gets only what shall learn, `[w2]`, and its `lr` is 0.01. What will
-# `w2` be after the first of 20 epochs?
+# `w2.grad` is {{ w2.grad.item() }}. The optimizer gets only what should learn, `[w2]`, and the `lr` in the code. What
+# will `w2` be after the first of 20 epochs?
 
 # %% [markdown] question="predict" of="reached[0]" lang="zh"
 # 什么也没有，是 `None`：反向传播根本没有去那里。看看图：`hidden` 在里面只是个普通的数，`w1` 根本没有出现，
 # 这一趟**到 `w2` 为止**。冻结的部分不用反向传播；冻结一个大网络的前半部，省下的是大半的工作。
 # （零的意思是：来过梯度，而它恰好是零。）
 #
-# `w2.grad` 是 {{ w2.grad.item() }}。只把要学的交给优化器：`[w2]`，`lr` 是 0.01。
+# `w2.grad` 是 {{ w2.grad.item() }}。只把要学的交给优化器：`[w2]`，`lr` 见代码。
 # 20 个 epoch 里的第一个之后，`w2` 会是多少？
 
 # %%
@@ -81,21 +81,42 @@ now = round(reached[0], 4)
 
 # %% [markdown] lang="en"
 # {{ now }}. In the end `w2` is {{ w2.item() }}, and the last loss is {{ loss.item() }}. The chart has the three
-# **activations**, epoch by epoch: input and hidden lie flat on each other, the output climbs. Had `w1` learned too, two
-# of them would climb, and the output faster.
-#
-# Twenty epochs were too few. Press `k` and try `lr` 0.1.
-#
-# The same with modules. Below, the first layer of a network should be frozen, and it learns all the same. The line that
-# should freeze it runs without an error. Mend it: press `e`.
+# **activations**, epoch by epoch: input and hidden lie flat on each other.
 
 # %% [markdown] lang="zh"
 # 是 {{ now }}。到最后，`w2` 是 {{ w2.item() }}，最后的损失是 {{ loss.item() }}。
-# 图表里是三个神经元逐个 epoch 的**激活值**：输入和隐藏层是平的，叠在一起，输出往上爬。
-# 要是 `w1` 也学习，往上爬的就有两条，输出也会爬得更快。
+# 图表里是三个神经元逐个 epoch 的**激活值**：输入和隐藏层是平的，叠在一起。
+
+# %% [markdown] when="lr <= 0.5 and loss.item() > 0.001" lang="en"
+# The output climbs. Had `w1` learned too, two of them would climb, and the output faster.
+#
+# Twenty epochs were too few. Press `k` and try `lr` 0.1.
+
+# %% [markdown] when="lr <= 0.5 and loss.item() > 0.001" lang="zh"
+# 输出往上爬。要是 `w1` 也学习，往上爬的就有两条，输出也会爬得更快。
 #
 # 二十个 epoch 太少了。按 `k`，把 `lr` 设成 0.1 试试。
-#
+
+# %% [markdown] when="lr <= 0.5 and not loss.item() > 0.001" lang="en"
+# The output climbs, and with this `lr` twenty epochs are enough to bring it to the target. Had `w1` learned too, two of
+# them would climb.
+
+# %% [markdown] when="lr <= 0.5 and not loss.item() > 0.001" lang="zh"
+# 输出往上爬，用这个 `lr`，二十个 epoch 足以让它到达目标。要是 `w1` 也学习，往上爬的就有两条。
+
+# %% [markdown] when="lr > 0.5" lang="en"
+# The output swings from one side of the target to the other: with an `lr` this large each step of `w2` goes past the
+# goal. Press `k` and try `lr` 0.1.
+
+# %% [markdown] when="lr > 0.5" lang="zh"
+# 输出在目标两侧来回摆动：`lr` 这么大，`w2` 的每一步都越过目标。按 `k`，把 `lr` 设成 0.1 试试。
+
+
+# %% [markdown] lang="en"
+# The same with modules. Below, the first layer of a network should be frozen, and it learns all the same. The line that
+# should freeze it runs without an error. Fix it: press `e`.
+
+# %% [markdown] lang="zh"
 # 换成模块也一样。下面的网络，第一层本该冻结，却照样在学习。用来冻结的那一行并没有报错。
 # 改好它：按 `e`。
 

@@ -126,10 +126,32 @@ for iteration in range(1000):
             break
 print(f"iteration {iteration}: {right} of 200 are right, loss {loss.item():.4f}")
 
+# %% [markdown] when="right == 199" lang="en"
+# {{ right }} of 200, in iteration {{ iteration }}: the clouds touch, and one point is still on the wrong side.
+
+# %% [markdown] when="right == 199" lang="zh"
+# 200 个里对了 {{ right }} 个，在第 {{ iteration }} 次迭代：两团点挨在一起，还有一个在错的一边。
+
+# %% [markdown] when="right == 200" lang="en"
+# All {{ right }} of 200, in iteration {{ iteration }}: the clouds touch, but there is a line between them, and with
+# this `lr` it was found soon.
+
+# %% [markdown] when="right == 200" lang="zh"
+# 200 个里对了 {{ right }} 个，在第 {{ iteration }} 次迭代：两团点挨在一起，但中间仍有一条直线能把它们分开，
+# 用这个 `lr` 很快就找到了。
+
+# %% [markdown] when="right < 199" lang="en"
+# {{ right }} of 200, and the loop came to its end in iteration {{ iteration }}: with this `lr` the boundary moves
+# slowly, and some points are still on the wrong side.
+
+# %% [markdown] when="right < 199" lang="zh"
+# 200 个里对了 {{ right }} 个，循环在第 {{ iteration }} 次迭代跑完：用这个 `lr`，分界线移动得慢，还有一些点在错的一边。
+
+
 # %% [markdown] lang="en"
-# {{ right }} of 200, in iteration {{ iteration }}: the clouds touch, and one point is still on the wrong side. Press
-# `g`, write `iteration 2`, then `iteration 42`, and see the boundary turn in the chart. In that pane `v` shows the
-# loss: it falls on and on, also where the count stays the same, for the model grows **surer** of what it has right.
+# Press `g`, write `iteration 2`, then `iteration 22`, and see the boundary turn in the chart. In that pane `v` shows
+# the loss: it falls on and on, also where the count stays the same, because the model grows **surer** of what it has
+# right.
 #
 # Everyday code leaves the sigmoid out of the model and takes `BCEWithLogitsLoss`, which does both at once and stays
 # exact for large `z`.
@@ -137,8 +159,7 @@ print(f"iteration {iteration}: {right} of 200 are right, loss {loss.item():.4f}"
 # The function below counts for such a model, from `z` directly. It counts too few. Mend it: press `e`.
 
 # %% [markdown] lang="zh"
-# 200 个里对了 {{ right }} 个，在第 {{ iteration }} 圈：两团点挨在一起，还有一个站在错的一边。
-# 按 `g`，输入 `iteration 2`，再输入 `iteration 42`，看图表里的分界线怎样转动。焦点在图表时按 `v` 看损失：
+# 按 `g`，输入 `iteration 2`，再输入 `iteration 22`，看图表里的分界线怎样转动。焦点在图表时按 `v` 看损失：
 # 对的个数不变的时候，损失也一直在降，因为模型对已经答对的越来越**有把握**。
 #
 # 平常的代码不在模型里放 sigmoid，而用 `BCEWithLogitsLoss`，它把两件事一起做，`z` 很大时也算得准。
