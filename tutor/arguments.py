@@ -44,6 +44,8 @@ class Arguments(argparse.Namespace):
         self.lessons: str | None = None
         self.output: str | None = None
         self.at = "end"
+        self.all = False
+        """Whether all iterations are recorded."""
         self.json = False
         self.paths: list[str] = []
         """The paths given to `check`."""
@@ -86,6 +88,11 @@ _PATHS = _argument("paths", nargs="*", metavar="PATH", help=N_("a lesson, or a f
 _SLUG = _argument("target", metavar="FAMILY/SLUG", help=N_("what the lesson is called, for instance graph/two-paths"))
 _JSON = _argument("--json", action="store_true", help=N_("for programs: JSON, whose fields stay"))
 
+_ALL = _argument(
+    "--all",
+    action="store_true",
+    help=N_("record all iterations; if not given, of a loop without tensors the first three and the last three"),
+)
 _PLAIN = _argument("--plain", action="store_true", help=N_("walk without a full screen: a step per Enter"))
 _UNUSED_PLAIN = _argument("--plain", action="store_true", help=argparse.SUPPRESS)
 _DEVICE = _argument("--device", metavar="cpu|cuda|cuda:1", help=N_("set the knob `device` of a lesson or script"))
@@ -139,7 +146,7 @@ _COMMANDS = {
     "open": _Command(
         N_("open a Python script of your own, unchanged; what follows FILE is the script's"),
         N_("Open a Python script of your own, unchanged. Everything after FILE is the script's."),
-        (_FILE, _SCRIPT),
+        (_ALL, _FILE, _SCRIPT),
         _PLAIN,
     ),
     "record": _Command(
@@ -148,7 +155,7 @@ _COMMANDS = {
             "Run a script without a screen and keep the recording. Everything after FILE is the script's; only "
             "`FILE -o OUT.trace` is ours where nothing else follows."
         ),
-        (_OUTPUT, _FILE, _SCRIPT),
+        (_OUTPUT, _ALL, _FILE, _SCRIPT),
     ),
     "view": _Command(
         N_("walk through a recording; needs no torch"),
@@ -165,12 +172,12 @@ _COMMANDS = {
     "steps": _Command(
         N_("the steps of a lesson, a script or a recording, one per line"),
         N_("The steps of a lesson, a script or a recording, one per line. With --json one object per line."),
-        (_TARGET, _JSON),
+        (_TARGET, _ALL, _JSON),
     ),
     "show": _Command(
         N_("everything at one point, as text"),
         N_("Everything at one point of a lesson, a script or a recording: tensors, graph, series, output."),
-        (_TARGET, _AT, _JSON),
+        (_TARGET, _AT, _ALL, _JSON),
     ),
     "check": _Command(
         N_("for authors of lessons: what is wrong with them, with file and line"),

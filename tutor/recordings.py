@@ -55,7 +55,14 @@ def make_session(target: Target, arguments: Arguments, workers: Workers | None =
     """Return a session that runs a target as the command line says."""
     from tutor.session.session import Session
 
-    return Session(target, workers=workers, knobs=arguments.knobs, device=arguments.device, args=arguments.script)
+    return Session(
+        target,
+        workers=workers,
+        knobs=arguments.knobs,
+        device=arguments.device,
+        args=arguments.script,
+        samples_loops=target.kind == "file" and not arguments.all,
+    )
 
 
 def load(target: Target, arguments: Arguments) -> Timeline:

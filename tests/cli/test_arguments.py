@@ -100,7 +100,7 @@ def test_the_main_help_names_every_command_and_option() -> None:
     with pytest.raises(HelpWanted) as wanted:
         parse(["-h"])
     text = str(wanted.value)
-    for word in ("open FILE", "record", "view", "list", "steps TARGET", "show TARGET", "check", "new",
+    for word in ("open [--all] FILE", "record", "view", "list", "steps TARGET", "show TARGET", "check", "new",
                  "doctor", "exit status", "--plain", "--device", "--lang", "--set KNOB=VALUE", "--lessons DIR",
                  "--version", "--help"):  # fmt: skip
         assert word in text

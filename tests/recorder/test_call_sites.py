@@ -364,9 +364,7 @@ class Compiled:
     def __init__(self, source: str = SOURCE) -> None:
         self.reading, self.writing = os.pipe()
         self.recorder = SourceRecorder(EventWriter(self.writing, 1000, 1000, lambda reason: False))
-        callbacks: dict[str, Any] = {
-            name: lambda *values: values[0] if len(values) == 1 else None for name in CALLBACKS
-        }
+        callbacks: dict[str, Any] = {name: lambda *values: values[-1] if values else None for name in CALLBACKS}
         self.recorder.callbacks = callbacks | {"gate": Gate(lambda site: False)}
         self.code = self.recorder.compile(source, "/project/file.py")
 

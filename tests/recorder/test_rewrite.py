@@ -67,6 +67,8 @@ class Program:
         def note(*args: Any) -> Any:
             if name in ("line", "line_scan", "iterate", "loop_end"):
                 args = (self.line_of(args[0]),)
+            elif name == "begin":
+                return args[2]
             elif name == "caught":
                 args = tuple(map(self.line_of, args[0]))
             self.notes.append((name, *args))

@@ -125,6 +125,7 @@ class Forker:
         max_events: int = 1_000_000,
         max_bytes: int = 256 << 20,
         beside: dict[str, str] | None = None,
+        samples_loops: bool = False,
     ) -> Recording:
         """Records a file, or this text as `script.py` with other files `beside` it."""
         self._runs += 1
@@ -138,7 +139,8 @@ class Forker:
             path.write_text(script, encoding="utf-8")
         else:
             path = script
-        command = RunCommand(str(path), str(path), args or [], max_events=max_events, max_bytes=max_bytes)
+        command = RunCommand(str(path), str(path), args or [], max_events=max_events, max_bytes=max_bytes,
+                             samples_loops=samples_loops)  # fmt: skip
         files = {name: folder / f"{name}.out" for name in ("stdout", "stderr")}
         with files["stdout"].open("wb") as out, files["stderr"].open("wb") as err:
             ran = self._runner.run(command, seconds=0, printed=[out.fileno(), err.fileno()])

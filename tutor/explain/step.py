@@ -246,6 +246,17 @@ def plain(timeline: Timeline, step: int) -> str:
 # ---------------------------------------------------------------- the learner's code
 
 
+def _skipped(timeline: Timeline, step: int) -> list[Part]:
+    event = timeline.event(step)
+    assert isinstance(event, ev.Skipped)
+    text = N_("iterations {first:,} to {last:,}: no tensors, not recorded")
+    if event.first == event.last:
+        text = N_("iteration {first:,}: no tensors, not recorded")
+    if event.touched:
+        text = N_("iterations {first:,} to {last:,}: no tensors up to here, not recorded")
+    return [(_(text, first=event.first, last=event.last), "quiet")]
+
+
 def _cell(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.CellStart)
@@ -513,6 +524,7 @@ _LINES: dict[str, Callable[[Timeline, int], list[Part]]] = {
     "cell": _cell, "cell_end": _cell_end, "line": _line, "op": op_line, "backward": _backward,
     "backward_end": _backward_end, "node": _node, "accumulate": _accumulate, "captured": _captured,
     "retained": _retained, "hook": _hook, "failed": _failed, "cut": cut_line,
+    "skipped": _skipped,
 }  # fmt: skip
 _PLAIN: dict[str, Callable[[Timeline, int], str]] = {
     "line": _line_plain, "op": op_plain, "node": _node_plain, "accumulate": _accumulate_plain, "failed": _failed_plain,

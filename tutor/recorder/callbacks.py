@@ -6,13 +6,17 @@ under `DisableTorchFunction`, and mostly not at all.
 
 from __future__ import annotations
 
+import functools
 import sys
 import types
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 from tutor.recorder.event_writer import EventWriter
 from tutor.recorder.exceptions import trace_of
+from tutor.recorder.gaps import FIRST, LoopSampler
 from tutor.recorder.modules import ModuleRecorder
 from tutor.recorder.patches import CHECKED_DEPTH, check_recursion, is_near_limit
 from tutor.recorder.signals import DeferredSignals
@@ -34,6 +38,7 @@ _LINE, _ITERATION, _LOOP_END = _tag(Line), _tag(Iteration), _tag(LoopEnd)
 _FRAME_START, _FRAME_END = _tag(FrameStart), _tag(FrameEnd)
 _RESUMABLE = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
 _getframe = sys._getframe
+_Tensor = torch.Tensor
 
 
 class FrameRecorder:
@@ -42,6 +47,7 @@ class FrameRecorder:
     Attributes:
         callbacks: By name, the functions that rewritten code calls, and the gate (see `rewrite.CALLBACKS`).
         gate: Says whether the plain twins of loops and functions run.
+        sampler: Leaves out the middle of loops that do not touch tensors.
         by_id: The recorded frames by `id` of Python's frame.
         current: The frame of the last statement; None before the first.
         script: The frame of the script; None before it starts.
@@ -83,13 +89,23 @@ class FrameRecorder:
         self.on_name_stored: Callable[[str, Any], None] | None = None
         self.on_unrecorded_line: Callable[[], None] | None = None
         self._raised = (0, 0)
-        self.gate = Gate(self.iterate)
+        self.gate = Gate(self.tick, self.tick_while)
+        self.sampler = LoopSampler(
+            writer.waiting.append,
+            names,
+            tensors,
+            threads,
+            self.gate,
+            self.find,
+            lambda: self.script,
+            functools.partial(setattr, self, "on"),
+        )
         self.callbacks: dict[str, Any] = {
             "line": self.line, "line_scan": self.line_scan, "bind": self.bind, "bind_outer": self.bind_outer,
             "bind_expr": self.bind_expr,
             "unbind": self.unbind, "enter": self.enter, "leave": self.leave, "iterate": self.iterate,
             "loop_end": self.loop_end, "caught": self.caught, "star": self.star, "look": self.look,
-            "returned": self.returned, "gate": self.gate,
+            "returned": self.returned, "begin": self.begin, "handled": self.handled, "gate": self.gate,
         }  # fmt: skip
 
     def __reduce__(self) -> tuple[type[Unrecorded], tuple[()]]:
@@ -158,12 +174,18 @@ class FrameRecorder:
 
     # ------------------------------------------------------------ the callbacks
 
+    def _back(self) -> bool:
+        """End a gap, if there is one: recorded code runs. Return whether events are sent."""
+        if self.sampler.gap is not None and not self._threads.is_other_thread():
+            self.sampler.end()
+        return self.on
+
     def line(self, site: int) -> None:
         """Record that a statement is about to run."""
         self._location[STATEMENT] = site
         if self._due_signals:
             self._signals.run(_getframe(1))
-        if self.on:
+        if self.on or (self.sampler.gap is not None and self._back()):
             python = _getframe(1)
             self.record_line(site, self.by_id.get(id(python)) or self.find(python))
         elif self.on_unrecorded_line is not None:
@@ -174,7 +196,7 @@ class FrameRecorder:
         self._location[STATEMENT] = site
         if self._due_signals:
             self._signals.run(_getframe(1))
-        if self.on:
+        if self.on or (self.sampler.gap is not None and self._back()):
             python = _getframe(1)
             frame = self.by_id.get(id(python)) or self.find(python)
             self.names.scan_around(frame, self.script)
@@ -198,10 +220,12 @@ class FrameRecorder:
 
     def bind(self, name: str, value: Any, made_at: int = 0) -> None:
         """Record that a name was stored to; `made_at` is the site of the call that made the value, or 0."""
-        if self.on:
+        if self.on or (self.sampler.gap is not None and self._back()):
             python = _getframe(1)
             frame = self.by_id.get(id(python)) or self.find(python)
             if frame is not None and frame is not self._other_thread:
+                if self.sampler.on and issubclass(type(value), _Tensor):
+                    self.sampler.touches += 1
                 self.names.store(frame, name, value, made_at)
         elif self.on_name_stored is not None:
             self.on_name_stored(name, value)
@@ -209,9 +233,10 @@ class FrameRecorder:
     def bind_outer(self, name: str, value: Any, made_at: int = 0) -> None:
         """As `bind`, for a name declared `global` or `nonlocal`."""
         python = _getframe(1)
-        frame = self.find(python) if self.on else None
+        frame = self.find(python) if self.on or self._back() else None
         if frame is None or frame is self._other_thread:
             return
+        self.sampler.touches += issubclass(type(value), _Tensor)
         code = python.f_code
         owner: Frame | None = self._modules.get(code.co_filename)
         if name in code.co_freevars:
@@ -224,9 +249,12 @@ class FrameRecorder:
 
     def bind_expr(self, name: str, value: Any) -> Any:
         """As `bind`, for `:=`; return the value."""
-        if self.on:
+        if self.sampler.gap is not None and self.sampler.gap.is_in(_getframe(1)):  # the test of its `while`
+            return value
+        if self.on or (self.sampler.gap is not None and self._back()):
             frame = self.find(_getframe(1))
             if frame is not None and frame is not self._other_thread:
+                self.sampler.touches += issubclass(type(value), _Tensor)
                 self.names.store(frame, name, value, 0)
         return value
 
@@ -238,20 +266,20 @@ class FrameRecorder:
 
     def unbind(self, name: str) -> None:
         """Record that a name was deleted."""
-        frame = self.find(_getframe(1)) if self.on else None
+        frame = self.find(_getframe(1)) if self.on or self._back() else None
         if frame is not None and name in frame.bound:
             self.names.forget(frame, name)
 
     def star(self) -> None:
         """Record all names after `from m import *`."""
         python = _getframe(1)
-        frame = self.find(python) if self.on else None
+        frame = self.find(python) if self.on or self._back() else None
         if frame is not None:
             self.names.store_all(frame, python.f_globals)
 
     def look(self) -> None:
         """Record tensors after a write that no function mode sees."""
-        if self.on and not self._threads.is_other_thread():
+        if (self.on or self._back()) and not self._threads.is_other_thread():
             with DisableTorchFunction():
                 self._tensors.record_changed()
 
@@ -261,7 +289,7 @@ class FrameRecorder:
         if self._threads.is_other_thread():
             self.by_id[id(python)] = self._other_thread
             return
-        if not self.on:
+        if not (self.on or self._back()):
             return
         outer = self.current
         stack_depth = 0
@@ -283,11 +311,14 @@ class FrameRecorder:
         if code.co_name == "forward":
             frame.module = self.modules.enter_forward(values, python, frame.module)
         for name, value in zip(names, values, strict=True):
+            self.sampler.touches += issubclass(type(value), _Tensor)
             self.names.store(frame, name, value, 0)
 
     def leave(self) -> None:
         """Record that the function was left, normally or by an exception."""
         python = _getframe(1)
+        if self.sampler.gap is not None:
+            self._back()
         frame = self.by_id.pop(id(python), None)
         if frame is None or frame is self._other_thread or frame is self.script:
             return  # the script's: entered unrecorded, with the `id` of an earlier cell's frame
@@ -296,6 +327,8 @@ class FrameRecorder:
             trace = trace_of(error)
             if trace is not None and trace.tb_frame is python:  # not one that a caller is handling
                 self._raised = (id(error), frame.serial)
+        for loop in frame.loops:
+            self.sampler.begun.pop((frame.serial, loop), None)
         if self.on:
             self.names.scan_around(frame.outer, self.script)
             self._append((_FRAME_END, frame.serial))
@@ -304,9 +337,39 @@ class FrameRecorder:
         if self.current is frame:
             self.current = frame.outer
 
+    def begin(self, loop: int, targets: tuple[str, ...], iterable: Any) -> Any:
+        """Note that a `for` is about to begin, which stores to these names; return what it iterates over."""
+        if self.on and self.sampler.on:
+            frame = self.find(_getframe(1))
+            if frame is not None and frame is not self._other_thread:
+                return self.sampler.begin_for(frame, loop, targets, iterable)
+        return iterable
+
+    def tick(self, loop: int) -> bool:
+        """Record that another iteration of a `for` begins, or begin a gap with it; return whether it runs plain."""
+        return self._tick(loop, _getframe(1), is_while=False)
+
+    def tick_while(self, loop: int) -> bool:
+        """As `tick`, for a `while`."""
+        return self._tick(loop, _getframe(1), is_while=True)
+
+    def _tick(self, loop: int, python: types.FrameType, *, is_while: bool) -> bool:
+        if self.on or (self.sampler.gap is not None and self._back()):
+            frame = self.by_id.get(id(python)) or self.find(python)
+            if frame is not None and frame is not self._other_thread:
+                number = frame.loops.get(loop, 0) + 1
+                if number <= FIRST + 1 and self.sampler.on:
+                    if number == 1 and is_while:
+                        self.sampler.begin_while(frame, loop)
+                    elif number > FIRST and self.sampler.starts(frame, loop, python):
+                        return True
+                frame.loops[loop] = number
+                self._append((_ITERATION, frame.serial, loop, number))
+        return False
+
     def iterate(self, loop: int) -> None:
-        """Record that another iteration of a loop begins."""
-        if self.on:
+        """Record that another iteration of a loop that has no gaps begins."""
+        if self.on or (self.sampler.gap is not None and self._back()):
             frame = self.find(_getframe(1))
             if frame is not None and frame is not self._other_thread:
                 number = frame.loops[loop] = frame.loops.get(loop, 0) + 1
@@ -314,18 +377,26 @@ class FrameRecorder:
 
     def loop_end(self, loop: int) -> None:
         """Record that a loop was left."""
-        if self.on:
+        if self.on or (self.sampler.gap is not None and self._back()):
             frame = self.find(_getframe(1))
             if frame is not None and frame.loops.pop(loop, None) is not None:
+                self.sampler.begun.pop((frame.serial, loop), None)
                 self._append((_LOOP_END, frame.serial, loop))
 
     def caught(self, loops: tuple[int, ...]) -> None:
         """Record that an `except` begins, and that the exception left these loops."""
+        if self.sampler.gap is not None:
+            self._back()
         for loop in loops:
             frame = self.find(_getframe(1))
             if self.on and frame is not None and frame.loops.pop(loop, None) is not None:
                 self._append((_LOOP_END, frame.serial, loop))
         self._on_caught()
+
+    def handled(self) -> None:
+        """Note that an `except` of a plain twin begins."""
+        if self.sampler.gap is None:  # or the traceback has none of the recorder's frames
+            self._on_caught()
 
 
 def _is_within(code: types.CodeType, outer: types.CodeType) -> bool:

@@ -76,6 +76,7 @@ class OperationRecorder(TorchFunctionMode):
         self._code = code
         self._frames = frames
         self._by_id = frames.by_id
+        self._sampler = frames.sampler
         self._records = tensors.by_id
         self._tensors = tensors
         self._location = location.numbers
@@ -105,6 +106,10 @@ class OperationRecorder(TorchFunctionMode):
             kind = self._kinds[func] = op_kinds.kind_of(actual)
         if self._replaced:
             func = self._replaced.get(func, func)
+        sampler = self._sampler
+        sampler.touches += 1
+        if sampler.gap is not None:
+            self._end_gap()
         if kind == op_kinds.IGNORE or self.off:
             return func(*args, **kwargs) if kwargs else func(*args)
         if kind == op_kinds.GRAD_READ and self._frames.on:
@@ -237,6 +242,14 @@ class OperationRecorder(TorchFunctionMode):
                 return True
             frame = frame.f_back
         return False
+
+    def _end_gap(self) -> None:
+        """Record from here on: a tensor is touched in a gap."""
+        try:
+            with quiet():
+                self._sampler.end(touched=True)
+        except Exception as error:
+            self.on_error(error)
 
     def release(self) -> None:
         """Drop references to the learner's objects: stand-ins hold their globals."""
@@ -408,6 +421,9 @@ class OperationRecorder(TorchFunctionMode):
         """Call a custom Function's `apply`, which no mode sees, in the learner's frame; record it as an operation named
         after the class.
         """
+        self._sampler.touches += 1
+        if self._sampler.gap is not None:
+            self._end_gap()
         key = id(frame.f_code) + frame.f_lasti
         place = self._places.get(key)
         if place is None:

@@ -99,8 +99,11 @@ class Recorder:
             part.on_error = self._report_error
 
         def is_on() -> bool:
+            if self.frames.sampler.gap is not None and not threads.is_other_thread():
+                self.frames.sampler.end(touched=True)
             return self.frames.on and not threads.is_other_thread()
 
+        self.frames.sampler.switch = self._switch
         optimizers.on = is_on
         variables.on_optimizer = optimizers.named
         optimizers.on_unrecorded_step = self.tensors.mark_changed
@@ -137,6 +140,7 @@ class Recorder:
             try:
                 yield
             finally:
+                self.frames.sampler.end()
                 self._take_mode_off()
 
     @contextlib.contextmanager
@@ -155,6 +159,7 @@ class Recorder:
     @contextlib.contextmanager
     def unseen(self) -> Iterator[None]:
         """Record nothing of what runs inside; then record the tensors that it has changed."""
+        self.frames.sampler.end()
         was_on = self.frames.on
         self._switch(False)
         try:
@@ -332,6 +337,8 @@ class Recorder:
         if self._is_child:
             return
         self._is_child = True
+        self.frames.sampler.forget()
+        self.frames.gate.full = self.frames.gate.plain = True
         self._switch(False)
         self.operations.off = True
         self.writer.close_in_child()

@@ -144,7 +144,7 @@ _HARMLESS = {
 
 CALLBACKS = (
     "line", "line_scan", "bind", "bind_outer", "bind_expr", "unbind", "enter", "leave", "iterate", "loop_end",
-    "caught", "star", "look", "defined", "returned", "gate",
+    "caught", "handled", "star", "look", "defined", "returned", "begin", "gate",
 )  # fmt: skip
 """The recorder's functions that rewritten code calls, see `callbacks.FrameRecorder` for their arguments, and its
 `Gate`."""
@@ -251,7 +251,7 @@ class _Rewriter:
     def module(self, tree: ast.Module, *, imported: bool) -> None:
         """Rewrite a module; its docstring and `__future__` imports stay first."""
         shared = not any(isinstance(node, ast.NamedExpr) for node in ast.walk(tree))
-        self._copier = PlainCopier(shared, lambda at: self._call("caught", [_constant(())], at), self._returned)
+        self._copier = PlainCopier(shared, lambda at: self._call("handled", [], at), self._returned)
         body, head = tree.body, 0
         if body and isinstance(body[0], ast.Expr) and is_string(body[0].value):
             head = 1
@@ -379,9 +379,15 @@ class _Rewriter:
         again = self._call("line_scan", [ast.Constant(number)], node)
         if not isinstance(body[-1], ast.Continue | ast.Break | ast.Return | ast.Raise):
             body.append(again)
-        full, tick = self._gate("full"), ast.Call(func=self._gate("tick"), args=[ast.Constant(number)], keywords=[])
+        is_while = isinstance(node, ast.While)
+        full = self._gate("full" if suspended or is_while else "plain")
+        tick = ast.Call(self._gate("tick_while" if is_while else "tick"), [ast.Constant(number)], [])
         if suspended or not has_twin:
             body.insert(0, self._call("iterate", [ast.Constant(number)], node))
+        elif isinstance(node, ast.For):
+            targets = _constant(tuple(stored_names([node.target])))
+            begin = self._call_expr("begin", [ast.Constant(number), targets, node.iter])
+            node.iter = _place(ast.copy_location(begin, node.iter), node.iter)
         if has_twin:
             test = full if suspended else ast.BoolOp(ast.Or(), [full, tick])
             body = [_place(ast.If(test, plain, body), node)]

@@ -1,6 +1,6 @@
 """Plain twins: copies of loop bodies and functions without the recorder's calls, chosen by a `Gate` while they run.
 
-Rewritten code holds both: `if gate.full or gate.tick(site): <plain> else: <recorded>`. The plain copy shares the
+Rewritten code holds both: `if gate.plain or gate.tick(site): <plain> else: <recorded>`. The plain copy shares the
 expressions of the recorded one, so positions in tracebacks are the same.
 """
 
@@ -23,15 +23,17 @@ class Gate:
     Attributes:
         full: Whether the budget is used up: plain copies run, for good.
         plain: Whether functions that are called now run plain.
-        tick: Called with the site of a loop as an iteration begins; returns whether it runs plain.
+        tick: Called with the site of a `for` as an iteration begins; returns whether it runs plain.
+        tick_while: The same for a `while`.
         losses: Whether the scalars that a function returns may be losses: past the budget, once a pass has run.
     """
 
-    __slots__ = ("full", "losses", "plain", "tick")
+    __slots__ = ("full", "losses", "plain", "tick", "tick_while")
 
-    def __init__(self, tick: Callable[[int], Any]) -> None:
+    def __init__(self, tick: Callable[[int], Any], tick_while: Callable[[int], Any] | None = None) -> None:
         self.full = self.plain = self.losses = False
         self.tick = tick
+        self.tick_while = tick_while or tick
 
     def __reduce__(self) -> tuple[type[Unrecorded], tuple[()]]:
         """Pickle as an object by which plain copies run."""

@@ -44,6 +44,7 @@ class Session:
         args: The program's command-line arguments.
         max_events: The budget of the recording in events.
         max_bytes: The budget in bytes.
+        samples_loops: Whether the middle of loops that do not touch tensors is left out.
 
     Attributes:
         command: What the worker is asked to run.
@@ -63,12 +64,14 @@ class Session:
         args: list[str] | None = None,
         max_events: int = 1_000_000,
         max_bytes: int = 256 << 20,
+        samples_loops: bool = False,
     ) -> None:
         self.target = target
         self.workers = workers or Workers()
         self.command = RunCommand(
-            str(target.path), target.name, args or [], knobs or {}, device, max_events=max_events, max_bytes=max_bytes
-        )
+            str(target.path), target.name, args or [], knobs or {}, device, max_events=max_events, max_bytes=max_bytes,
+            samples_loops=samples_loops,
+        )  # fmt: skip
         self.timeline = Timeline()
         self.phase = "starting"
         self.refused: RunEnd | None = None

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from textwrap import dedent
 from typing import TYPE_CHECKING, NamedTuple
 
 from tutor.i18n import N_, _, ngettext, pgettext
 from tutor.trace import navigation
-from tutor.trace.navigation import PlaceError, resolve
+from tutor.trace.navigation import SKIPPED, PlaceError, resolve
 
 if TYPE_CHECKING:
     from tutor.trace.timeline import Timeline
@@ -121,11 +121,38 @@ def _iteration_start(timeline: Timeline, step: int, number: int) -> int:
     if loop is not None:
         iteration = frames[-1].iterations[loop]
         offset = max(bisect_right(starts, step) - iteration, 0)
+        if SKIPPED in timeline.columns.kinds:
+            return _recorded_iteration(timeline, loop, starts[: bisect_right(starts, step)], starts, number)
     if not 1 <= number <= len(starts) - offset:
         raise PlaceError(
             ngettext("This loop has {count} iteration.", "This loop has {count} iterations.", len(starts) - offset)
         )
     return starts[offset + number - 1]
+
+
+def _recorded_iteration(
+    timeline: Timeline, loop: int, before: Sequence[int], starts: Sequence[int], number: int
+) -> int:
+    """Return the step at which iteration `number` of a loop begins, of which some iterations are not recorded.
+
+    Raises:
+        PlaceError: It is not recorded.
+    """
+
+    def number_at(start: int) -> int:
+        iterations = (frame.iterations.get(loop) for frame in reversed(timeline.state(start).frames))
+        return next((iteration for iteration in iterations if iteration is not None), 0)
+
+    first = len(before) - 1
+    while first > 0 and number_at(starts[first - 1]) < number_at(starts[first]):
+        first -= 1
+    for start in starts[first:]:
+        reached = number_at(start)
+        if reached == number:
+            return start
+        if reached > number or (start != starts[first] and reached == 1):
+            break
+    raise PlaceError(_("Iteration {number:,} of this loop is not recorded.", number=number))
 
 
 def find_text(timeline: Timeline, step: int, text: str, limit: int) -> int | None:

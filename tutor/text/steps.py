@@ -185,8 +185,18 @@ def _cut_fields(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple
     yield "reason", event.reason
 
 
+def _skipped_fields(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of iterations that were not recorded."""
+    event = view.event
+    assert isinstance(event, ev.Skipped)
+    yield "first", event.first
+    yield "last", event.last
+    yield "count", event.last - event.first + 1
+
+
 _MORE: dict[str, Callable[[Timeline, int, StepView], Iterator[tuple[str, Any]]]] = {
     "op": _op_fields, "node": _node_fields, "accumulate": _accumulate_fields, "captured": _result_fields,
     "retained": _result_fields, "hook": _hook_fields,
     "backward": _backward_fields, "failed": _failed_fields, "cell_end": _cell_end_fields, "cut": _cut_fields,
+    "skipped": _skipped_fields,
 }  # fmt: skip

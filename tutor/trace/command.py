@@ -71,6 +71,8 @@ class RunCommand(msgspec.Struct, frozen=True):
     """By id of an exercise: the code to run in place of its starter."""
     seed: int | None = None
     """Seed of random numbers, for programs that set none."""
+    samples_loops: bool = False
+    """Whether the middle of loops that do not touch tensors is left out."""
     language: str = "en"
     """Language of the error for a file that cannot be run; the worker sends no other sentences."""
 

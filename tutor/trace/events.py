@@ -479,6 +479,19 @@ class Cut(Event, frozen=True, tag=55):
     """events or bytes: the limit that was reached."""
 
 
+class Skipped(Event, frozen=True, tag=59):
+    """Iterations `first` to `last` of the loop at statement `loop` were not recorded: those before them did not touch a
+    tensor. What they changed in names follows."""
+
+    kind = "skipped"
+    frame: int
+    loop: int
+    first: int
+    last: int
+    touched: bool = False
+    """Whether an operation ended it: the rest of the last of them is recorded, without its statements."""
+
+
 class Point(Event, frozen=True, tag=45):
     """Once the recording is full: the value of a scalar that backward was called on, for the charts."""
 
@@ -591,6 +604,7 @@ class Key(Event, frozen=True, tag=60):
 
 STEP_KINDS: tuple[type[Event], ...] = (
     CellStart, CellEnd, Line, Op, Backward, BackwardEnd, Node, Accumulate, Captured, Retained, HookRan, Failed, Cut,
+    Skipped,
 )  # fmt: skip
 """The events that are steps. The number of a kind is its position here, from 1."""
 

@@ -133,7 +133,7 @@ KIND_NUMBERS: dict[str, int] = {name: number for number, name in enumerate(KIND_
 LINE, OP, CUT = KIND_NUMBERS["line"], KIND_NUMBERS["op"], KIND_NUMBERS["cut"]
 NO_STOP = 255
 """In `Columns.stops`: not a step at which next_line and previous_line stop."""
-STOP_KINDS = frozenset(KIND_NUMBERS[name] for name in ("line", "cell_end", "failed", "cut"))
+STOP_KINDS = frozenset(KIND_NUMBERS[name] for name in ("line", "cell_end", "failed", "cut", "skipped"))
 
 
 class Columns:
@@ -445,7 +445,7 @@ class Contents:
             **dict.fromkeys(
                 (ev.OptimizerStep, ev.OptimizerState, ev.Warned, ev.Figure, ev.Answer, ev.Checked), self._side_event
             ),
-            ev.Gap: self._gap, ev.Point: self._point, ev.RunEnd: self._run_end,
+            ev.Skipped: self._skipped, ev.Gap: self._gap, ev.Point: self._point, ev.RunEnd: self._run_end,
         }  # fmt: skip
         """By type of event: the method that indexes it, given the state after it."""
 
@@ -470,6 +470,9 @@ class Contents:
 
     def _cut(self, event: ev.Cut, state: State) -> None:
         self.columns.append(CUT, 0, 1, event.site, event.iterations[-1] if event.iterations else 0)
+
+    def _skipped(self, event: ev.Skipped, state: State) -> None:
+        self._step(KIND_NUMBERS["skipped"], 0, event.loop, state)
 
     def _in_pass(self, event: ev.Event, state: State) -> None:
         self._step(KIND_NUMBERS[event.kind or ""], 0, self._pass_sites[-1] if self._pass_sites else 0, state)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # ---------------------------------------------------------------- stepping
 
-LINE, OP = KIND_NUMBERS["line"], KIND_NUMBERS["op"]
+LINE, OP, SKIPPED = KIND_NUMBERS["line"], KIND_NUMBERS["op"], KIND_NUMBERS["skipped"]
 _IN_PASS = {KIND_NUMBERS[kind] for kind in ("backward", "node", "accumulate", "captured", "retained", "hook")}
 
 
@@ -395,6 +395,13 @@ def _line(timeline: Timeline, file: int, line: int, count: int | None) -> int:
         )
     elif not completed:
         message = _("The statement on line {line} of {name} was begun, but never completed.", line=line, name=name)
+    elif SKIPPED in timeline.columns.kinds:
+        message = _(
+            "The statement on line {line} of {name} is recorded {count} times; `--all` records all iterations.",
+            count=completed,
+            line=line,
+            name=name,
+        )
     else:
         message = ngettext(
             "The statement on line {line} of {name} was completed once only.",

@@ -444,6 +444,7 @@ class Replay(GraphReplay):
             ev.Retained: self._retained, ev.Captured: self._captured, ev.Iteration: self._iteration,
             ev.LoopEnd: self._loop_end, ev.FrameStart: self._frame_start, ev.FrameEnd: self._frame_end,
             ev.Group: self._group, ev.CellStart: self._cell_start, ev.Document: self._document,
+            ev.Skipped: self._skipped,
             ev.Module: self._module, ev.Output: self._output, ev.Figure: self._figure, ev.Answer: self._answer,
             ev.Cut: self._cut, ev.OptimizerState: self._optimizer_state, ev.OptimizerStep: self._optimizer_step,
         }  # fmt: skip
@@ -486,6 +487,11 @@ class Replay(GraphReplay):
                     del frame.iterations[loop]
         if event.frame == MODULE and (info := self.definitions.sites.get(site)) is not None:
             frame.file = info.file  # in a notebook each cell is a file
+
+    def _skipped(self, event: ev.Skipped) -> None:
+        frame = self._frame(event.frame)
+        if frame is not None:
+            frame.site = event.loop
 
     def _frame(self, number: int) -> FrameState | None:
         """Return a frame from the stack or resume it, suspending the generators above it; None if unknown."""
