@@ -317,7 +317,7 @@ def widest(rows: Iterable[NodeRow], previous: Widest = (0, 0, 0, 0)) -> Widest:
 _MIN_LABEL, _MAX_LABEL = 5, 14
 _MIN_LANES = 4
 _MIN_NAME = 10
-_MIN_VALUE, _SHORT_VALUE, _MAX_VALUE = 5, 12, 30
+_MIN_VALUE, _SHORT_VALUE, _MAX_VALUE = 5, 11, 30
 _MIN_GRAD, _GRAD, _LONG_GRAD = len("|g| 0.123"), 12, 30
 """Cells for a gradient at least, before any other part gives way, and before labels and expressions are longer than
 usual."""
