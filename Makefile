@@ -46,8 +46,9 @@ messages: $(STAMP)
 %.mo: %.po | $(STAMP)
 	$(BIN)/pybabel --quiet compile --domain gradtutor --directory tutor/locale
 
+# Measures, and writes the table of docs/benchmarks.md; `make bench ARGS="recording keys"` a part of it.
 bench: $(STAMP) $(COMPILED)
-	$(BIN)/python -m tests.bench $(ARGS)
+	$(BIN)/python -m tests.bench --write $(ARGS)
 
 # Random programs, recorded and compared with plain runs: `make fuzz-programs N=300 SEED=1`.
 N ?= 300

@@ -14,12 +14,15 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import keys, lessons, memory, recording, starting
+from tests.bench import keys, lessons, memory, peers, reading, recording, starting
+from tests.bench.document import write
 from tests.bench.figures import Figure, table
 from tests.bench.processes import leave_on_signals
 
 GROUPS = {
     "recording": recording.run,
+    "peers": peers.run,
+    "reading": reading.run,
     "starting": starting.run,
     "lessons": lessons.run,
     "keys": keys.run,
@@ -31,6 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.partition("\n")[0])
     parser.add_argument("groups", nargs="*", help=f"what to measure: {', '.join(GROUPS)}; all, if none is named")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"), help="where the figures go")
+    parser.add_argument("--write", action="store_true", help="put the figures into docs/benchmarks.md too")
     parser.add_argument("--quick", action="store_true", help="short runs, to see that each figure can be taken")
     arguments = parser.parse_args()
     unknown = set(arguments.groups) - set(GROUPS)
@@ -41,11 +45,15 @@ def main() -> None:
     if load > 0.5:
         print(f"Something else keeps this machine busy (load {load:.1f}); expect noise.\n")
     figures: dict[str, list[Figure]] = {}
+    loads: dict[str, float] = {}
     started = time.time()
     with tempfile.TemporaryDirectory(prefix="gradtutor-bench-") as home:
         for group in arguments.groups or GROUPS:
+            loads[group] = os.getloadavg()[0]
             figures[group] = GROUPS[group](Path(home), arguments.quick)
             print(table(figures[group]), end="\n\n", flush=True)
+            if arguments.write and not arguments.quick:
+                write(group, figures[group], loads[group])
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     about = {
         "started": started, "seconds": time.time() - started, "load": load, "cores": os.cpu_count(),

@@ -90,10 +90,10 @@ def table(figures: Sequence[Figure]) -> str:
     for figure in figures:
         target = ""
         if figure.target is not None:
-            target = "≤ " + (f"{figure.target:g}" if figure.is_ratio else _amount(figure.target, figure.unit))
-        against = "" if figure.against is None else f"{_amount(figure.against, figure.unit)} {figure.of}"
+            target = "≤ " + (f"{figure.target:g}" if figure.is_ratio else amount(figure.target, figure.unit))
+        against = "" if figure.against is None else f"{amount(figure.against, figure.unit)} {figure.of}"
         ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
-        measured = _amount(figure.measured, figure.unit)
+        measured = amount(figure.measured, figure.unit)
         noise = "" if figure.spread is None else f"{'noisy: ' if figure.noisy else ''}± {100 * figure.spread / 2:.0f} %"
         rows.append((figure.name, measured, against, ratio, target, figure.verdict, noise))
     sizes = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
@@ -109,6 +109,7 @@ def table(figures: Sequence[Figure]) -> str:
     return "\n".join(lines)
 
 
-def _amount(value: float, unit: str) -> str:
+def amount(value: float, unit: str) -> str:
+    """Return a number with its unit."""
     digits = 3 if value < 10 else 1 if value < 1000 else 0
     return f"{value:,.{digits}f} {unit}".rstrip()

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.bench.figures import Figure
-from tests.bench.keys import EPOCHS, settle
+from tests.bench.keys import LONG, SHORT, settle
 from tests.bench.recording import record
 from tests.bench.starting import TRIVIAL, until
 from tests.bench.works import LINE
@@ -19,13 +19,14 @@ REPETITIONS = 3
 
 
 def run(home: Path, quick: bool = False) -> list[Figure]:
-    trace = record(home, LINE.path, EPOCHS)
+    short, long = (20, 60) if quick else (SHORT, LONG)
+    traces = [record(home, LINE.path, count) for count in (short, long)]
     resting = home / "resting.py"
     resting.write_text(LINE.path.read_text() + "import time\ntime.sleep(600)\n")
 
     def held(*command: str, text: str, worker: bool = False, keys: tuple[str, ...] = ()) -> Callable[[], float]:
         def measure() -> float:
-            with Terminal(command, home, env={"COUNT": str(EPOCHS)}, draws=False) as terminal:
+            with Terminal(command, home, env={"COUNT": str(short)}, draws=False) as terminal:
                 until(terminal, text)
                 settle(terminal, 1.0)
                 for key in keys:
@@ -43,28 +44,31 @@ def run(home: Path, quick: bool = False) -> list[Figure]:
         "textual": held(*TRIVIAL, text="hello there"),
         "list": held(*GRADTUTOR, text="Two paths to one leaf"),
         "lesson": held(*GRADTUTOR, "graph/two-paths", text="for the first step", keys=("end",)),
-        "trace": held(*GRADTUTOR, "view", str(trace), text="for the first step", keys=("end", "home", "end")),
+        "short": held(*GRADTUTOR, "view", str(traces[0]), text="for the first step", keys=("end", "home", "end")),
+        "long": held(*GRADTUTOR, "view", str(traces[1]), text="for the first step", keys=("end", "home", "end")),
         "standby": held(*GRADTUTOR, text="Two paths to one leaf", worker=True),
         "worker": held(*GRADTUTOR, "open", str(resting), text="for the first step", worker=True),
         "run": held(*GRADTUTOR, "open", str(resting), text="for the first step", keys=("end",)),
     }
     found: dict[str, list[float]] = {name: [] for name in measures}
-    for _ in range(REPETITIONS):
+    for _ in range(1 if quick else REPETITIONS):
         for name, measure in measures.items():
             found[name].append(measure())
     mid = {name: median(values) for name, values in found.items()}
 
-    def figure(name: str, key: str, against: str, of: str) -> Figure:
-        return Figure(name=f"memory: {name}", measured=mid[key], against=mid[against], unit="MiB", of=of)
+    def figure(name: str, key: str, against: str, of: str, most: float | None = None) -> Figure:
+        return Figure(name=f"memory: {name}", measured=mid[key], against=mid[against], unit="MiB", of=of, target=most,
+                      absolute=most is not None)  # fmt: skip
 
     return [
         figure("front end, list of lessons", "list", "python", "bare python"),
         figure("front end, list of lessons", "list", "textual", "a trivial Textual app"),
         figure("front end, graph/two-paths at its end", "lesson", "textual", "a trivial Textual app"),
-        figure("front end, recording of 40,000 steps", "trace", "textual", "a trivial Textual app"),
-        figure("front end, run of 40,000 steps", "run", "textual", "a trivial Textual app"),
+        figure("front end, recording of 40,000 events", "short", "textual", "a trivial Textual app"),
+        figure("front end, recording of a million events", "long", "textual", "a trivial Textual app", 80.0),
+        figure("front end, run of 40,000 events", "run", "textual", "a trivial Textual app"),
         figure("worker standing by", "standby", "torch", "bare torch"),
-        figure("worker after 40,000 steps", "worker", "torch", "bare torch"),
+        figure("worker after 40,000 events", "worker", "torch", "bare torch"),
     ]
 
 

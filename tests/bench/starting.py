@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.bench.figures import Figure, medians
+from tests.bench.figures import Figure, alternate, in_pairs, medians
 from tests.e2e.terminal import GRADTUTOR, Terminal
 from tutor.lesson import catalog
 from tutor.lesson.model import in_language
@@ -59,11 +59,11 @@ def run(home: Path, quick: bool = False) -> list[Figure]:
 
     for warm in (trivial, lessons, torch, step):
         warm()
-    plain, listed = medians(9, trivial, lessons)
-    imported, said, stepped = medians(5, torch, prose, step)
+    plain, listed = alternate(1 if quick else 9, trivial, lessons)
+    imported, said, stepped = medians(1 if quick else 5, torch, prose, step)
     return [
-        Figure(name="first text: the list of lessons", measured=listed, against=plain, unit="s",
-               of="a trivial Textual app", target=1.6),
+        in_pairs(listed, plain, name="first text: the list of lessons", unit="s", of="a trivial Textual app",
+                 target=1.25),
         Figure(name="first text of a lesson: what it waits for", measured=said, against=imported, unit="s",
                of="import torch"),
         Figure(name="first step of graph/two-paths", measured=stepped, against=imported, unit="s", of="import torch"),

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("group", ["recording"])
+@pytest.mark.parametrize("group", ["recording", "reading"])
 def test_each_figure_can_be_taken(group: str, tmp_path: Path) -> None:
     out = tmp_path / "bench.json"
     command = [sys.executable, "-m", "tests.bench", group, "--quick", "--json", str(out)]
