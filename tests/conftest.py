@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Generator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from hypothesis import settings
 from hatch_build import compile_catalogs
 from tests import sampling
 from tests.worker.recording import Forker
-from tests.worker.servers import close_servers, recording_server
+from tests.worker.servers import close_servers, recording_server, share_plain_server
 from tutor.check.runner import Runner
+
+_shared = ExitStack()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,6 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
     compile_catalogs(Path(__file__).parents[1])
     # Where a block lies in memory decides which of its routines MKL takes, and so the last bit, from run to run.
     os.environ["MKL_CBWR"] = "COMPATIBLE"
+    if config.option.numprocesses and not hasattr(config, "workerinput"):
+        _shared.enter_context(share_plain_server())
 
 
 LONG = {"test_no_english_is_left", "test_every_form_on_random_inputs", "test_random_graphs"}
@@ -64,6 +69,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_unconfigure() -> None:
+    _shared.close()
     close_servers()
 
 

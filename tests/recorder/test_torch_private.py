@@ -12,7 +12,8 @@ import pytest
 
 from tests.sampling import sample
 from tests.worker.recording import Forker, Recording
-from tutor.check.runner import Fork, ForkServer, Runner
+from tests.worker.servers import ForkedServer
+from tutor.check.runner import Fork, Runner
 from tutor.text import steps
 from tutor.trace import events as ev
 
@@ -100,7 +101,7 @@ def _names() -> dict[str, str]:
 NAMES = _names()
 
 
-class _Without(ForkServer):
+class _Without(ForkedServer):
     """Asks for recordings by a torch that lacks a name."""
 
     without = ""
@@ -112,7 +113,7 @@ class _Without(ForkServer):
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[_Without]:
-    server = _Without(str(Path(__file__).with_name("without_server.py")))
+    server = _Without(Path(__file__).with_name("without_server.py"))
     yield server
     server.close()
 

@@ -1,5 +1,6 @@
 """Runs programs as `python` would, each in a fork of one process that has imported torch: `python plain_server.py
-SOCKET`, with requests as JSON: the words after `python`, the environment and the folder.
+SOCKET`, with requests as JSON: the words after `python`, the environment and the folder. Descriptors after those of
+standard output and error become more words. A request without words makes the fork a server too, at its descriptor.
 
 Nothing of gradtutor's is in such a process, but the loop that has forked it, and that is forgotten.
 """
@@ -22,18 +23,21 @@ from tutor.worker import fork_server
 
 
 def main() -> None:
-    text, descriptors = fork_server.serve(int(sys.argv[1]))
+    descriptors = [int(sys.argv[1])]
+    request: dict[str, Any] = {}
+    while "program" not in request:
+        text, descriptors = fork_server.serve(*descriptors)
+        request = json.loads(text)
     for name in [name for name in sys.modules if name.partition(".")[0] == "tutor"]:
         del sys.modules[name]
-    request = json.loads(text)
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
     signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background ignore it
-    fork_server.print_to(descriptors)
+    fork_server.print_to(descriptors[:2])
     fork_server.reseed()
     customize()
-    run(request["program"])
+    run([*request["program"], *map(str, descriptors[2:])])
 
 
 def customize() -> None:
@@ -47,7 +51,11 @@ def customize() -> None:
 
 
 def run(program: list[str]) -> None:
-    """As `python FILE ARGUMENTS…`, but for a stack that is four calls deeper; its end is that of this process."""
+    """As `python [-P] FILE ARGUMENTS…`, but for a stack that is four calls deeper; its end is that of this process."""
+    if program[0] == "-P":
+        del program[0]
+    else:
+        sys.path.insert(0, os.path.dirname(os.path.realpath(program[0])))
     path = program[0]
     main = types.ModuleType("__main__")
     names: dict[str, Any] = main.__dict__
@@ -55,7 +63,6 @@ def run(program: list[str]) -> None:
     names.update(__file__=path, __builtins__=__builtins__, __annotations__={}, __cached__=None, __loader__=loader)
     sys.modules["__main__"] = main
     sys.argv = program
-    sys.path.insert(0, os.path.dirname(os.path.realpath(path)))
     try:
         exec(compile(Path(path).read_bytes(), path, "exec", dont_inherit=True), names)
     except Exception as error:
