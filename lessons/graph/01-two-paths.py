@@ -5,7 +5,7 @@
 #       en: "Two paths to one leaf"
 #       zh: "通向同一个叶子的两条路"
 #     summary:
-#       en: "y = (x + w)(w + 1): w reaches y on two paths. What does its gradient make of that?"
+#       en: "y = (x + w)(w + 1): w reaches y on two paths. What is its gradient?"
 #       zh: "y = (x + w)(w + 1)：w 经两条路到达 y。那么它的梯度是什么？"
 # ---
 
@@ -45,7 +45,7 @@ y = a * b
 y.backward()
 
 # %% [markdown] question="predict" of="a.grad" lang="en"
-# Go back with `←` and walk through that pass once more. It starts at `y` and goes against the arrows of time.
+# Go back with `←` and walk that pass once more. From `y` it works backward, in reverse order of the forward pass.
 #
 # The product comes first. It sends to each factor the gradient that reached it, times the *other* factor. `y` is
 # where the pass starts, with 1, so here `a` gets just the value of `b`, and `b` the value of `a`. Then each sum passes
@@ -55,7 +55,7 @@ y.backward()
 # A gradient came by at `a` too. What will `a.grad` hold now?
 
 # %% [markdown] question="predict" of="a.grad" lang="zh"
-# 用 `←` 退回去，把这一趟反向传播逐个节点再走一遍。它从 `y` 出发，逆着时间走。
+# 用 `←` 退回去，把这次反向传播逐个节点再走一遍。它从 `y` 出发，按前向计算的相反顺序进行。
 #
 # 最先轮到乘法。它传给每个因子的，是传来的梯度乘以**另一个**因子的值。
 # 反向传播从 `y` 开始，起点处的梯度是 1，所以这里 `a` 得到的正好是 `b` 的值，`b` 得到的正好是 `a` 的值。
@@ -70,11 +70,11 @@ print("made by:", a.grad_fn.name(), b.grad_fn.name(), y.grad_fn.name())
 print("a.grad:", a.grad)
 
 # %% [markdown] lang="en"
-# Nothing, and PyTorch warns you that you asked. Only **leaves** keep their gradient, for they are what one trains. The
+# Nothing, and PyTorch warns you that you asked. Only **leaves** keep their gradient: they are what you train. The
 # gradient of `a` did its work and was dropped to save memory; the recording kept it for you, in the graph and in
 # brackets in the table. If your own code needs it, call `a.retain_grad()` before the backward pass.
 #
-# Two things to take along: along a path, gradients are *multiplied*; where paths meet, they are *added*. All of
+# Two things to remember: along a path, gradients are *multiplied*; where paths meet, they are *added*. All of
 # backpropagation is that.
 
 # %% [markdown] lang="zh"

@@ -5,19 +5,18 @@
 #       en: "A graph that grows"
 #       zh: "边运行边生长的图"
 #     summary:
-#       en: "The graph is what ran, and nothing else: an if and a loop give each run a graph of its own."
+#       en: "The graph is what ran, and nothing else: with an if and a loop, each run has a different graph."
 #       zh: "跑过的才在图里：if 和循环让每次运行都有自己的图。"
 # ---
 
 # %% [markdown] lang="en"
-# Where does the graph come from? Nobody drew one. It **grows while your code runs**: each operation adds its node at
-# the moment at which it is done.
+# Where does the graph come from? It **grows while your code runs**: each operation adds its node when it is done.
 #
 # Then what becomes of an `if`? Here is a function with two branches, and we call it with a positive number. Go in with
 # `→`, and watch which line of the function the mark `▶` never visits.
 
 # %% [markdown] lang="zh"
-# 计算图是哪里来的？没有人去画它。**代码一边运行，图一边生长**：每做完一个运算，就多一个节点。
+# 计算图是哪里来的？**代码一边运行，图一边生长**：每做完一个运算，就多一个节点。
 #
 # 那么 `if` 会怎样？下面的函数有两个分支，我们用一个正数来调用它。
 # 用 `→` 走进去，看看标记 `▶` 从来没有到过函数里的哪一行。
@@ -37,14 +36,14 @@ y = bend(up)
 y.backward()
 
 # %% [markdown] question="predict" of="down.grad" lang="en"
-# `up.grad` is {{ up.grad.item() }}. One branch ran, and one multiplication stands in the graph. The `if` left nothing
-# there: it only asked a question, and Python went on with the answer.
+# `up.grad` is {{ up.grad.item() }}. One branch ran, and one multiplication is in the graph. The `if` left nothing
+# there: Python evaluated the condition and ran one branch; only that branch is in the graph.
 #
 # The same function now gets a negative number. What will `down.grad` hold?
 
 # %% [markdown] question="predict" of="down.grad" lang="zh"
 # `up.grad` 是 {{ up.grad.item() }}。跑了一个分支，图里就有一个乘法。`if` 什么也没有留下：
-# 它只是问了一句，Python 得到回答就接着往下走了。
+# Python 判断条件后只执行一个分支，进入计算图的只有这个分支里的运算。
 #
 # 现在给同一个函数一个负数。`down.grad` 会是多少？
 
@@ -54,17 +53,18 @@ z = bend(down)
 z.backward()
 
 # %% [markdown] question="predict" of="p.grad" lang="en"
-# It is {{ down.grad.item() }}: this time the other branch ran, the slope of a square is twice the number, and this
-# number is negative. The branch with the `3` is in this graph nowhere, so it has no say in the gradient.
+# It is {{ down.grad.item() }}: this time the other branch ran, the derivative of a square is twice the number, and
+# this number is negative. The branch with the `3` is nowhere in this graph, so it does not affect the gradient.
 #
-# A loop grows the graph turn by turn. The next one goes on until `q` has reached a limit, so it is the **data** that
-# decides how many nodes there will be. Count the factors `p` that end up in `q`. What will `p.grad` hold?
+# A loop grows the graph with each iteration. The next one goes on until `q` has reached a limit, so it is the
+# **data** that decides how many nodes there will be. Count the factors `p` that end up in `q`. What will `p.grad`
+# hold?
 
 # %% [markdown] question="predict" of="p.grad" lang="zh"
-# 是 {{ down.grad.item() }}：这次跑的是另一个分支，平方的斜率是这个数的两倍，而这个数是负的。
-# 带 `3` 的那个分支根本不在这张图里，所以对梯度没有发言权。
+# 是 {{ down.grad.item() }}：这次跑的是另一个分支，平方的导数是这个数的两倍，而这个数是负的。
+# 带 `3` 的那个分支根本不在这张图里，所以对梯度没有影响。
 #
-# 循环每转一圈，图就长一截。下面的循环一直转到 `q` 达到上限，所以有多少个节点由**数据**决定。
+# 循环每迭代一次，图就长一截。下面的循环一直迭代到 `q` 达到上限，所以有多少个节点由**数据**决定。
 # 数一数，`q` 里最后一共乘进了几个 `p`。`p.grad` 会是多少？
 
 # %%
@@ -80,18 +80,18 @@ for node, _ in q.grad_fn.next_functions:
     print("it got its inputs from", node.name().split("::")[-1])
 
 # %% [markdown] lang="en"
-# The loop stopped with `q` at {{ q.item() }}, a power of `p`, and the slope of that power is {{ p.grad.item() }}.
-# (Less? Two factors are there before the loop begins.) At `p` several paths meet, one per factor. Press `k` to set
-# another `limit`.
+# The loop stopped with `q` at {{ q.item() }}, a power of `p`, and the derivative of that power is
+# {{ p.grad.item() }}. (Less? Two factors are there before the loop begins.) At `p` several paths meet, one per
+# factor. Press `k` to set another `limit`.
 #
 # The printed lines name the last node and what comes before it; `AccumulateGrad` stands for the leaf. Autograd's
 # **nodes are operations**, and tensors go along its **edges**; older notes have it the other way round. In early
 # TensorFlow you described the whole graph first and fed it numbers later. Here each run of your code makes a new graph.
 #
-# So plain Python is enough. `distance` should say how far a number is from zero; mend it for negative numbers: `e`.
+# So plain Python is enough. `distance` should say how far a number is from zero; fix it for negative numbers: `e`.
 
 # %% [markdown] lang="zh"
-# 循环停下时 `q` 是 {{ q.item() }}，是 `p` 的一个幂，这个幂的斜率是 {{ p.grad.item() }}。
+# 循环停下时 `q` 是 {{ q.item() }}，是 `p` 的一个幂，这个幂的导数是 {{ p.grad.item() }}。
 # （答小了？循环开始之前就已经有两个因子了。）好几条路在 `p` 处相会，每个因子一条。按 `k` 换一个 `limit`。
 #
 # 打印出来的是最后一个节点，以及它前面的节点；`AccumulateGrad` 代表叶子节点。
@@ -131,7 +131,7 @@ def distance(x):
 print(distance(torch.tensor(-3.0)))
 
 # %% tags=["check"]
-for at, slope in ((3.0, 1.0), (-3.0, -1.0)):
+for at, derivative in ((3.0, 1.0), (-3.0, -1.0)):
     leaf = torch.tensor(at, requires_grad=True)
     far = distance(leaf)
     assert far is not None, {
@@ -151,7 +151,7 @@ for at, slope in ((3.0, 1.0), (-3.0, -1.0)):
         "zh": f"对 {at:g}，数是对的，可是它离开了图，梯度流不过去。不要用 item()、float()，也不要新建张量。",
     }
     far.backward()
-    assert leaf.grad == slope, {
-        "en": f"The slope at {at:g} is {slope:g}, and yours is {leaf.grad:g}.",
-        "zh": f"{at:g} 处的斜率是 {slope:g}，你的是 {leaf.grad:g}。",
+    assert leaf.grad == derivative, {
+        "en": f"The derivative at {at:g} is {derivative:g}, and yours is {leaf.grad:g}.",
+        "zh": f"{at:g} 处的导数是 {derivative:g}，你的是 {leaf.grad:g}。",
     }

@@ -74,8 +74,8 @@ y = w * cut
 y.backward()
 
 # %% [markdown] question="choice" of="1 if late is not None else 2" lang="en"
-# It is {{ w.grad.item() }}. `cut` does depend on `w`, but autograd cannot see it: there is no edge back from `cut`. To
-# autograd it is a plain number. (Twice as much? That would be the slope with both paths recorded.)
+# It is {{ w.grad.item() }}. `cut` does depend on `w`, but autograd cannot see it: there is no edge back from `cut`.
+# To autograd it is a plain number. (Twice as much? That would be the derivative with both paths recorded.)
 #
 # The three results look alike in the table; none requires grad. Now we use two of them later, outside of the blocks.
 # `w * quiet` will work. And the line after it, `w * fast`?
@@ -85,7 +85,7 @@ y.backward()
 
 # %% [markdown] question="choice" of="1 if late is not None else 2" lang="zh"
 # 是 {{ w.grad.item() }}。`cut` 确实依赖 `w`，可是 autograd 看不见：从 `cut` 往回没有边。
-# 在它看来，`cut` 就是个普通的数。（答大了一倍？那是两条路都有记录时的斜率。）
+# 在它看来，`cut` 就是个普通的数。（答大了一倍？那是两条路都有记录时的导数。）
 #
 # 三个结果在表里看上去一样，都不需要梯度。现在我们在那些代码块之外，再用其中的两个。
 # `w * quiet` 没问题。它后面那一行的 `w * fast` 呢？
@@ -115,4 +115,4 @@ except RuntimeError as error:
 # 所以，训练好的模型只用来回答时用 `inference_mode`，结果还要回到训练里去时用 `no_grad`。
 #
 # 在旧代码里你会看到用 `w.data` 代替 `w.detach()`，用 `Variable(x, volatile=True)` 代替 `no_grad`。
-# 前者会把之后的改动瞒着 autograd；后者还能运行，但 `volatile` 已经不起作用，只会引出一条警告。
+# 前者之后的改动，autograd 看不到；后者还能运行，但 `volatile` 已经不起作用，只会引出一条警告。

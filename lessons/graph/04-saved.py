@@ -5,26 +5,27 @@
 #       en: "What a node keeps"
 #       zh: "节点保存了什么"
 #     summary:
-#       en: "What an operation saves for its slope, when it is let go, and whether one can go backward twice."
+#       en: "What an operation saves for its derivative, when it is freed, and whether you can go backward twice."
 #       zh: "运算为求导保存了什么，什么时候释放，能不能反向传播两次。"
 # ---
 
 # %% [markdown] question="choice" of="2 if hasattr(e.grad_fn, '_saved_result') else 1" lang="en"
-# In a product each factor's slope is the value of the *other* factor. But the backward pass comes later, when the names
-# may mean something else. So an operation **saves** what it will need, at once, in its node of the graph.
+# The derivative of a product with respect to one factor is the value of the *other* factor. But the backward pass
+# comes later, when the names may mean something else. So an operation **saves** what it will need, at once, in its
+# node of the graph.
 #
-# The product below saves both factors. And the exponential function? It is its own slope: at `x` the slope of `exp(x)`
-# is `exp(x)`. What will the node of `e` save, to have the least work later?
+# The product below saves both factors. And the exponential function? It is its own derivative: at `x` the derivative
+# of `exp(x)` is `exp(x)`. What will the node of `e` save, to have the least work later?
 #
 # 1. its input `x`
 # 2. its result `e`
 # 3. nothing
 
 # %% [markdown] question="choice" of="2 if hasattr(e.grad_fn, '_saved_result') else 1" lang="zh"
-# 在乘法里，每个因子的斜率是**另一个**因子的值。可是反向传播要晚些才来，到那时这些名字也许已经另有所指。
+# 乘积对一个因子的偏导数，是**另一个**因子的值。可是反向传播要晚些才来，到那时这些名字也许已经另有所指。
 # 所以运算会当场把以后要用的东西**保存**在图中自己的节点里。
 #
-# 下面的乘法把两个因子都存下了。指数函数呢？它的斜率就是它自己：`exp(x)` 在 `x` 处的斜率是 `exp(x)`。
+# 下面的乘法把两个因子都存下了。指数函数呢？它的导数就是它自己：`exp(x)` 在 `x` 处的导数是 `exp(x)`。
 # 为了以后最省事，`e` 的节点会保存什么？
 #
 # 1. 输入 `x`
@@ -40,20 +41,20 @@ product = x * w
 e = torch.exp(x)
 
 # %% [markdown] question="predict" of="v.grad" lang="en"
-# Its result: with it the slope is there already, while from `x` it would have to be worked out again. Press `Tab` until
-# you are in the graph, go to a node with `↑`, and press `Enter`: the page says what that node keeps.
+# Its result: that is the derivative already, while from `x` it would have to be computed again. Press `Tab` until you
+# are in the graph, go to a node with `↑`, and press `Enter`: the page says what that node keeps.
 #
-# What is saved takes memory, so a backward pass **lets it go** when it has used it. You may have heard that one cannot
-# go backward twice. Let us see. The slope of a sum is one, whatever the numbers are.
+# What is saved takes memory, so a backward pass **frees** it when it has used it. You may have heard that you cannot
+# go backward twice. Let us see. The derivative of a sum is one, whatever the numbers are.
 #
 # Below we go backward from `s` twice. What will `v.grad` hold in the end?
 
 # %% [markdown] question="predict" of="v.grad" lang="zh"
-# 是结果：有了它，斜率就是现成的；只存 `x` 的话还得重新算一遍。
+# 是结果：有了它，导数就是现成的；只存 `x` 的话还得重新算一遍。
 # 按几次 `Tab` 走到图那里，用 `↑` 移到一个节点，按 `Enter`：打开的页面会告诉你这个节点保存了什么。
 #
 # 保存的东西占内存，所以反向传播用完就**释放**。你也许听说过，不能反向传播两次。我们来看看。
-# 加法的斜率是一，不管数字是多少。
+# 加法的导数是 1，不管数字是多少。
 #
 # 下面从 `s` 出发反向传播两次。最后 `v.grad` 里会是多少？
 
@@ -64,43 +65,43 @@ s.backward()
 s.backward()
 
 # %% [markdown] question="predict" of="passes" lang="en"
-# It is {{ v.grad.item() }}: both passes came through, and each brought a one. The node of a sum had **saved nothing**,
-# so the first pass had nothing to let go. It is not the second pass that is forbidden; it is using what is gone.
+# It is {{ v.grad.item() }}: both passes succeeded, and each contributed 1. The node of a sum had **saved nothing**,
+# so the first pass had nothing to free. A second pass is not forbidden; using freed values is.
 #
-# Now the same with `e`. How many of its two passes will come through?
+# Now the same with `e`. How many of its two passes will succeed?
 
 # %% [markdown] question="predict" of="passes" lang="zh"
-# 是 {{ v.grad.item() }}：两趟都走通了，每趟带来一个一。加法的节点**什么也没存**，第一趟自然没有东西可释放。
-# 所以，被禁止的并不是第二趟，而是使用已经释放的东西。
+# 是 {{ v.grad.item() }}：两次反向传播都成功，每次贡献 1。加法的节点**什么也没存**，第一次自然没有东西可释放。
+# 所以，被禁止的并不是第二次反向传播，而是使用已经释放的值。
 #
-# 现在对 `e` 做同样的事。两趟里有几趟走得通？
+# 现在对 `e` 做同样的事。两次里有几次会成功？
 
 # %%
 passes = 0
 try:
-    for turn in range(2):
+    for attempt in range(2):
         e.backward()
         passes += 1
 except RuntimeError as error:
     print(str(error).split(" (")[0])
 
 # %% [markdown] lang="en"
-# Only {{ passes }}. The first pass used what the node of `e` had saved, and let it go. The second asked for it in vain,
-# and PyTorch says so rather than guess. *Backward, twice* shows how to keep it.
+# Only {{ passes }}. The first pass used what the node of `e` had saved, and freed it. The second needs it and does
+# not find it, and PyTorch raises an error rather than guess. *Backward, twice* shows how to keep it.
 #
-# This is where the memory goes when a network is trained: every layer keeps something until the pass comes by. Under
-# `torch.no_grad()` nothing is saved at all.
+# This is where the memory goes when a network is trained: every layer keeps something until the backward pass reaches
+# it. Under `torch.no_grad()` nothing is saved at all.
 #
 # `triple` saves its factor, so a second pass fails. Write it with an operation that saves nothing: press `e`.
 
 # %% [markdown] lang="zh"
-# 只有 {{ passes }} 趟。第一趟用掉了 `e` 的节点所保存的东西，随即释放。
-# 第二趟来要，已经没有了，PyTorch 宁可报错，也不去猜。《反向传播两次》会讲怎样把它留住。
+# 只有 {{ passes }} 次。第一次用了 `e` 的节点所保存的值，随即释放。
+# 第二次还要用，已经没有了，PyTorch 宁可报错，也不去猜。《反向传播两次》会讲怎样保留它。
 #
 # 训练网络时，内存就花在这里：每一层都要把一些东西存着，直到反向传播经过。
 # 在 `torch.no_grad()` 之下则什么都不保存。
 #
-# `triple` 存下了因子，所以第二趟会出错。换一个什么也不保存的运算来写它：按 `e`。
+# `triple` 存下了因子，所以第二次反向传播会出错。换一个什么也不保存的运算来写它：按 `e`。
 
 
 # %% tags=["exercise"] id="lighter" kind="fill"
@@ -111,10 +112,10 @@ def triple(x):
 print(triple(torch.tensor(5.0)))
 
 # %% [markdown] tags=["hint"] lang="en"
-# Which operation of this lesson came through twice?
+# For which operation of this lesson did both passes succeed?
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 这一课里，哪种运算走通了两趟？
+# 这一课里，哪种运算能反向传播两次？
 
 # %% [markdown] tags=["hint"] lang="en"
 # Three times a number is the number, plus the number, plus the number.
@@ -154,9 +155,9 @@ except RuntimeError:
     pass
 assert through == 2, {
     "en": "The second pass failed: an operation in `triple` still saves something.",
-    "zh": "第二趟出错了：`triple` 里还有运算在保存东西。",
+    "zh": "第二次反向传播出错了：`triple` 里还有运算在保存东西。",
 }
 assert leaf.grad == 6, {
     "en": f"Two passes should bring 3 each, and brought {leaf.grad:g}.",
-    "zh": f"两趟应当各带来 3，结果带来的是 {leaf.grad:g}。",
+    "zh": f"两次应当各带来 3，结果带来的是 {leaf.grad:g}。",
 }

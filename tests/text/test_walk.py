@@ -190,7 +190,7 @@ def test_nothing_after_a_question_is_seen_before_it_is_settled(two_paths: Timeli
     whole = walk(two_paths, "end", "5", "None", "")
     assert f"{two_paths.steps}  cell 3 is done" in whole
     assert "gets just that share: 2." in whole
-    assert "Two things to take along" in whole
+    assert "Two things to remember" in whole
 
 
 def test_progress_is_kept(two_paths: Timeline, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ TRIES: Tries = {
         ("def distance(x):\n    return torch.tensor(abs(x.item()))", "it has left the graph"),
         ("def distance(x):\n    if x > 0:\n        return x", "For -3 nothing is returned"),
         ("def distance(x):\n    return -x", "The distance of 3 is 3, and you give -3"),
-        ("def distance(x):\n    return x + (x.abs() - x).detach()", "The slope at -3 is -1, and yours is 1"),
+        ("def distance(x):\n    return x + (x.abs() - x).detach()", "The derivative at -3 is -1, and yours is 1"),
     ],
     "saved/lighter": [
         ("", "The second pass failed"),
