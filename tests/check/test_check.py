@@ -32,7 +32,7 @@ GOOD = """\
 import torch
 
 w = torch.tensor([3.0], requires_grad=True)
-lr = 0.5  # @param {type: number, min: 0, max: 1}
+lr = 0.5  # @param {type: number}
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
 # What will `w.grad` hold?
@@ -154,7 +154,7 @@ WAYS = {
     "no Python": change("y = w * w", "y = w *", "syntax error"),
     "long line": change("leaf = w.is_leaf", f"leaf = w.is_leaf  # {'x' * 90}", "has 110 columns"),
     "a failing cell": change("y = w * w\n", "y = w * v\n", "the cell fails with NameError: name 'v'"),
-    "a knob": change("{type: number, min: 0", "{type: nmber, min: 0", "unknown type `nmber`", "lr = 0.5"),
+    "a knob": change("{type: number}", "{type: nmber}", "unknown type `nmber`", "lr = 0.5"),
     "an exit": change("leaf = w.is_leaf\n", "leaf = 1\nraise SystemExit(3)\n", "does not come to its end", "leaf = 1"),
     "a death": change("leaf = w.is_leaf\n", "import os; os.kill(os.getpid(), 9)\n", "ended by signal 9"),
     # What ends a run after too long a time.

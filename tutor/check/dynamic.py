@@ -1,168 +1,31 @@
 """Check a lesson by running it: its outcome, size, answers, exercises, prose and random numbers.
 
-A number in the prose ("`w.grad` is 4") is wrong if the run knows the name and the name never has that value at any
-step: text also speaks of earlier and later values. Conditional sentences are ignored.
+It also runs with each knob at its least and greatest value: there too it must come to its end, its exercises must be
+right, and its prose must be true (see `claims`).
 """
 
 from __future__ import annotations
 
 import math
-import re
 import signal
 from collections.abc import Iterator
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 from typing import Any
 
 import msgspec
 
 from tutor import i18n
+from tutor.check import claims
 from tutor.check.runner import Runner, RunResult
 from tutor.check.static import Finding, live_lines, mark_line
 from tutor.explain import describe_check_failure, describe_end
-from tutor.explain.expressions import evaluate, look_up
+from tutor.explain.expressions import evaluate
 from tutor.i18n import N_, _
-from tutor.lesson import answers
-from tutor.lesson.markdown import blocks, live_values
-from tutor.lesson.model import MISSING, Cell, Lesson
+from tutor.lesson.model import MISSING, Cell, Knob, Lesson, Setting
 from tutor.trace import events as ev
 from tutor.trace import values
 from tutor.trace.command import RunCommand
-from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
-
-# ---------------------------------------------------------------- numbers in the prose
-
-MAX_STEPS_READ = 2_000
-"""Maximum steps at which the value of a name is read."""
-
-_NAME = r"(?P<name>[A-Za-z_]\w*(?:\.\w+|\[\d+\])*(?:\.item\(\))?)"
-_NUMBER = r"[-−]?\d+(?:\.\d*)?(?:e[-+]?\d+)?"
-_LIST = r"\[[-−\d\s.,\[\]e]+\]"
-_VALUE = rf"(?P<value>{_NUMBER}|{_LIST}|tensor\((?:{_NUMBER}|{_LIST})\)|True|False|None)"
-_BEGIN, _CLOSE = r"\s*(?:\*\*)?`?", r"`?(?:\*\*)?"
-_WORDS = "and|or|but|because|since|while|then|again|now|too|not"
-_END = rf"(?={_CLOSE}\s*(?:$|[,;:!?()，。；：！？（）、]|\.(?:\s|$)|(?:{_WORDS})\b|[\u4e00-\u9fff]))"
-_IS = r"(?:is|was|holds|equals|becomes|stays|gives)(?:\s+(?:now|still|exactly|only|just|always))?"
-_IS_ZH = r"(?:的值)?(?:现在|仍然?|还|就|正好|最终|已经|一直|始终|都)*(?:是|等于|为|变成了?|变为|得到)"
-_CLAIMS = (
-    re.compile(rf"(?<![\w.\]]){_NAME}`?\s*(?<![=<>!])={_BEGIN}{_VALUE}{_END}"),
-    re.compile(rf"`{_NAME}`\s+{_IS}{_BEGIN}{_VALUE}{_END}"),
-    re.compile(rf"`{_NAME}`\s*{_IS_ZH}{_BEGIN}{_VALUE}{_END}"),
-)
-_CONDITIONAL = re.compile(
-    r"\b(?:if|suppose|would|were|imagine|say|try|instead|change|set|wrong|think)\b"
-    r"|如果|假如|假设|倘若|若|要是|试试|改成|改为|设为|设成|以为|会是",
-    re.IGNORECASE,
-)
-_WHEN = re.compile(
-    r"(?:\b(?:where|when|whenever|while|once|until|unless|for|with|at)\s+|当\s*|(?<!现)在\s*)`?$", re.IGNORECASE
-)
-_WHEN_ZH = re.compile(r"`?\s*(?:时|的时候|的地方|处|的话|之前|以前)")
-
-
-def wrong_claims(timeline: Timeline, cell: Cell, step: int) -> Iterator[tuple[int, str, str, str]]:
-    """Yield the claims of a prose cell that the run contradicts: line, name, claimed value, value at `step`."""
-    for language, text in cell.text.items():
-        for start, name, claim in _find_claims(text):
-            value = _value_of(timeline.state(step), name)
-            if value is _UNKNOWN and not _is_ever_known(timeline, name):
-                continue
-            run_value = _contradiction(timeline, step, name, claim)
-            if run_value is not None:
-                yield cell.text_lines[language] + text[:start].count("\n"), name, claim, run_value
-
-
-def _find_claims(text: str) -> Iterator[tuple[int, str, str]]:
-    """Yield where the text says that a name has a value: position, name, value."""
-    plain = text
-    hidden = [(block.start, block.end) for block in blocks(text) if block.kind == "code"]
-    for start, end in (*hidden, *((value.start, value.end) for value in live_values(text))):
-        plain = plain[:start] + re.sub(r"[^\n]", " ", text[start:end]) + plain[end:]
-    for pattern in _CLAIMS:
-        for match in pattern.finditer(plain):
-            depends = _WHEN.search(plain[: match.start()]) or _WHEN_ZH.match(plain[match.end() :])
-            if not depends and not _CONDITIONAL.search(_sentence(plain, match.start(), match.end())):
-                yield match.start(), match["name"], match["value"]
-
-
-def _sentence(text: str, start: int, end: int) -> str:
-    """Return the sentence around a part of the text."""
-    before = max((match.end() for match in re.finditer(r"[.!?]\s|[。！？]|\n\s*\n", text[:start])), default=0)
-    after = re.search(r"[.!?](?:\s|$)|[。！？]|\n\s*\n", text[end:])
-    return text[before : end + after.start()] if after else text[before:]
-
-
-_UNKNOWN = object()
-
-
-def _value_of(state: State, name: str) -> Any:
-    """Return the value of a name; `_UNKNOWN` if it is not known."""
-    base = name.removesuffix(".item()")
-    tensor, plain = look_up(state, base)
-    if tensor is not None:
-        return _to_list(tensor.value, tensor.dtype)
-    if plain is not None:
-        return plain
-    owner, _, last = base.rpartition(".")
-    tensor = look_up(state, owner)[0] if owner else None
-    if tensor is not None and last == "grad":
-        grad = None if tensor.grad is None else state.tensors.get(tensor.grad)
-        return None if grad is None else _to_list(grad.value, grad.dtype)
-    if tensor is not None and last in ("requires_grad", "is_leaf"):
-        return getattr(tensor, last)
-    return _UNKNOWN
-
-
-def _to_list(value: Any, dtype: str) -> Any:
-    """Return a recorded value as nested lists; `_UNKNOWN` if it is not recorded in full."""
-    value_list = values.to_json(value, dtype)
-    return _UNKNOWN if isinstance(value_list, dict) or value_list is None else value_list
-
-
-def _is_ever_known(timeline: Timeline, name: str) -> bool:
-    """Return whether a name has a value at the end of some cell."""
-    return any(_value_of(timeline.state(step), name) is not _UNKNOWN for step in _cell_ends(timeline))
-
-
-def _cell_ends(timeline: Timeline) -> list[int]:
-    """Return the last step of each cell that has ended."""
-    return [cell.end for cell in timeline.cells if cell.end is not None]
-
-
-def _contradiction(timeline: Timeline, step: int, name: str, claim: str) -> str | None:
-    """Return the run's value if the name never has the claimed one, else None. A value copied from the code is no
-    claim.
-    """
-    cells = timeline.document.cells if timeline.document is not None else []
-    if any(f"{name}={claim}" in str(cell.get("source", "")).replace(" ", "") for cell in cells):
-        return None
-    first: Any = _UNKNOWN
-    stride = max(1, timeline.steps // MAX_STEPS_READ)
-    for at in dict.fromkeys((step, *_cell_ends(timeline), *range(1, timeline.steps + 1, stride))):
-        value = _value_of(timeline.state(at), name)
-        if value is _UNKNOWN:
-            continue
-        if agrees(claim, value):
-            return None
-        first = value if first is _UNKNOWN else first
-    return None if first is _UNKNOWN else answers.format_answer(first)
-
-
-def agrees(claim: str, value: Any) -> bool:
-    """Return whether the text of a value agrees with a value, to the digits that are written."""
-    claim = claim.replace("−", "-")
-    try:
-        claimed = answers.parse(re.sub(r"(?<=[\d.])\s+(?=[-\d])", ", ", claim))
-    except answers.AnswerError:
-        return True  # not a value after all
-    if answers.matches(claimed, value):
-        return True
-    number = answers.unwrap(value)
-    if isinstance(claimed, int | float) and not isinstance(claimed, bool) and isinstance(number, int | float):
-        decimals = len(claim.partition("e")[0].partition(".")[2])
-        return abs(number - claimed) <= 0.5 * 10.0**-decimals * (1 + 1e-9) and decimals > 0
-    return False
-
 
 # ---------------------------------------------------------------- exercises
 
@@ -266,6 +129,7 @@ def check_run(lesson: Lesson, runner: Runner) -> list[Finding]:
         findings += check_solutions(lesson, solved_run)
     findings += _check_prose(lesson, solved_run)
     if end is not None and end.outcome == "ok":
+        findings += _check_knobs(lesson, solved_run, command, runner, findings.copy())
         findings += _check_randomness(lesson, solved_run, runner.run(msgspec.structs.replace(command, seed=SEED)))
     return list(dict.fromkeys(findings))
 
@@ -355,11 +219,7 @@ def _check_size(lesson: Lesson, result: RunResult) -> Iterator[Finding]:
 
 def _check_answers(lesson: Lesson, result: RunResult) -> Iterator[Finding]:
     """Yield questions whose answer cannot be computed, chosen or typed."""
-    answers_by_cell = {
-        side_event.event.cell: side_event.event
-        for side_event in result.timeline.side_events
-        if isinstance(side_event.event, ev.Answer)
-    }
+    answers_by_cell = _choices(result)
     for cell in lesson.cells:
         answer = answers_by_cell.get(cell.index)
         if cell.question is None or answer is None:
@@ -424,30 +284,135 @@ def _count_elements(value: Any) -> int:
 
 
 def _check_prose(lesson: Lesson, result: RunResult) -> Iterator[Finding]:
-    """Yield live values without a value, and numbers that the run contradicts."""
-    timeline = result.timeline
-    ends = {info.cell: info.end for info in timeline.cells if info.end is not None}
-    step = 0
-    for cell in lesson.cells:
-        if cell.is_code:
-            step = ends.get(cell.number or 0, step)
-            continue
-        state = timeline.state(step)
+    """Yield texts that cannot be chosen between, live values without a value, and statements that the run
+    contradicts.
+    """
+    yield from _check_choices(lesson, result)
+    for cell, moment in _texts(lesson, result):
         for line, expression in live_lines(cell):
-            if evaluate(state, expression) is None:
+            if evaluate(moment.state, expression) is None:
                 what = _("the live value `{expression}` has no value here.", expression=expression)
                 fix = _(
                     "Simple ones can be filled in: w, w.grad, w.item(), w.tolist(), w.shape, of names that are there."
                 )
                 yield Finding(lesson.path, line, what, fix)
-        for line, name, claim, run_value in wrong_claims(timeline, cell, step):
-            what = _(
-                "the text says that `{name}` is {said}, and in the run it is {right}.",
-                name=name,
-                said=claim,
-                right=run_value,
+        for statement in claims.statements(cell):
+            value = claims.contradiction(moment, statement)
+            if value is not None:
+                yield _false_statement(lesson, statement, value)
+
+
+def _false_statement(lesson: Lesson, statement: claims.Statement, value: str) -> Finding:
+    """Return the finding that a text says something of a name that is not so."""
+    what = _(
+        "the text says that `{name}` is {said}, and in the run it is {right}.",
+        name=statement.name,
+        said=statement.said,
+        right=value,
+    )
+    return Finding(
+        lesson.path, statement.line, what, _("Write {{{{ {name} }}}}, and the run fills it in.", name=statement.name)
+    )
+
+
+def _texts(lesson: Lesson, result: RunResult) -> Iterator[tuple[Cell, claims.Moment]]:
+    """Yield the prose cells that a run shows, each with where it stands: at the end of the code cell before it."""
+    ends = {info.cell: info.end for info in result.timeline.cells if info.end is not None}
+    moment = claims.Moment(result.timeline, 0)
+    choices = _choices(result)
+    for cell in lesson.cells:
+        if cell.is_code:
+            step = ends.get(cell.number or 0, moment.step)
+            moment = moment if step == moment.step else claims.Moment(result.timeline, step)
+        elif cell.when is None or (cell.index in choices and choices[cell.index].value is True):
+            yield cell, moment
+
+
+def _choices(result: RunResult) -> dict[int, ev.Answer]:
+    """Return the answers to questions, and whether texts with `when` are shown, by the index of their cell."""
+    events = (side_event.event for side_event in result.timeline.side_events)
+    return {event.cell: event for event in events if isinstance(event, ev.Answer)}
+
+
+def _check_choices(lesson: Lesson, result: RunResult) -> Iterator[Finding]:
+    """Yield a `when` that cannot be computed, and alternatives of which none is shown."""
+    choices = _choices(result)
+    for conditional, group in groupby(lesson.cells, lambda cell: cell.when is not None):
+        cells = [cell for cell in group if conditional and cell.index in choices]
+        failed = [cell for cell in cells if choices[cell.index].error is not None]
+        for cell in failed:
+            error = choices[cell.index].error
+            yield Finding(
+                lesson.path,
+                mark_line(cell),
+                _("`{of}` cannot be computed: {error}.", of=cell.when, error=error),
+                _("It is worked out when the code cell above has ended."),
             )
-            yield Finding(lesson.path, line, what, _("Write {{{{ {name} }}}}, and the run fills it in.", name=name))
+        if len(cells) > 1 and not failed and not any(choices[cell.index].value for cell in cells):
+            what = _("none of these texts is shown: no `when` is true.")
+            yield Finding(lesson.path, mark_line(cells[0]), what, _("Write one for this case too."))
+
+
+# ---------------------------------------------------------------- knobs
+
+
+def _check_knobs(
+    lesson: Lesson, written: RunResult, command: RunCommand, runner: Runner, known: list[Finding]
+) -> Iterator[Finding]:
+    """Yield what is wrong with a knob at its least or greatest value, or at another choice.
+
+    Args:
+        written: The run with the knobs as they are in the file.
+        command: What was run.
+        known: What is wrong there: it is not repeated.
+    """
+    for knob in lesson.knobs.values():
+        for value in _ends(knob):
+            result = runner.run(msgspec.structs.replace(command, knobs={knob.name: str(value)}))
+            setting = f"{knob.name} = {value!r}"
+            findings = [*_check_outcome(lesson, result), *_check_answers(lesson, result)]
+            findings += [*check_solutions(lesson, result), *_check_statements(lesson, written, result)]
+            findings += _check_prose(lesson, result)
+            unique = {(finding.line, finding.what): finding for finding in reversed(findings)}
+            for finding in sorted(unique.values(), key=lambda finding: finding.line):
+                if finding not in known and not finding.warning:
+                    what = _("with {setting}: {what}", setting=setting, what=finding.what)
+                    yield msgspec.structs.replace(finding, what=what)
+
+
+def _ends(knob: Knob) -> list[Setting]:
+    """Return the values with which a knob is tried: its least and greatest, or its other choices."""
+    if knob.name == "device":
+        return []
+    values: dict[str, tuple[Setting | None, ...]] = {
+        "number": (knob.min, knob.max), "boolean": (True, False), "choice": knob.choices
+    }  # fmt: skip
+    return [value for value in values.get(knob.type, ()) if value is not None and value != knob.default]
+
+
+def _check_statements(lesson: Lesson, written: RunResult, turned: RunResult) -> Iterator[Finding]:
+    """Yield what texts say of the run as written, and another knob makes false."""
+    moments = {cell.index: moment for cell, moment in _texts(lesson, written)}
+    of_code = claims.numbers_of_code(lesson)
+    fix = _('Write {{ … }}, or choose between texts with when="…".')
+    for cell, moment in _texts(lesson, turned):
+        if cell.index not in moments:
+            continue  # its own run has been compared with it
+        for statement in claims.statements(cell):
+            value = claims.made_false(moments[cell.index], moment, statement)
+            if value is not None:
+                finding = _false_statement(lesson, statement, value)
+                yield finding if statement.more is None else msgspec.structs.replace(finding, fix=fix)
+        for lone in claims.lone_numbers(cell, of_code):
+            meant = claims.number_made_false(moments[cell.index], moment, lone)
+            if meant is not None:
+                what = _(
+                    "the text says {said}, which `{name}` is as the lesson is written, and in this run it is {right}.",
+                    said=lone.text,
+                    name=meant[0],
+                    right=meant[1],
+                )
+                yield Finding(lesson.path, lone.line, what, fix)
 
 
 # ---------------------------------------------------------------- random numbers

@@ -18,7 +18,7 @@ from tutor.trace import wire
 from tutor.trace.command import HEADER, STATUS, ForkRequest, RunCommand, encode
 from tutor.trace.timeline import Timeline
 
-MAX_SECONDS = 20
+MAX_SECONDS = 60
 """Maximum seconds of a run."""
 
 
