@@ -23,12 +23,14 @@ from tests.explain import (
     test_ungraphed,
 )
 from tests.explain import test_transforms as transforms
+from tests.explain.explained import line
 from tests.sampling import sample
 from tests.worker.recording import Forker, Recording
 from tutor import i18n
-from tutor.explain import explanation, formatting, line, plain
+from tutor.explain import explanation, formatting, lines, plain
 from tutor.explain.node import rule_json
 from tutor.explain.optimizers import finished_steps, formula, report_lines
+from tutor.trace import navigation
 from tutor.trace.events import Failed
 
 ON_BEHALF = (
@@ -118,7 +120,9 @@ def names_in(recording: Recording, script: str) -> set[str]:
 
 def all_texts(recording: Recording, step: int) -> list[str]:
     timeline = recording.timeline
-    told = ["".join(text for text, _ in line(timeline, step)), plain(timeline, step), explanation(timeline, step) or ""]
+    told = [plain(timeline, step), explanation(timeline, step) or ""]
+    if lines(timeline, step).step == step:  # else it is what an earlier step says
+        told.append("".join(text for text, _ in line(timeline, step)))
     rule = rule_json(timeline, step) if timeline.kind(step) == "node" else None
     for one in [] if rule is None else rule["inputs"]:
         told += [one["text"], one["working"], (one["element"] or {"text": ""})["text"]]
@@ -137,7 +141,8 @@ def left_in(text: str, recording: Recording, step: int) -> list[str]:
         for width in (400, 200):
             text = text.replace(f"{event.error}: {formatting.code(event.message, width)}", "")
         text = re.sub(r"`[^`]*`", "", text)
-    for said in (code, formatting.code(code), formatting.first_line(code)):
+    before = timeline.view(navigation.previous_line(timeline, step) or step).code or ""
+    for said in (code, formatting.code(code), formatting.first_line(code), formatting.first_line(before)):
         text = text.replace(said, "") if said else text
     # what stands for values, for numbers, for a result or a function without a name; a text in code
     text = re.sub(r"\w+\(…\)|\d+(x\d+)+|<lambda>|'[^']*'", "", text)

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.explain import test_mistakes, test_shape_failures, test_usual_failures
+from tests.explain.explained import line
 from tests.worker.recording import Forker, Recording
 from tutor import i18n
-from tutor.explain import cause, explanation, line
+from tutor.explain import cause, explanation
 from tutor.explain.mistakes import registry
 from tutor.explain.mistakes.context import FailureContext
 from tutor.explain.mistakes.registry import Diagnosis, diagnose_failure, diagnose_step
@@ -150,7 +151,7 @@ def never(context):
     assert [[diagnosis.sentence for diagnosis in diagnose_step(timeline, step)] for step in lines] == [
         ["careful", "x is bound", "to 3"], ["careful"], ["careful"], ["careful"], ["careful", "y is bound", "to x"],
     ]  # fmt: skip
-    notes = [part for part in line(timeline, lines[0]) if part[0] != " · "][2:]
+    notes = [part for part in line(timeline, lines[0]) if part[0] != " · "]
     assert notes == [("careful; do not", "quiet"), ("x is bound", "quiet"), ("to 3", "error")]
 
 

@@ -1,10 +1,9 @@
-"""The lines of nodes that mix elements: the numbers first, and no G that is not said."""
+"""The lines of nodes that mix elements: the rule before the numbers, and no G that is not said."""
 
 from __future__ import annotations
 
+from tests.explain.explained import line
 from tests.worker.recording import Forker
-from tutor.explain import line
-from tutor.ui.render.segments import shortened_rule
 
 SCRIPT = """\
 import torch
@@ -25,17 +24,16 @@ def test_lines(record: Forker) -> None:
     run = record(SCRIPT)
     assert run.status == 0, run.stderr
 
-    def said(name: str, cells: int = 200) -> list[str]:
+    def said(name: str) -> list[str]:
         lines = [line(run.timeline, step) for step in run.steps_of("node")]
-        return ["".join(text for text, _ in shortened_rule(pieces, cells)) for pieces in lines if pieces[0][0] == name]
+        return ["".join(text for text, _ in pieces) for pieces in lines if pieces[0][0] == name]
 
-    joined = "CatBackward0 · grad(a * b) = 1 · grad(a + b) = 2 · each gets its piece of G"
-    assert said("CatBackward0") == [f"{joined} · G = [1 2] arrived · loss = (a * b), (a + b) joined along dimension 0"]
-    assert said("CatBackward0", 76)[0].startswith("CatBackward0 · grad(a * b) = 1 · grad(a + b) = 2")
-    assert "dimension 0 · grad(a) = 1 · grad(b) = 1 · each gets its piece of G · G = " in said("StackBackward0")[0]
+    rule = "CatBackward0 · loss = (a * b), (a + b) joined along dimension 0 · each gets its piece of G"
+    assert said("CatBackward0") == [f"{rule} · grad(a * b) = 1 · grad(a + b) = 2 · G = [1 2] arrived"]
+    assert "each gets its piece of G · grad(a) = 1 · grad(b) = 1 · G = " in said("StackBackward0")[0]
     assert said("MmBackward0")[0].endswith(" · G = [[1] [1]] arrived")
     inner = [text for text in said("MulBackward0") + said("PowBackward0") if "graph" in text]
     assert len(inner) >= 2
-    assert all(text.endswith(" · in pass 4's graph") and " · arrives " in text for text in inner)
+    assert all(" · in the graph of pass 4 · " in text and " arrived · " in text for text in inner)
     fast = "".join(text for text, _ in line(run.timeline, run.op("b * 2")))
     assert fast.endswith("made in inference mode: no graph is made")

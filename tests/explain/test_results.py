@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from tests.explain.explained import line
 from tests.worker.recording import Forker
-from tutor.explain import line, plain
+from tutor.explain import plain
 
 SCRIPT = """\
 import torch

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.explain.explained import line
 from tests.worker.recording import Forker
-from tutor.explain import line, plain
+from tutor.explain import plain
 
 SCRIPT = """\
 import torch

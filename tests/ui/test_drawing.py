@@ -215,7 +215,7 @@ def test_a_long_question_is_seen_whole_and_the_code_stays_in_view(size: tuple[in
         for rows in (2, 10, 200)
     )  # fmt: skip
     assert long["lesson"].height >= 10 + 2, "the rows and the frame"
-    assert short["lesson"].height <= long["lesson"].height < longest["lesson"].height
+    assert short["lesson"].height <= long["lesson"].height <= longest["lesson"].height
     assert longest["code"].height == layout.CODE
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.explain.explained import line
 from tests.worker.recording import Forker, Recording
-from tutor.explain import line
 from tutor.ui.render.segments import middle_cut, row_width, shortened, shortened_rule
 
 SCRIPT = """\

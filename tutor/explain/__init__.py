@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tutor.explain.lines import Explained, joined, lines
 from tutor.explain.mistakes import cause, explanation
-from tutor.explain.step import describe_check_failure, describe_end, just_ran, line, message, plain, runs_next
+from tutor.explain.step import describe_check_failure, describe_end, message, plain
 
 __all__ = [
-    "cause", "describe_check_failure", "describe_end", "explanation", "just_ran", "line", "message", "plain",
-    "runs_next",
+    "Explained", "cause", "describe_check_failure", "describe_end", "explanation", "joined", "lines", "message",
+    "plain",
 ]  # fmt: skip

@@ -29,7 +29,7 @@ from tutor.explain.rules.arrays import (
 )
 from tutor.explain.rules.registry import NodeView, Operand, Share, apply_rule
 from tutor.explain.verify import VerifiedGrad, adds_up, is_inner, work_out_element
-from tutor.i18n import _
+from tutor.i18n import _, ngettext
 from tutor.text_width import width as cells
 from tutor.trace.events import Accumulate, Node, Op
 from tutor.trace.graph import gradient_parts
@@ -190,7 +190,8 @@ def sum_text(terms: Sequence[str], width: int) -> str:
     text, kept = formatting.added(terms), len(terms)
     while kept > 1 and cells(text) > width:
         kept -= 1
-        text = _("{sum} + … ({count} more terms)", sum=formatting.added(terms[:kept]), count=len(terms) - kept)
+        more, shown = len(terms) - kept, formatting.added(terms[:kept])
+        text = ngettext("{sum} + … ({count} more term)", "{sum} + … ({count} more terms)", more, sum=shown)
     return text
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 from tutor.explain.expressions import old_name
 from tutor.explain.rules.arrays import Grid
-from tutor.i18n import _
-from tutor.text_width import cut
+from tutor.i18n import _, ngettext
+from tutor.text_width import cut, width
 from tutor.trace.names import lasting_name, name_of, names_by_tensor, tensor_name
 from tutor.trace.number_format import inline, number
 from tutor.trace.state import State, TensorState
@@ -61,9 +61,9 @@ def grid(values: Grid, dtype: str) -> str | None:
     return inline(list(values.flat), dtype) if len(values.flat) <= LISTED and len(values.shape) <= 1 else None
 
 
-def code(text: str | None, width: int = _LONGEST) -> str:
+def code(text: str | None, cells: int = _LONGEST) -> str:
     """Return source on one line, cut to a width in cells."""
-    return cut(" ".join((text or "").split()), width)
+    return cut(" ".join((text or "").split()), cells)
 
 
 def first_line(text: str | None) -> str:
@@ -75,6 +75,16 @@ def first_line(text: str | None) -> str:
 def added(terms: Sequence[str]) -> str:
     """Join terms to a sum: `2 + 3 + (-1)`."""
     return " + ".join([*terms[:1], *map(term, terms[1:])])
+
+
+def sum_text(terms: Sequence[str], cells: int) -> str:
+    """Return a sum of at most `cells` cells, or of two terms; of a longer one it says how many are left out."""
+    text, kept = " + ".join(terms), len(terms)
+    while width(text) > cells and kept > 2:
+        kept -= 1
+        text, more = " + ".join(terms[:kept]), len(terms) - kept
+        text = ngettext("{sum} + … ({count} more term)", "{sum} + … ({count} more terms)", more, sum=text)
+    return text
 
 
 def joined(words: Sequence[str]) -> str:

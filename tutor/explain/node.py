@@ -35,18 +35,20 @@ from tutor.i18n import _, current_language
 from tutor.trace.events import Node
 from tutor.trace.graph import gradient_parts, is_leaf
 from tutor.trace.number_format import equation, inline, number
+from tutor.trace.number_format import shape as shape_text
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import Value, to_json
 
-__all__ = ["NodeSummary", "derivative_text", "incoming_parts", "node_line", "node_plain", "rule_json", "summarize_node"]
+__all__ = [
+    "NodeSummary", "Phrase", "derivative_text", "incoming_parts", "node_phrases", "node_plain", "rule_json",
+    "shown_element", "summarize_node", "target_name", "written_out",
+]  # fmt: skip
 
 _SHORT = 24
 """Most characters of a part of a gradient that is written out."""
 _SUM = 60
 """Most characters of a sum that is written out in full."""
-_LONG = 36
-"""A longer equation comes after what follows from it."""
 _REMEMBERED = 64
 """Summaries that are kept."""
 _G = re.compile(r"(?<![A-Za-z0-9_.])[Gg](?![A-Za-z0-9_.(])|side by side")
@@ -106,11 +108,6 @@ def _summarize(timeline: Timeline, step: int) -> NodeSummary | None:
     made = find_operation_or_write(timeline, step, node)
     targets = [_target(timeline, step, state, source) for source in node.inputs]
     unnamed_target = inner_tensor("" if made is None else (made.code or "").partition("(")[0])
-    sent = [
-        (target or unnamed_target, value)
-        for target, value in zip(targets, event.grad_inputs, strict=False)
-        if value is not None
-    ]
     arrived, equation, general = None, None, None
     verified: list[VerifiedGrad] = []
     if made is not None:
@@ -121,6 +118,12 @@ def _summarize(timeline: Timeline, step: int) -> NodeSummary | None:
             general = general_rule(node.name)
     if not verified and node.name == "CopySlices":
         general = general_rule(node.name)
+    names = {claim.place: claim.share.target.name for claim in verified}
+    sent = [
+        (_strip_parentheses(names.get(place) or target or unnamed_target), value)
+        for place, (target, value) in enumerate(zip(targets, event.grad_inputs, strict=False))
+        if value is not None
+    ]
     is_own = made is not None and made.named and made.node == event.node and has_single_gradient(event, made)
     result = made.result.name if made is not None and is_own else None
     tensor = state.tensors.get(node.tensor or 0)
@@ -196,44 +199,84 @@ def _nested(flat: Sequence[float], shape: Sequence[int]) -> Any:
 # ---------------------------------------------------------------- in words
 
 
-def node_line(summary: NodeSummary) -> list[Part]:
-    """Return the line of a node: `MulBackward0 · y = a·b · ∂y/∂a = b → grad(a) = 1 × 2 = 2`."""
-    parts: list[Part] = [(summary.node, "node")]
+Phrase = list[Part]
+"""A phrase of an explanation, as parts with roles."""
+
+
+def node_phrases(summary: NodeSummary, place: int | None = None) -> tuple[list[Phrase], list[Phrase]]:
+    """Return what a node did, as phrases: its rule with the reason, and the numbers of this run.
+
+    `MulBackward0`, `y = a·b`, `∂y/∂a = b`; and `grad(a) = 1 × 2 = 2`.
+
+    Args:
+        summary: The run of the node.
+        place: Index of the input whose gradient comes first, with the reason for it; by default the first one's.
+    """
     if not summary.claims or summary.equation is None or summary.arrived is None:
-        return parts + _unexplained_line(summary)
-    rule: list[Part] = [(" · ", "quiet"), (_equation(summary), "value")]
-    equation_last = len(_equation(summary)) > _LONG  # the line may be cut: what is sent comes first then
-    parts += [] if equation_last else rule
+        return _unexplained_phrases(summary)
+    claims = sorted(summary.claims, key=lambda claim: claim.place != place)
+    rule: list[Phrase] = [[(summary.node, "node")], [(_equation(summary), "value")]]
     common_formula = _common_formula(summary)
-    for claim in summary.claims:
-        target = claim.share.target.name
-        parts.append((" · ", "quiet"))
-        if not common_formula and not _says_rule(claim, summary):
-            parts += [(derivative_text("∂", summary, claim), "value"), (" → ", "quiet")]
-        parts.append((equation(f"grad({_strip_parentheses(target)})", _gradient_working(claim, summary)), "grad"))
-        element = _element_to_show(claim, summary)
-        if element is not None:
-            left = f"{_index_text(element)} = " if element.index else ""
-            template = _(", of which {element}") if left else _(", which is {element}")
-            parts += formatting.styled(
-                template, "quiet", element=(f"{left}{_element_working(element, summary.dtype)}", "grad")
-            )
-    parts += [(" · ", "quiet"), (_("each gets {formula}", formula=common_formula), "plain")] if common_formula else []
-    return parts + _incoming_text(summary) + (rule if equation_last else [])
+    if common_formula:
+        rule.append([(_("each gets {formula}", formula=common_formula), "grad")])
+    else:
+        rule += [[_rule_part(claim, summary)] for claim in claims]
+    numbers: list[Phrase] = []
+    first = claims[0].share
+    if first.factors:
+        shapes = f"{first.shapes} → {shape_text(claims[0].sent.shape)}"
+        numbers.append([(shapes, "quiet")])
+        rule += [[(first.reason, "quiet")]] if first.reason else []
+    for claim in claims:
+        numbers.append([(equation(target_name(claim), _sent_text(claim, summary)), "grad")])
+    gradient = _incoming_sum(summary)
+    if _mentions_g(summary):
+        numbers.append([(_("{gradient} arrived", gradient=equation("G", gradient)), "grad")])
+    elif summary.parts:
+        numbers.insert(0, [(_("{gradient} arrived", gradient=gradient), "grad")])
+    return rule, numbers
+
+
+def _rule_part(claim: VerifiedGrad, summary: NodeSummary) -> Part:
+    """Return `∂y/∂a = b`, or `grad(W) = Xᵀ·G`."""
+    if _formula_has_g(claim):
+        return f"{target_name(claim)} = {claim.share.formula}", "grad"
+    return derivative_text("∂", summary, claim), "value"
+
+
+def _sent_text(claim: VerifiedGrad, summary: NodeSummary) -> str:
+    """Return what an input gets, with its working where that is in numbers, or a sum over what was stretched."""
+    working, sent = _gradient_working(claim, summary), formatting.grid(claim.sent, summary.dtype)
+    if written_out(claim, summary):
+        return working
+    arrived = summary.arrived
+    text = sent or _statistics(claim.sent, summary.dtype)
+    is_summed = claim.share.derivative is not None and arrived is not None and len(arrived.flat) > len(claim.sent.flat)
+    return equation(str(_by_names(claim, summary)), text) if is_summed else text
+
+
+def target_name(claim: VerifiedGrad) -> str:
+    """Return `grad(W)`, the gradient that an input gets."""
+    return f"grad({_strip_parentheses(claim.share.target.name)})"
+
+
+def written_out(claim: VerifiedGrad, summary: NodeSummary) -> bool:
+    """Return whether the working of a gradient is in numbers, all of which are written in one line."""
+    return _by_names(claim, summary) is None
+
+
+def shown_element(summary: NodeSummary, place: int) -> bool:
+    """Return whether the numbers of a node leave something of the gradient of an input to be worked out: an element
+    of several terms, or of a gradient that is not written out; but not one that is sent on as it is."""
+    claim = next((claim for claim in summary.claims if claim.place == place), None)
+    element = None if claim is None else _element_to_show(claim, summary)
+    return element is not None and (len(element.terms) != 1 or element.terms[0][1] != 1)
 
 
 def _common_formula(summary: NodeSummary) -> str | None:
-    """Return the formula that all targets share, to be said once after the values; None where they differ."""
+    """Return the formula that all targets share, to be said once; None where they differ."""
     formulas = {claim.share.formula if _formula_has_g(claim) else None for claim in summary.claims}
     return formulas.pop() if len(formulas) == 1 < len(summary.claims) else None
-
-
-def _incoming_text(summary: NodeSummary) -> list[Part]:
-    """Return what arrived, where it is a sum, or a formula calls it G."""
-    gradient = _incoming_sum(summary)
-    if _mentions_g(summary):
-        return [(" · ", "quiet"), (_("{gradient} arrived", gradient=equation("G", gradient)), "grad")]
-    return [(" · ", "quiet"), (_("{gradient} arrived", gradient=gradient), "grad")] if summary.parts else []
 
 
 def _mentions_g(summary: NodeSummary) -> bool:
@@ -417,31 +460,24 @@ def _element_working(element: Element, dtype: str) -> str:
     ]
     if not products:
         return sent
-    text, kept = " + ".join(products), len(products)
-    while len(text) > _SUM and kept > 2:
-        kept -= 1
-        text = " + ".join(products[:kept])
-    if kept < len(products):
-        text = _("{sum} + … ({count} more terms)", sum=text, count=len(products) - kept)
-    return equation(text, sent)
+    return equation(formatting.sum_text(products, _SUM), sent)
 
 
 def _graph_of_pass(summary: NodeSummary) -> str:
     return "" if summary.of_pass is None else _(", of the graph that pass {number} made", number=summary.of_pass)
 
 
-def _unexplained_line(summary: NodeSummary) -> list[Part]:
-    """Return the parts of a node whose rule is not verified."""
-    parts: list[Part] = []
+def _unexplained_phrases(summary: NodeSummary) -> tuple[list[Phrase], list[Phrase]]:
+    """Return the phrases of a node whose rule is not verified."""
+    rule: list[Phrase] = [[(summary.node, "node")]]
+    rule += [[(summary.code, "code")]] if summary.code else []
+    rule += [[(summary.general, "value")]] if summary.general else []
+    rule += [] if summary.of_pass is None else [[(_("in the graph of pass {number}", number=summary.of_pass), "quiet")]]
     gradients = _gradients(summary)
-    if summary.code:
-        parts += [(" · ", "quiet"), (summary.code, "code")]
-    if summary.general:
-        parts += [(" · ", "quiet"), (summary.general, "value")]
+    numbers: list[Phrase] = []
     if gradients:
-        parts += formatting.styled(_(" · arrives {gradient}"), "quiet", gradient=(", ".join(gradients), "grad"))
+        numbers.append([(_("{gradient} arrived", gradient=formatting.joined(gradients)), "grad")])
     for target, value in summary.sent:
-        parts += [(" → ", "quiet"), (equation(f"grad({target})", inline(value, summary.dtype, gradient=True)), "grad")]
-    return parts + (
-        [] if summary.of_pass is None else [(_(" · in pass {number}'s graph", number=summary.of_pass), "quiet")]
-    )
+        text = equation(f"grad({target})", inline(value, summary.dtype, gradient=True))
+        numbers.append([(text, "grad")])
+    return rule, numbers

@@ -29,37 +29,42 @@ SIGNS = {
 REFLECTED = ("radd", "rsub", "rmul", "rtruediv", "rdiv")
 """Of these, the ones that the tensor on the right does."""
 _READS = ("item", "tolist")
-_PRODUCTS = ("matmul", "mm", "bmm", "mv", "dot")
+PRODUCTS = ("matmul", "mm", "bmm", "mv", "dot")
 
 
-def op_line(timeline: Timeline, step: int) -> list[Part]:
-    """Return the line of an operation: `add · a = x + w = 2.0 + 1.0 = 3.0`."""
+def op_phrases(timeline: Timeline, step: int) -> tuple[list[list[Part]], list[list[Part]]]:
+    """Return an operation as phrases: `add`, `a = x + w = 2 + 1 = 3`; and of a matrix product apart from its code the
+    shapes, `3×2 · 2×2 → 3×2`, and the result."""
     summary = _summarize(timeline, step)
-    parts: list[Part] = [(summary.name, "node")]
+    head: list[Part] = [(summary.name, "node")]
     if summary.parent:
-        parts.append((_(" in {composite}", composite=summary.parent), "quiet"))
-    if summary.code:
-        parts += [(" · ", "quiet"), (summary.code, "code")]
+        head.append((_(" in {composite}", composite=summary.parent), "quiet"))
+    phrases, code = [head], summary.code
     if summary.was is not None:
         change = f"{summary.target}: {summary.was} → {summary.result}"
-        return [
-            *parts,
-            (" · ", "quiet"),
-            (_unchanged_text(summary) if summary.was == summary.result else change, "value"),
-        ]
+        is_same = summary.was == summary.result
+        phrases += [[(code, "code")]] if code and code != summary.target else []
+        return [*phrases, [(_unchanged_text(summary) if is_same else change, "value")]], []
+    if summary.shapes:
+        result = equation(summary.target, summary.result) if summary.target else summary.result
+        return [*phrases, [(code, "code")]], [[(summary.shapes, "quiet")], [(result, "value")]]
+    working: list[Part] = [(code, "code")] if code else []
     left = ""
     for text in filter(None, [summary.numbers, summary.result]):
         sign, said = equals(text, left)
-        parts += [(sign, "quiet"), (without_marks(said), "value")]
+        working += [(sign, "quiet"), (without_marks(said), "value")]
         left = text
-    return parts
+    if not code:  # ` = 1` goes on from the name
+        return [[*head, *working]], []
+    return [*phrases, working], []
 
 
 def op_plain(timeline: Timeline, step: int) -> str:
     """Return the line of an operation as a sentence."""
     summary = _summarize(timeline, step)
     name = summary.name + (_(" in {composite}", composite=summary.parent) if summary.parent else "")
-    said = [text for text in (summary.code, summary.numbers, summary.result) if text]
+    code = f"{summary.code} ({summary.shapes.partition(' → ')[0]})" if summary.shapes else summary.code
+    said = [text for text in (code, summary.numbers, summary.result) if text]
     text = reduce(equation, said) if said else ""
     if summary.was is not None:
         text = _("{target} was {old} and is now {new}.", target=summary.target, old=summary.was, new=summary.result)
@@ -78,6 +83,8 @@ class _OpSummary:
     code: str = ""
     """The code, after the name of the result where it gets one here."""
     numbers: str = ""
+    shapes: str = ""
+    """Of a matrix product: `3×2 · 2×2 → 3×2`."""
     result: str = ""
     target: str = ""
     was: str | None = None
@@ -136,14 +143,16 @@ def _summarize(timeline: Timeline, step: int) -> _OpSummary:
     shown_code = (
         f"{assigned_name} = {code}" if assigned_name and code and assigned_name != code else code or result_name
     )
-    return _OpSummary(name, parent, shown_code + _factor_shapes(made), _operands_text(made), result)
+    shapes = _product_shapes(made)
+    target = result_name if shapes and not result_name.startswith("%") and made.named else ""
+    return _OpSummary(name, parent, shown_code, _operands_text(made), shapes, result, target)
 
 
-def _factor_shapes(made: RecordedOp) -> str:
-    """Return the shapes of the factors of a matrix product: ` (3×2 · 2×4)`."""
-    if made.op not in _PRODUCTS or len(made.operands) != 2 or not all(operand.shape for operand in made.operands):
+def _product_shapes(made: RecordedOp) -> str:
+    """Return the shapes of a matrix product: `3×2 · 2×4 → 3×4`."""
+    if made.op not in PRODUCTS or len(made.operands) != 2 or not all(operand.shape for operand in made.operands):
         return ""
-    return f" ({' · '.join(shape_text(operand.shape) for operand in made.operands)})"
+    return f"{' · '.join(shape_text(operand.shape) for operand in made.operands)} → {shape_text(made.result.shape)}"
 
 
 def _name_of_results(timeline: Timeline, after: State, event: Op) -> str:

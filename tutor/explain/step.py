@@ -13,16 +13,15 @@ from pathlib import PurePath
 from tutor.explain import formatting, mistakes
 from tutor.explain.formatting import Part, close_wide, label
 from tutor.explain.mistakes.registry import diagnose_step
-from tutor.explain.node import incoming_parts, node_line, node_plain, summarize_node
-from tutor.explain.operation import op_line, op_plain
-from tutor.explain.optimizers import describe_report, describe_zero_grad, finished_steps
+from tutor.explain.node import incoming_parts, node_plain, summarize_node
+from tutor.explain.operation import op_plain
+from tutor.explain.optimizers import OptimizerReport, describe_report, describe_zero_grad, finished_steps
 from tutor.explain.provenance import readable_name
 from tutor.explain.saved_tensors import saved_nothing
 from tutor.explain.verify import adds_up
 from tutor.i18n import N_, _, current_language, ngettext
 from tutor.lesson.model import in_language
 from tutor.trace import events as ev
-from tutor.trace import navigation
 from tutor.trace.command import signal_name
 from tutor.trace.events import Gap
 from tutor.trace.number_format import equals, equation, inline, number
@@ -144,7 +143,28 @@ def _what_follows(timeline: Timeline) -> str:
 
 def describe_side_effects(timeline: Timeline, step: int) -> list[Part]:
     """Return sentences on what else happened at a step, each with its role."""
-    parts = _optimizer_facts(timeline, step)
+    reports = [close_wide(describe_report(timeline, report)) for report in reports_at(timeline, step)]
+    return [*cleared(timeline, step), *((text, "value") for text in reports), *warnings(timeline, step)]
+
+
+def cleared(timeline: Timeline, step: int) -> list[Part]:
+    """Return which gradients an optimizer cleared before this step."""
+    text = None if _is_without_optimizer(timeline, step) else describe_zero_grad(timeline, step)
+    return [] if text is None else [(close_wide(text), "grad")]
+
+
+def reports_at(timeline: Timeline, step: int) -> list[OptimizerReport]:
+    """Return the steps of optimizers that are over at this step."""
+    return [] if _is_without_optimizer(timeline, step) else finished_steps(timeline, step)
+
+
+def _is_without_optimizer(timeline: Timeline, step: int) -> bool:
+    return timeline.kind(step) in _IN_A_PASS or (timeline.cut is not None and step >= timeline.cut)
+
+
+def warnings(timeline: Timeline, step: int) -> list[Part]:
+    """Return what is wrong at a step that raises nothing, and what is not recorded."""
+    parts: list[Part] = []
     if any(
         isinstance(side_event.event, Gap) and side_event.event.why == "elsewhere"
         for side_event in timeline.side_events_at(step)
@@ -155,56 +175,29 @@ def describe_side_effects(timeline: Timeline, step: int) -> list[Part]:
     return [(close_wide(text), role) for text, role in parts]
 
 
-def _optimizer_facts(timeline: Timeline, step: int) -> list[Part]:
-    """Return what optimizers did: gradients that were cleared, steps that are over."""
-    if timeline.kind(step) in _IN_A_PASS or (timeline.cut is not None and step >= timeline.cut):
-        return []
-    zero_grad = describe_zero_grad(timeline, step)
-    parts: list[Part] = [] if zero_grad is None else [(zero_grad, "grad")]
-    return parts + [(describe_report(timeline, report), "value") for report in finished_steps(timeline, step)]
-
-
-def line(timeline: Timeline, step: int) -> list[Part]:
-    """Return the line that explains a step, as parts with roles (`formatting.ROLES`); empty before the first step."""
-    if not 1 <= step <= timeline.steps:
-        return []
-    parts = _LINES[timeline.kind(step)](timeline, step)
-    return parts + [
-        part for text, role in describe_side_effects(timeline, step) for part in ((" · ", "quiet"), (text, role))
-    ]
-
-
-def just_ran(timeline: Timeline, step: int) -> list[Part]:
-    """Return what ran last. At a statement that is about to run, that is what came before it: what it changed in the
-    state of an optimizer, or else the step before; at any other step, what the step did."""
-    if not 1 <= step <= timeline.steps or timeline.kind(step) != "line":
-        return line(timeline, step)
-    effects = describe_side_effects(timeline, step)
-    statement = navigation.previous_line(timeline, step)
-    if effects:
-        said = [part for text, role in effects for part in ((" · ", "quiet"), (text, role))][1:]
-        if statement is not None and timeline.kind(statement) == "line":
-            said += [(" · ", "quiet"), *_statement(timeline, statement)]
-        return said
-    before = step - 1
-    return [] if before < 1 else _LINES[timeline.kind(before)](timeline, before)
+def what_runs(timeline: Timeline, step: int) -> list[Part]:
+    """Return what a step ran, on one line; not of a node. Of a statement, which is about to run, its code."""
+    return _LINES[timeline.kind(step)](timeline, step)
 
 
 def runs_next(timeline: Timeline, step: int, limit: int) -> list[Part]:
     """Return what runs next, without what comes of it: the statement that is about to run, or what follows the step.
-    Empty where that is after `limit`, or not recorded."""
-    if not 1 <= step <= timeline.steps:
-        return []
+    Empty at the end, and where that is not recorded."""
     if timeline.kind(step) == "line":
         return _line(timeline, step)
     following = step + 1
-    if following > min(limit, timeline.steps):
+    if following > timeline.steps:
         return []
+    if following > limit:
+        return [(_("a question"), "plain")]
     kind, view = timeline.kind(following), timeline.view(following)
     if kind == "line":
         return _line(timeline, following)
     if kind == "op" and view.site is not None:
-        return [(view.site.op or "", "node"), (" · ", "quiet"), (formatting.code(view.code), "code")]
+        name, inside = view.site.op or "", (view.site.parent or "torch") if view.site.depth else ""
+        if inside:
+            return [(name, "node"), (_(" in {composite}", composite=inside), "quiet")]
+        return [(name, "node"), (" · ", "quiet"), (formatting.code(view.code), "code")]
     if kind == "node":
         node = timeline.state(following).nodes.get(getattr(view.event, "node", 0))
         return [] if node is None else [(node.name, "node")]
@@ -216,11 +209,12 @@ def runs_next(timeline: Timeline, step: int, limit: int) -> list[Part]:
 
 _NEXT = {
     "cell": N_("the next cell begins"), "cell_end": N_("the end"), "backward": N_("a backward pass"),
-    "backward_end": N_("the end of the pass"), "failed": N_("an error"),
+    "backward_end": N_("the end of the pass"), "failed": N_("an error"), "captured": N_("a gradient is captured"),
+    "retained": N_("a gradient is retained"), "hook": N_("a hook runs"), "cut": N_("the recording is full"),
 }  # fmt: skip
 
 
-def _statement(timeline: Timeline, step: int) -> list[Part]:
+def statement(timeline: Timeline, step: int) -> list[Part]:
     """Return the line and the code of a statement."""
     view = timeline.view(step)
     head: Part = (_("line {number}", number=view.line), "quiet")
@@ -296,7 +290,7 @@ def _cell_end(timeline: Timeline, step: int) -> list[Part]:
 
 
 def _line(timeline: Timeline, step: int) -> list[Part]:
-    return _statement(timeline, step) + _place_parts(timeline, step)
+    return statement(timeline, step) + _place_parts(timeline, step)
 
 
 def _place_parts(timeline: Timeline, step: int) -> list[Part]:
@@ -387,13 +381,13 @@ def _accumulate(timeline: Timeline, step: int) -> list[Part]:
     parts: list[Part] = [("AccumulateGrad", "node"), (" · ", "quiet")]
     if accumulated.shares:
         parts += [(_("{gradient} arrived", gradient=_incoming_sum(accumulated)), "grad"), (" · ", "quiet")]
-    parts += [(f"{accumulated.name}.grad", "leaf"), (" = ", "quiet")]
+    parts.append((f"{accumulated.name}.grad", "leaf"))
     if not accumulated.sums:
         change = _("it was {old}, and {gradient} arrived", old=accumulated.old, gradient=accumulated.incoming)
-        parts += [(accumulated.now, "grad"), (f" · {change}", "quiet")]
-    else:
-        parts.append((_new_sum(accumulated), "grad"))
-    return parts
+        return [*parts, (" = ", "quiet"), (accumulated.now, "grad"), (f" · {change}", "quiet")]
+    if accumulated.old == "None":
+        return [*parts, (": ", "quiet"), (f"None → {accumulated.now}", "grad")]
+    return [*parts, (" = ", "quiet"), (_new_sum(accumulated), "grad")]
 
 
 def _accumulated(timeline: Timeline, step: int) -> _Accumulated:
@@ -493,11 +487,6 @@ def _dtype(timeline: Timeline, step: int, tensor: int) -> str:
 # ---------------------------------------------------------------- nodes and failures
 
 
-def _node(timeline: Timeline, step: int) -> list[Part]:
-    summary = summarize_node(timeline, step)
-    return [(_("a node that is not in the recording ran"), "quiet")] if summary is None else node_line(summary)
-
-
 def _node_plain(timeline: Timeline, step: int) -> str:
     summary = summarize_node(timeline, step)
     return _("A node that is not in the recording ran.") if summary is None else node_plain(summary)
@@ -521,8 +510,8 @@ def _failed_plain(timeline: Timeline, step: int) -> str:
 
 
 _LINES: dict[str, Callable[[Timeline, int], list[Part]]] = {
-    "cell": _cell, "cell_end": _cell_end, "line": _line, "op": op_line, "backward": _backward,
-    "backward_end": _backward_end, "node": _node, "accumulate": _accumulate, "captured": _captured,
+    "cell": _cell, "cell_end": _cell_end, "line": _line, "backward": _backward,
+    "backward_end": _backward_end, "accumulate": _accumulate, "captured": _captured,
     "retained": _retained, "hook": _hook, "failed": _failed, "cut": cut_line,
     "skipped": _skipped,
 }  # fmt: skip

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, TextIO
 
-from tutor.explain import cause, describe_check_failure, explanation, line
-from tutor.i18n import N_, _, ngettext
+from tutor.explain import Explained, cause, describe_check_failure, explanation, joined, lines
+from tutor.explain.formatting import Part
+from tutor.i18n import N_, _, ngettext, pgettext
 from tutor.lesson import answers
 from tutor.lesson.catalog import Target
 from tutor.lesson.model import Cell, in_language
@@ -120,6 +121,13 @@ class Lesson:
             else:
                 places = _wrong_places(typed, event.value) if question.kind == "predict" else ""
                 yield _("You said {answer}, but {what}.{off}", answer=typed, what=what, off=places), False
+
+
+def _rows_of(explained: Explained) -> list[list[Part]]:
+    """Return what ran as rows: the rule, and each phrase of the numbers after it."""
+    if not explained.numbers:
+        return [joined(explained.ran())]
+    return [joined(explained.rule), *explained.worked(), *explained.notes]
 
 
 def _wrong_places(typed: str, value: Any) -> str:
@@ -294,14 +302,7 @@ class Walker:
             if question is None or not self._ask(question):
                 return
         self._model.record_shown()
-        parts = [(f"{step:>{len(str(self.timeline.steps))}}  ", "quiet"), *line(self.timeline, step)]
-        self._print(parts)
-        if step > previous:
-            printed = self.timeline.output(step)[len(self.timeline.output(previous)) :]
-            for text in printed.splitlines():
-                self._print([("   | ", "quiet"), (text, "plain")])
-        for text in change_lines(self.timeline, step):
-            self._print([("     " + text, "quiet")])
+        self._print_step(step, previous)
         reason = explanation(self.timeline, step)
         if reason is not None:
             self._print([("     " + reason, "error")])
@@ -337,6 +338,26 @@ class Walker:
             if question is not None and question.index == cell.index and not self._ask(question):
                 return False
         return True
+
+    def _print_step(self, step: int, previous: int) -> None:
+        """Print what ran, each phrase of numbers in a line after its rule; what was printed, what changed, and what
+        runs next. Before a statement that is what runs next alone, unless something came of the one before it."""
+        explained = lines(self.timeline, step, self._model.limit)
+        rows = _rows_of(explained) if explained.step == step else []
+        said = "\n".join(text for row in rows for text, _role in row)
+        head: list[Part] = [(f"{step:>{len(str(self.timeline.steps))}}  ", "quiet")]
+        for row in rows:
+            self._print([*head, *row])
+            head = [("     ", "quiet")]
+        if step > previous:
+            printed = self.timeline.output(step)[len(self.timeline.output(previous)) :]
+            for text in printed.splitlines():
+                self._print([("   | ", "quiet"), (text, "plain")])
+        for text in change_lines(self.timeline, step):
+            if text not in said:
+                self._print([("     " + text, "quiet")])
+        if explained.next:
+            self._print([*head, (pgettext("what runs then", "next") + ": ", "quiet"), *explained.next])
 
     def _ask(self, question: Question) -> bool:
         """Ask a question until it is settled. Return False at the end of input."""

@@ -9,7 +9,6 @@ from textual import events
 
 from tutor.i18n import _, key_label, pgettext
 from tutor.text_width import width as cells
-from tutor.text_width import wrapped
 from tutor.ui.bindings import Hint
 from tutor.ui.layout import LEAST
 from tutor.ui.panes.base import KeyPicked, Surface
@@ -62,27 +61,26 @@ class Explain(Surface):
 
     def __init__(self) -> None:
         super().__init__(id="explain")
-        self.pieces: Sequence[Piece] = ()
-        self.following: Sequence[Piece] = ()
+        self._explained: Sequence[Sequence[Piece]] = ()
+        self._following: Row | None = None
 
-    def show(self, pieces: Sequence[Piece], following: Sequence[Piece] = ()) -> None:
-        """Show a text, and what runs next."""
-        self.pieces, self.following = pieces, following
+    def show(self, rows: Sequence[Sequence[Piece]], following: Row | None = None) -> None:
+        """Show what ran and what runs next, which may be empty; or, without it, a text about something else."""
+        self._explained, self._following = rows, following
         self.paint()
 
     def rows(self, width: int, height: int) -> list[Row]:
-        mark = self.glyphs.caller if self.following else self.glyphs.explain
-        room = max(height - bool(self.following), 1)
-        rows = wrapped(self.pieces, max(width - 4, 1)) or [()]
-        if len(rows) > room:  # the last row is cut
-            rows = [*rows[: room - 1], tuple(piece for row in rows[room - 1 :] for piece in (*row, (" ", "plain")))]
-        lead = [(f" {mark} ", "bar now"), *[("   ", "bar")] * (len(rows) - 1)]
-        shown: list[Row] = [(start, *_on_bar(row)) for start, row in zip(lead, rows, strict=True)]
-        if not self.following:
+        following = self._following
+        mark = self.glyphs.explain if following is None else self.glyphs.caller
+        shown: list[Row] = [
+            ((f" {mark} ", "bar now") if not index else ("   ", "bar"), *_on_bar(row))
+            for index, row in enumerate(self._explained)
+        ]
+        if not following:
             return shown
-        shown += [EMPTY] * (height - 1 - len(shown))
-        following = ((pgettext("what runs then", "next"), "quiet"), ("  ", "quiet"), *self.following)
-        return [*shown, ((f" {self.glyphs.now} ", "bar now"), *_on_bar(following))][:height]
+        shown = [*shown, *[EMPTY] * (height - 1 - len(shown))][: height - 1]
+        label = (f"{pgettext('what runs then', 'next')}  ", "quiet")
+        return [*shown, ((f" {self.glyphs.now} ", "bar now"), *_on_bar((label, *following)))]
 
 
 def _on_bar(row: Iterable[Piece]) -> Row:

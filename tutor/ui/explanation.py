@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from tutor import explain
+from tutor.explain.elements import Matrix
 from tutor.i18n import N_, _
 from tutor.lesson import catalog, header
 from tutor.lesson.answers import format_answer
 from tutor.lesson.model import LessonError, in_language
+from tutor.study.element import ElementChoice
 from tutor.study.model import Model, Result
-from tutor.text_width import wrapped
 from tutor.ui.panes.lesson import exercise_outcome
-from tutor.ui.render.segments import Glyphs, Piece, clean, row_width, shortened, shortened_rule, styled
+from tutor.ui.render.explained import explained_rows, running_rows
+from tutor.ui.render.segments import Glyphs, Piece, Row, clean, row_width, shortened, styled
 
 _ENDS = {
     "failed": N_("failed"),
@@ -99,14 +103,38 @@ class Room(NamedTuple):
     """The folder of the lessons."""
 
 
-def explanation(model: Model, marked: tuple[int, str] | None, room: Room) -> list[Piece]:
-    """Return the explanation of the current step; at the end of a run that failed, how it ended.
+def explanation(model: Model, marked: tuple[int, str] | None, room: Room) -> tuple[list[Row], Row | None]:
+    """Return the explanation of the current step as rows, and what runs next.
+
+    At the end of a run that failed, that is how it ended. What runs next is empty where that is not recorded, and None
+    where the explanation is of something else than the step.
 
     Args:
         model: The walk.
         marked: The number and text of a line of code to show instead.
         room: Where it is shown.
     """
+    pieces = _instead(model, marked, room)
+    if pieces:
+        return running_rows(pieces, room.width, room.rows), None
+    try:
+        explained = explain.lines(model.timeline, model.cursor, model.limit, partial(_chosen_element, model.choice))
+        following = [(clean(text), role) for text, role in explained.next]
+        rows = explained_rows(explained, room.width, room.rows, room.glyphs)
+        return rows, tuple(shortened(following, room.width - 8))
+    except Exception as error:  # a recording may be malformed
+        return [((_("this step cannot be explained: {error}", error=repr(error)), "quiet"),)], None
+
+
+def _chosen_element(choice: ElementChoice, matrices: Sequence[Matrix]) -> tuple[Matrix, int] | None:
+    """Return the chosen element of one of these matrices; None where none is chosen."""
+    matrix = choice.matrix(matrices)
+    element = None if matrix is None else choice.element(matrix)
+    return None if matrix is None or element is None else (matrix, element)
+
+
+def _instead(model: Model, marked: tuple[int, str] | None, room: Room) -> list[Piece]:
+    """Return what is shown in place of the explanation of the step, if anything."""
     timeline, step, glyphs = model.timeline, model.cursor, room.glyphs
     end = timeline.run_end
     failure = model.problems.failure()
@@ -136,30 +164,7 @@ def explanation(model: Model, marked: tuple[int, str] | None, room: Room) -> lis
             return verdict
         is_wrong = bool(verdict) and verdict[0][0].startswith(glyphs.no)
         return verdict if is_wrong else closing  # the lesson pane shows right answers too
-    if verdict:
-        return verdict
-    try:
-        pieces = [(clean(text), role) for text, role in explain.just_ran(timeline, step)]
-        shorter = shortened_rule if timeline.kind(step) == "node" else shortened
-        cells = room.width * room.rows
-        fitting = shorter(pieces, cells)
-        while len(wrapped(fitting, room.width)) > room.rows and cells > room.width:  # rows break at words
-            cells -= 4
-            fitting = shorter(pieces, cells)
-        return fitting
-    except Exception as error:  # a recording may be malformed
-        return [(_("this step cannot be explained: {error}", error=repr(error)), "quiet")]
-
-
-def following(model: Model, room: Room) -> list[Piece]:
-    """Return what runs next; empty where the explanation is of something else than the step."""
-    if not model.cursor:
-        return []
-    try:
-        pieces = [(clean(text), role) for text, role in explain.runs_next(model.timeline, model.cursor, model.limit)]
-        return shortened(pieces, room.width - 8)
-    except Exception:  # a recording may be malformed
-        return []
+    return verdict
 
 
 def _closing(model: Model, room: Room) -> list[Piece]:

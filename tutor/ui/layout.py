@@ -18,6 +18,8 @@ DETAILS = 180
 LEAST = (60, 16)
 HEAD, BARS = 1, 2
 """Rows of the title above the panes, and of the time bar and the key line below them."""
+_EXPLANATION = ((48, 6), (40, 5), (20, 3))
+"""Rows of the explanation, by the least height of the terminal that they need: five have room for grids of numbers."""
 CODE = 5
 """The least height of the code pane, however long the prose."""
 
@@ -29,7 +31,7 @@ def too_small(width: int, height: int) -> bool:
 
 def explanation_rows(height: int) -> int:
     """Return the rows of the explanation: what ran, and in the last one what runs next."""
-    return 4 if height >= 45 else 3 if height >= TALL else 2
+    return next((rows for least, rows in _EXPLANATION if height >= least), 2)
 
 
 def details_width(width: int, height: int) -> int:
@@ -90,7 +92,7 @@ def _wide(left: int, right: int, top: int, body: int, asking: int, prose: bool, 
     lesson = max(8, (body - output) * 42 // 100) if prose else 0
     lesson = max(lesson, min(reading + 2, body - output - asking - CODE)) if prose else 0
     code = body - output - lesson - asking
-    graph = max(8, body * 36 // 100)
+    graph = max(8, body * 38 // 100)
     tensors = max(8, body * 32 // 100)
     regions = {
         "lesson": Region(0, top, left, lesson),

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from tutor.explain.rules.arrays import MOST_WORK, Grid, Shape, count
 from tutor.explain.rules.registry import (
     Explanation,
+    Factor,
     NodeView,
     Operand,
     Share,
@@ -28,7 +29,6 @@ from tutor.explain.rules.registry import (
 )
 from tutor.i18n import N_, _
 from tutor.trace.number_format import number
-from tutor.trace.number_format import shape as shape_text
 
 _MOST_SWEEPS = 12
 """Of rotations, after which a matrix is diagonal up to rounding."""
@@ -48,23 +48,31 @@ def _factor(by: float) -> str:
     return "" if by == 1 else f"{number(by)}·"
 
 
-def _shapes(a: Shape, b: Shape) -> str:
-    return f"{shape_text(a)} · {shape_text(b)}"
+def _incoming(shape: Shape) -> Factor:
+    return Factor("G", shape, None)
 
 
 def _product_shares(node: NodeView, a: Operand, b: Operand, alpha: float = 1.0) -> list[Share | None]:
     """Return the shares of A and B in α·A·B, of matrices or of each of a batch: α·G·Bᵀ and α·Aᵀ·G."""
-    g, by = node.incoming.shape, _factor(alpha)
+    incoming, by = _incoming(node.incoming.shape), _factor(alpha)
+    y, texts = _element_of(node.result.name), (f"{_element_of(a.name)}[i,k]", f"{_element_of(b.name)}[k,j]")
     shares: list[Share | None] = [None, None]
     if b.grid is not None:
         right = b.grid.transpose().map(lambda x: alpha * x)
-        formula = f"{by}G·{transposed_name(b.name)}"
-        shares[0] = Share(a, formula, lambda g: g.matmul(right), shapes=_shapes(g, right.shape))
+        factors = (incoming, Factor(f"{by}{transposed_name(b.name)}", right.shape, right))
+        reason = _("because each {y}[i,j] took {own} times {other}", y=y, own=texts[0], other=texts[1]) * (alpha == 1)
+        shares[0] = Share(a, f"{by}G·{transposed_name(b.name)}", lambda g: g.matmul(right), None, factors, reason)
     if a.grid is not None:
         left = a.grid.transpose().map(lambda x: alpha * x)
-        formula = f"{by}{transposed_name(a.name)}·G"
-        shares[1] = Share(b, formula, lambda g: left.matmul(g), shapes=_shapes(left.shape, g))
+        factors = (Factor(f"{by}{transposed_name(a.name)}", left.shape, left), incoming)
+        reason = _("because each {y}[i,j] took {own} times {other}", y=y, own=texts[1], other=texts[0]) * (alpha == 1)
+        shares[1] = Share(b, f"{by}{transposed_name(a.name)}·G", lambda g: left.matmul(g), None, factors, reason)
     return shares
+
+
+def _element_of(name: str) -> str:
+    """Return a name before an index: `Y` for a result without a name."""
+    return "Y" if name.startswith("%") or not name else name
 
 
 @explains("MmBackward0", general=f"Y = A·B: {OUTER}")
@@ -110,17 +118,22 @@ def baddbmm(node: NodeView) -> Explanation:
 def _mv_shares(node: NodeView, a: Operand, v: Operand, alpha: float = 1.0) -> list[Share | None]:
     """Return the shares of A and v in α·A·v: α·G·vᵀ and α·Aᵀ·G."""
     g, by = (count(node.incoming.shape), 1), _factor(alpha)
+    y, texts = _element_of(node.result.name), (f"{_element_of(a.name)}[i,k]", f"{_element_of(v.name)}[k]")
     shares: list[Share | None] = [None, None]
     if v.grid is not None:
         row = v.grid.reshape((1, *v.shape)).map(lambda x: alpha * x)
-        formula = f"{by}G·{transposed_name(v.name)}"
-        shares[0] = Share(a, formula, lambda grad: grad.reshape(g).matmul(row), shapes=_shapes(g, row.shape))
+        factors = (_incoming(g), Factor(f"{by}{transposed_name(v.name)}", row.shape, row))
+        reason = _("because each {y}[i] took {own} times {other}", y=y, own=texts[0], other=texts[1]) * (alpha == 1)
+        shares[0] = Share(
+            a, f"{by}G·{transposed_name(v.name)}", lambda grad: grad.reshape(g).matmul(row), None, factors, reason
+        )
     if a.grid is not None:
         left = a.grid.transpose().map(lambda x: alpha * x)
-        formula = f"{by}{transposed_name(a.name)}·G"
+        factors = (Factor(f"{by}{transposed_name(a.name)}", left.shape, left), _incoming(g))
+        reason = _("because each {y}[i] took {own} times {other}", y=y, own=texts[1], other=texts[0]) * (alpha == 1)
         shares[1] = Share(
-            v, formula, lambda grad: left.matmul(grad.reshape(g)).reshape(v.shape),
-            shapes=_shapes(left.shape, g),
+            v, f"{by}{transposed_name(a.name)}·G", lambda grad: left.matmul(grad.reshape(g)).reshape(v.shape), None,
+            factors, reason,
         )  # fmt: skip
     return shares
 

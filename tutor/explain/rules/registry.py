@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from tutor.explain.rules.arrays import Grid, Shape, combine, count
 from tutor.i18n import _
 from tutor.trace.number_format import number
+from tutor.trace.number_format import shape as shape_text
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,16 @@ class NodeView:
 
 
 @dataclass(frozen=True)
+class Factor:
+    """A factor of a matrix product."""
+
+    name: str
+    shape: Shape
+    grid: Grid | None
+    """Its values; None for G, the incoming gradient."""
+
+
+@dataclass(frozen=True)
 class Share:
     """The gradient that one input of a node gets."""
 
@@ -96,8 +107,15 @@ class Share:
     """
     derivative: Grid | None = None
     """Of an element-wise derivative: its values, which `vjp` multiplies the incoming gradient by."""
-    shapes: str = ""
-    """Of a matrix product: the shapes of its factors, `3×2 · 2×4`."""
+    factors: Sequence[Factor] = ()
+    """Of a matrix product: its factors, in order."""
+    reason: str = ""
+    """Of a matrix product: why that is sent, in words."""
+
+    @property
+    def shapes(self) -> str:
+        """The shapes of the factors of a matrix product, `3×2 · 2×4`; empty for anything else."""
+        return " · ".join(shape_text(factor.shape) for factor in self.factors)
 
 
 def elementwise(target: Operand, formula: str, derivative: Grid) -> Share:

@@ -6,10 +6,10 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from math import prod
 
-from tutor.explain import formatting
+from tutor.explain import formatting, joined
 from tutor.explain.elements import Matrix, default_element, index_text, is_worked, matrices_of, work_out
 from tutor.explain.formatting import TensorNames, grad_of
-from tutor.explain.node import node_line, rule_json, summarize_node
+from tutor.explain.node import node_phrases, rule_json, summarize_node
 from tutor.explain.optimizers import explain_update
 from tutor.explain.paths import paths_to
 from tutor.explain.provenance import creation_step
@@ -145,7 +145,7 @@ class NodeDetails:
             return
         page.heading(_("its rule, with this run's numbers"), ("  " + _("at step {step}", step=ran[-1]), "quiet"))
         if rule is None:
-            page.parts(node_line(summary))
+            page.parts(joined([phrase for phrases in node_phrases(summary) for phrase in phrases]))
             return
         text = page.glyphs.text
         page.fact(_("it made"), text(str(rule["formula"])), "value")

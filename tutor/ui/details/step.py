@@ -23,6 +23,7 @@ from tutor.trace.values import Value
 from tutor.ui.details.measure import Measurement
 from tutor.ui.details.writer import SUM_ROWS, Page, step_summary
 from tutor.ui.panes.output import ROLES, output_between, stream_prefix
+from tutor.ui.render.explained import marked_rows
 from tutor.ui.render.segments import EMPTY, Row, clean
 
 _MAX_ROWS = 40
@@ -71,7 +72,7 @@ class StepDetails:
         timeline, step = self.timeline, self.step
         view = timeline.view(step)
         if page.is_sheet:
-            page.parts(explain.line(timeline, step))
+            page.add(*marked_rows(explain.lines(timeline, step), page.cells, page.glyphs))
         why = explain.explanation(timeline, step) if view.kind == "failed" else None
         if why:
             page.heading(_("why"))

@@ -315,7 +315,7 @@ class LessonsScreen(Screen[None]):
         self.at = ""
         done = sum(lesson_progress.done for lesson_progress in progress.values())
         self.header.show("", "", [(_("{done} of {count} done", done=done, count=len(lessons)), "quiet")])
-        self.explain.show([(problem, "error")] if problem else self._greeting(store))
+        self.explain.show([[(problem, "error")] if problem else self._greeting(store)])
         self.keyline.show(_hints())
         self.keyline.paint()
         self._show_marked()
@@ -383,7 +383,7 @@ class LessonsScreen(Screen[None]):
 
     def action_leave(self) -> None:
         """Say how to quit: Esc leads back to here."""
-        self.explain.show(styled("{q} quits", q=("q", "key")))
+        self.explain.show([styled("{q} quits", q=("q", "key"))])
 
     def action_quit(self) -> None:
         """Quit; the status is that of no program."""
@@ -397,15 +397,15 @@ class LessonsScreen(Screen[None]):
     def _forget(self, lesson: LessonHeader) -> None:
         """Forget the progress in this lesson when asked twice."""
         if self._progress.get(lesson.id, Progress(lesson.id)).mark == "new":
-            self.explain.show([(_("there is nothing to forget: this lesson was not begun"), "quiet")])
+            self.explain.show([[(_("there is nothing to forget: this lesson was not begun"), "quiet")]])
         elif self._forget_asked != lesson.id:
             self._forget_asked = lesson.id
             title = in_language(lesson.title, self.language)
             text = N_("{r} once more forgets your answers and your place in {title}")
-            self.explain.show(styled(text, "note", r=("R", "key"), title=title))
+            self.explain.show([styled(text, "note", r=("R", "key"), title=title)])
         else:
             self._forget_asked = ""
             store = Store()
             is_reset = store.reset(lesson.id)
             self.read()
-            self.explain.show([(_("forgotten"), "quiet") if is_reset else (store.notice or "", "error")])
+            self.explain.show([[(_("forgotten"), "quiet") if is_reset else (store.notice or "", "error")]])

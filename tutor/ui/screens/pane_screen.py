@@ -22,7 +22,7 @@ from tutor.ui import layout
 from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
 from tutor.ui.bindings import key_hints, typing_hints
 from tutor.ui.details.pane import DetailsPane
-from tutor.ui.explanation import Room, explanation, following, title, title_facts
+from tutor.ui.explanation import Room, explanation, title, title_facts
 from tutor.ui.panes.base import FRAME, NOTHING_LINKED, Pane, Tab
 from tutor.ui.panes.card import CardBox, keys_of
 from tutor.ui.panes.chart import ChartPane
@@ -33,6 +33,7 @@ from tutor.ui.panes.inputs import AnswerInput, Prompt, PromptLabel
 from tutor.ui.panes.lesson import LessonPane
 from tutor.ui.panes.output import OutputPane
 from tutor.ui.panes.tensors import TensorsPane
+from tutor.ui.render.explained import running_rows
 from tutor.ui.render.segments import Piece, clean, styled
 from tutor.ui.time_bar import TimeBar
 
@@ -225,9 +226,10 @@ class PaneScreen(Screen[None]):
         """Show the notice, or else the explanation of the step or of the marked line of code."""
         rows = max(layout.explanation_rows(self.size.height) - 1, 1)
         room = Room(self.size.width - 4, rows, self.explain.glyphs, self.language, self.lessons)
-        marked = self.marked_answer() or self.code.clipped_line()
-        pieces = self.notice or explanation(self.model, marked, room)
-        self.explain.show(pieces, () if self.notice or marked else following(self.model, room))
+        if self.notice:
+            self.explain.show(running_rows(list(self.notice), room.width, rows))
+        else:
+            self.explain.show(*explanation(self.model, self.marked_answer() or self.code.clipped_line(), room))
 
     def show_keys(self) -> None:
         """Show the keys that do something now."""
