@@ -78,9 +78,9 @@ def added(terms: Sequence[str]) -> str:
 
 
 def sum_text(terms: Sequence[str], cells: int) -> str:
-    """Return a sum of at most `cells` cells, or of two terms; of a longer one it says how many are left out."""
+    """Return a sum of at most `cells` cells, or of one term; of a longer one it says how many are left out."""
     text, kept = " + ".join(terms), len(terms)
-    while width(text) > cells and kept > 2:
+    while width(text) > cells and kept > 1:
         kept -= 1
         text, more = " + ".join(terms[:kept]), len(terms) - kept
         text = ngettext("{sum} + … ({count} more term)", "{sum} + … ({count} more terms)", more, sum=text)

@@ -125,12 +125,14 @@ def _node(timeline: Timeline, step: int, summary: NodeSummary, choose: Choose | 
 
 
 def _matrix_to_show(timeline: Timeline, step: int, summary: NodeSummary, matrices: Sequence[Matrix]) -> Matrix | None:
-    """Return the gradient, of those that a node sent, of which an element is to be worked out."""
+    """Return the gradient, of those that a node sent, of which an element is to be worked out: that of the right factor
+    of a matrix product, where weights are, else that of a leaf."""
     state = timeline.moment(step)
     candidates = {matrix.place: matrix for matrix in matrices if shown_element(summary, matrix.place)}
     targets = {claim.place: state.tensors.get(claim.share.target.tensor or 0) for claim in summary.claims}
     leaves = [place for place, tensor in targets.items() if tensor is not None and tensor.is_leaf]
-    return next((candidates[place] for place in [*leaves, *candidates] if place in candidates), None)
+    weights = [claim.place for claim in summary.claims if claim.share.factors and claim.share.factors[1].grid is None]
+    return next((candidates[place] for place in [*weights, *leaves, *candidates] if place in candidates), None)
 
 
 def _with_element(timeline: Timeline, explained: Explained, chosen: tuple[Matrix, int] | None) -> Explained:

@@ -34,7 +34,7 @@ from tutor.explain.verify import (
 from tutor.i18n import _, current_language
 from tutor.trace.events import Node
 from tutor.trace.graph import gradient_parts, is_leaf
-from tutor.trace.number_format import equation, inline, number
+from tutor.trace.number_format import equals, equation, inline, number
 from tutor.trace.number_format import shape as shape_text
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
@@ -141,7 +141,7 @@ def incoming_parts(state: State, node: int, arrived: Sequence[Value], dtype: str
     not add up where a hook changed the sum, or where the pass began at the node."""
     parts = [part for _, part in gradient_parts(state, node)]
     shares = [inline(part, dtype, gradient=True) for part in parts]
-    is_short = len(shares) > 1 and all(len(share) <= _SHORT for share in shares)
+    is_short = len(shares) > 1 and all(len(share) <= _SHORT and equals(share)[0] != ": " for share in shares)
     total = arrived[0] if len(arrived) == 1 else None
     return shares if is_short and total is not None and adds_up(parts, total, dtype) is not False else []
 

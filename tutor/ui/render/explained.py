@@ -12,7 +12,18 @@ from tutor.i18n import pgettext
 from tutor.text_width import width as cells_of
 from tutor.text_width import wrapped
 from tutor.ui.render.matrix import number_rows
-from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean, middle_cut, row_width, shortened, shortened_rule
+from tutor.ui.render.segments import (
+    EMPTY,
+    Glyphs,
+    Piece,
+    Row,
+    clean,
+    fit,
+    middle_cut,
+    row_width,
+    shortened,
+    shortened_rule,
+)
 
 _BETWEEN: Piece = (" · ", "quiet")
 _GAP = 3
@@ -41,9 +52,10 @@ def explained_rows(explained: Explained, width: int, height: int, glyphs: Glyphs
         body = _grid_rows(explained.product, element, width, height - 1, glyphs)
     if body is None:
         needed = len(_flowed(numbers, width))
-        head = _fitted(rule, width, max(height - needed, 1))
-        return [*head, *_fitted(numbers, width, height - len(head), element[:1])]
-    return [*_fitted(rule, width, height - len(body)), *body]
+        head = _fitted(rule, width, max(height - needed, 1), _ranks_of_rule(rule))
+        ranks = [0 if phrase in element or (not place and not element) else 1 for place, phrase in enumerate(numbers)]
+        return [*head, *_fitted(numbers, width, height - len(head), ranks)]
+    return [*_fitted(rule, width, height - len(body), _ranks_of_rule(rule)), *body]
 
 
 def marked_rows(explained: Explained, width: int, glyphs: Glyphs) -> list[Row]:
@@ -73,7 +85,8 @@ def running_rows(pieces: list[Piece], width: int, height: int) -> list[Row]:
         rows = wrapped(fitting, width)
     if len(rows) <= height:
         return rows
-    return [*rows[: height - 1], tuple(piece for row in rows[height - 1 :] for piece in (*row, (" ", "plain")))]
+    last = [piece for row in rows[height - 1 :] for piece in (*row, (" ", "plain"))]
+    return [*rows[: height - 1], fit(tuple(last), width)]
 
 
 def _cleaned(phrases: Iterable[Phrase]) -> list[Phrase]:
@@ -93,11 +106,11 @@ def _flowed(phrases: Sequence[Phrase], width: int) -> list[Row]:
         elif row_width(phrase) <= width:
             rows.append(tuple(phrase))
         else:
-            rows += wrapped(phrase, width)
+            rows += _wrapped_sum(phrase, width)
     return rows
 
 
-def _fitted(phrases: Sequence[Phrase], width: int, height: int, needed: Sequence[Phrase] = ()) -> list[Row]:
+def _fitted(phrases: Sequence[Phrase], width: int, height: int, ranks: Sequence[int]) -> list[Row]:
     """Return phrases in at most `height` rows: sums with fewer terms, without the phrases that are least important,
     and cut where even that does not help.
 
@@ -105,22 +118,27 @@ def _fitted(phrases: Sequence[Phrase], width: int, height: int, needed: Sequence
         phrases: The phrases.
         width: Cells of a row.
         height: Most rows.
-        needed: Those that stay.
+        ranks: Of each phrase, how early it gives way; 0 stays.
     """
-    cells = width * height if height == 1 else (width - _LEAST) * height
-    kept = [(_with_fewer_terms(phrase, cells), phrase in needed) for phrase in phrases]
-    while len(rows := _flowed([phrase for phrase, _ in kept], width)) > height and len(kept) > 1:
-        kept.pop(_least(kept))
-    return rows if len(rows) <= height else running_rows(joined([phrase for phrase, _ in kept]), width, height)
+    cells = width if height == 1 else (width - _LEAST) * height
+    kept = [
+        (rank, place, _with_fewer_terms(phrase, cells))
+        for place, (rank, phrase) in enumerate(zip(ranks, phrases, strict=True))
+    ]
+    while len(rows := _flowed([phrase for *_, phrase in kept], width)) > height and max(kept)[0]:
+        kept.remove(max(kept))
+    return rows if len(rows) <= height else running_rows(joined([phrase for *_, phrase in kept]), width, height)
 
 
-def _least(phrases: Sequence[tuple[Phrase, bool]]) -> int:
-    """Return the place of the phrase that gives way first: of a rule the reason, then the equation; else the last one
-    that is not needed."""
-    roles = [{role for _text, role in phrase} for phrase, _needed in phrases]
-    if roles[0] == {"node"} and len(phrases) > 2:
-        return len(phrases) - 1 if roles[-1] == {"quiet"} or roles[1] != {"value"} else 1
-    return next((place for place in reversed(range(len(phrases))) if not phrases[place][1]), len(phrases) - 1)
+def _ranks_of_rule(rule: Sequence[Phrase]) -> list[int]:
+    """Return how early each phrase of a rule gives way: the reason first, then the equation, then all but the first
+    formula."""
+    has_equation = len(rule) > 2 and [role for _text, role in rule[1]] == ["value"]
+    formula = 2 if has_equation else 1
+    return [
+        0 if place in (0, formula) else 2 if place == 1 else 3 if all(role == "quiet" for _text, role in phrase) else 1
+        for place, phrase in enumerate(rule)
+    ]
 
 
 def _with_fewer_terms(phrase: Phrase, cells: int) -> Phrase:
@@ -130,7 +148,8 @@ def _with_fewer_terms(phrase: Phrase, cells: int) -> Phrase:
     if others or match is None or cells_of(text) <= cells:
         return phrase
     left, terms, result = match["left"] or "", match["sum"].split(" + "), match["result"]
-    return [(f"{left}{formatting.sum_text(terms, cells - cells_of(left) - cells_of(result))}{result}", role)]
+    right = formatting.sum_text(terms, cells - cells_of(left) - cells_of(result)) + result
+    return [(f"{middle_cut(left, max(cells - cells_of(right), _NAME))}{right}", role)]
 
 
 # ------------------------------------------------------------ grids
