@@ -13,8 +13,8 @@
 # The smallest model there is: `y = w * x`, with one **weight** `w` to be learned. We show it one example: for the input
 # `x` we want the target `t`.
 #
-# How wrong the model is we measure with a **loss**, the square of the miss: `(y - t) ** 2`. It is zero when the model
-# is right, and grows quickly when it is not.
+# How wrong the model is we measure with a **loss**, the square of the error, `error = output - target`:
+# `(y - t) ** 2`. It is zero when the model is right, and grows quickly when it is not.
 #
 # The weight is new and no backward pass has run yet. See what `w.grad` holds at first.
 
@@ -33,13 +33,14 @@ w = torch.tensor(1.0, requires_grad=True)
 print("before:", w.grad)
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
-# By the chain rule the gradient of the loss is a product of two slopes. The square has the slope `2 * (y - t)`, and `y`
-# moves `x` times as fast as `w` does.
+# The loss depends on `y`, and `y` on `w`. By the **chain rule** its derivative is then the product of the two: the
+# square has the derivative `2 * (y - t)`, and `y` moves `x` times as fast as `w` does.
 #
 # The first example is in the cell below. What will `w.grad` be? Mind the sign.
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
-# 根据链式法则，损失的梯度是两个斜率的乘积：平方的斜率是 `2 * (y - t)`，而 `w` 动一点，`y` 就动它的 `x` 倍。
+# 损失由 `y` 决定，`y` 又由 `w` 决定。根据**链式法则**，这时的导数是两个导数的乘积：平方的导数是 `2 * (y - t)`，
+# 而 `w` 动一点，`y` 就动它的 `x` 倍。
 #
 # 第一个样本就在下面的单元格里。`w.grad` 会是多少？注意正负号。
 
@@ -52,17 +53,17 @@ loss.backward()
 first = w.grad.item()
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
-# It is {{ first }}, and below zero: **more** weight means **less** loss. A gradient points uphill, so to learn one goes
-# the other way. (Without the minus you took `t - y`; the square does not mind, its slope does.)
+# It is {{ first }}, and below zero: **more** weight means **less** loss. A gradient points uphill, so to learn you go
+# the other way. (Without the minus you took `t - y`: squaring hides the sign, the derivative does not.)
 #
-# Now another example, with the same weight. The miss is twice as large, and so is the input. The first line puts the
-# old gradient away; *Gradients add up* shows why.
+# Now another example, with the same weight. The error is twice as large, and so is the input. The first line clears
+# the old gradient; *Gradients add up* shows why.
 #
 # What will `w.grad` be this time?
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
 # 是 {{ first }}，小于零：权重**增大**，损失就**减小**。梯度指向上坡，所以要学习，就得往相反的方向走。
-# （如果你少了负号，那是把误差算成了 `t - y`；平方不在乎，它的斜率却在乎。）
+# （如果你少了负号，那是把误差算成了 `t - y`；平方看不出符号，导数看得出。）
 #
 # 再来一个样本，权重不变。误差大一倍，输入也大一倍。
 # 第一行先把旧的梯度清掉，为什么要清，《梯度会累加》里会讲。
@@ -78,14 +79,14 @@ loss = (y - t) ** 2
 loss.backward()
 
 # %% [markdown] lang="en"
-# It is {{ w.grad.item() }}: four times as much, for two reasons at once. The miss doubled, and the input, which passes
-# the gradient on to the weight, doubled too. Go back to the multiplication's node with `←` and see both factors in the
-# line that explains. Large inputs make large gradients; that is why one scales one's data before training.
+# It is {{ w.grad.item() }}: four times as much, for two reasons at once. The error doubled, and the input, by which
+# the gradient of the weight is multiplied, doubled too. Go back to the multiplication's node with `←` and see both
+# factors in the line that explains. Large inputs make large gradients; that is why data is scaled before training.
 #
 # You can do now what PyTorch did. Write the gradient for any weight, input and target: press `e`.
 
 # %% [markdown] lang="zh"
-# 是 {{ w.grad.item() }}，变成了原来的四倍。原因有两个：误差翻了一倍，把梯度传给权重的输入也翻了一倍。
+# 是 {{ w.grad.item() }}，变成了原来的四倍。原因有两个：误差翻了一倍，权重的梯度要乘的输入也翻了一倍。
 # 用 `←` 回到乘法的节点，在解释那一行里可以看到这两个因子。
 # 输入大，梯度就大，所以训练之前要先把数据缩放好。
 #
@@ -93,52 +94,55 @@ loss.backward()
 
 
 # %% tags=["exercise"] id="slope" kind="fill"
-def slope(weight, value, target):
+def derivative(weight, value, target):
     """How fast (weight * value - target) ** 2 changes when weight does."""
     return 0.0
 
 
-print("yours:", slope(1.0, 1.0, 2.0), slope(1.0, 2.0, 4.0))
+print("yours:", derivative(1.0, 1.0, 2.0), derivative(1.0, 2.0, 4.0))
 
 # %% [markdown] tags=["hint"] lang="en"
-# It is a product of two slopes: that of the square, and that of `weight * value`.
+# It is a product of two derivatives: that of the square, and that of `weight * value`.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 它是两个斜率的乘积：一个是平方的，一个是 `weight * value` 的。
+# 它是两个导数的乘积：一个是平方的，一个是 `weight * value` 的。
 
 # %% [markdown] tags=["hint"] lang="en"
-# The square's slope is twice the miss, and the miss is `weight * value - target`. When the weight moves, the product
-# moves `value` times as far.
+# The derivative of the square is twice the error, and the error is `weight * value - target`. When the weight moves,
+# the product moves `value` times as far.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 平方的斜率是误差的两倍，误差是 `weight * value - target`。权重动一点，乘积动它的 `value` 倍。
+# 平方的导数是误差的两倍，误差是 `weight * value - target`。权重动一点，乘积动它的 `value` 倍。
 
 
 # %% tags=["solution"]
-def slope(weight, value, target):
+def derivative(weight, value, target):
     """How fast (weight * value - target) ** 2 changes when weight does."""
     return 2 * (weight * value - target) * value
 
 
-print("yours:", slope(1.0, 1.0, 2.0), slope(1.0, 2.0, 4.0))
+print("yours:", derivative(1.0, 1.0, 2.0), derivative(1.0, 2.0, 4.0))
 
 # %% tags=["check"]
 for at, given, wanted in ((1.0, 1.0, 2.0), (0.5, -3.0, 2.0), (1.0, 2.0, 4.0)):
     leaf = torch.tensor(at, requires_grad=True)
     ((leaf * given - wanted) ** 2).backward()
-    mine, right = slope(at, given, wanted), leaf.grad.item()
+    mine, right = derivative(at, given, wanted), leaf.grad.item()
     where = f"for weight {at:g}, value {given:g} and target {wanted:g}"
     there = f"权重 {at:g}、输入 {given:g}、目标 {wanted:g} 时"
-    assert mine is not None, {"en": f"`slope` returns nothing {where}.", "zh": f"{there}，`slope` 什么也没有返回。"}
+    assert mine is not None, {
+        "en": f"`derivative` returns nothing {where}.",
+        "zh": f"{there}，`derivative` 什么也没有返回。",
+    }
     if abs(mine - right) < 1e-3:
         continue
     assert mine != -right, {
-        "en": f"The sign is the wrong way round {where}: the miss is output minus target.",
+        "en": f"The sign is the wrong way round {where}: the error is output minus target.",
         "zh": f"{there}，符号反了：误差是输出减去目标。",
     }
     assert mine * 2 != right, {
-        "en": f"{mine:g} is half of it {where}: a square's slope has a factor of 2.",
-        "zh": f"{there}，{mine:g} 只是一半：平方的斜率里有个因子 2。",
+        "en": f"{mine:g} is half of it {where}: the derivative of a square has a factor of 2.",
+        "zh": f"{there}，{mine:g} 只是一半：平方的导数里有个因子 2。",
     }
     assert mine * given != right, {
         "en": f"{mine:g} lacks a factor {where}: how far does the product move?",

@@ -2,8 +2,8 @@
 # jupyter:
 #   gradtutor:
 #     title:
-#       en: "A chain of slopes"
-#       zh: "一串斜率"
+#       en: "The chain rule"
+#       zh: "链式法则"
 #     summary:
 #       en: "Three weights in a row and a relu: a gradient by hand, factor by factor, and again with one sign changed."
 #       zh: "三个权重一个接一个，中间有个 relu：把梯度一个因子一个因子地算出来，再换一个符号看看。"
@@ -34,23 +34,23 @@ y = w3 * a
 loss = (y - t) ** 2
 
 # %% [markdown] question="predict" of="w1.grad" lang="en"
-# The loss is {{ loss.item() }}. Before PyTorch does it, go by hand from the loss back to `w1`, with one slope for each
-# operation on the way.
+# The loss is {{ loss.item() }}. Before PyTorch does it, go by hand from the loss back to `w1`, with one derivative
+# for each operation on the way.
 #
 # - the square: `2 * (y - t)`
-# - `w3 * a`, seen from `a`: the other factor
-# - relu: 1 where it let the number pass
-# - `w2 * h`, seen from `h`, and `w1 * x`, seen from `w1`
+# - `w3 * a` with respect to `a`: the other factor
+# - relu: 1 where its input is positive
+# - `w2 * h` with respect to `h`, and `w1 * x` with respect to `w1`
 #
 # Multiply them all. What will `w1.grad` be?
 
 # %% [markdown] question="predict" of="w1.grad" lang="zh"
-# 损失是 {{ loss.item() }}。先动手算，再让 PyTorch 算：从损失往回走到 `w1`，路上每个运算写下一个斜率。
+# 损失是 {{ loss.item() }}。先动手算，再让 PyTorch 算：从损失往回走到 `w1`，路上每个运算写下一个导数。
 #
 # - 平方：`2 * (y - t)`
-# - `w3 * a`，对 `a` 而言：另一个因子
-# - relu：放行的地方是 1
-# - `w2 * h`，对 `h` 而言；`w1 * x`，对 `w1` 而言
+# - `w3 * a` 对 `a` 的偏导数：另一个因子
+# - relu：输入为正时导数是 1
+# - `w2 * h` 对 `h` 的偏导数；`w1 * x` 对 `w1` 的偏导数
 #
 # 全部乘起来。`w1.grad` 会是多少？
 
@@ -58,16 +58,16 @@ loss = (y - t) ** 2
 loss.backward()
 
 # %% [markdown] question="predict" of="v2.grad" lang="en"
-# It is {{ w1.grad.item() }}. That is the **chain rule**: along a path the local slopes are multiplied, and each node
-# needs to know only its own. Walk the pass with `→`, one factor at a step. What arrives at a node has all the earlier
-# factors in it already.
+# It is {{ w1.grad.item() }}. That is the **chain rule**: along a path the local derivatives are multiplied, and each
+# node needs to know only its own. Walk the pass with `→`, one factor at a step. What arrives at a node has all the
+# earlier factors in it already.
 #
 # Now a second network, the same but for one sign: its middle weight `v2` is negative. What will `v2.grad` be? Compute
 # its forward pass first.
 
 # %% [markdown] question="predict" of="v2.grad" lang="zh"
-# 是 {{ w1.grad.item() }}。这就是**链式法则**：沿着一条路，局部的斜率相乘，每个节点只需要知道自己的那一个。
-# 用 `→` 把这一趟走一遍，一步就是一个因子。到达某个节点的梯度，已经包含了前面所有的因子。
+# 是 {{ w1.grad.item() }}。这就是**链式法则**：沿着一条路，局部的导数相乘，每个节点只需要知道自己的那一个。
+# 用 `→` 把这次反向传播走一遍，一步就是一个因子。到达某个节点的梯度，已经包含了前面所有的因子。
 #
 # 再看第二个网络，只有一个符号不同：中间的权重 `v2` 是负的。`v2.grad` 会是多少？先把它的前向算一遍。
 
@@ -77,19 +77,20 @@ v2 = torch.tensor(-4.0, requires_grad=True)
 v3 = torch.tensor(5.0, requires_grad=True)
 
 b = torch.relu(v2 * (v1 * x))
-miss = (v3 * b - t) ** 2
-miss.backward()
+second_loss = (v3 * b - t) ** 2
+second_loss.backward()
 
 # %% [markdown] lang="en"
-# It is {{ v2.grad.item() }}. If you got another number, you forgot where relu is flat: it was fed a negative number,
-# and there its slope is zero. One factor of zero makes the whole product zero. The network is wrong, and yet no weight
-# will move: such a neuron is called **dead**. (A zero with a minus is a zero too; a negative factor left its sign.)
+# It is {{ v2.grad.item() }}. If you got another number, you forgot where relu is flat: its input was negative, and
+# there its derivative is zero. One factor of zero makes the whole product zero. The network is wrong, and yet no
+# weight will move: such a neuron is called **dead**. (A zero with a minus is a zero too; a negative factor left its
+# sign.)
 #
 # Somebody wrote the backward pass by hand. It is right for the first network, and wrong for the second. Find the line
-# and mend it: press `e`.
+# and fix it: press `e`.
 
 # %% [markdown] lang="zh"
-# 是 {{ v2.grad.item() }}。如果你得到别的数，那是忘了 relu 有一段是平的：进来的是负数，那里的斜率是零。
+# 是 {{ v2.grad.item() }}。如果你得到别的数，那是忘了 relu 在负半轴导数为 0，而这里输入为负。
 # 乘积里只要有一个因子是零，整个就是零。网络明明答错了，权重却一个也不会动，
 # 这样的神经元叫作**死掉**的神经元。（带负号的零还是零，只是因子里有个负数。）
 #
@@ -97,7 +98,7 @@ miss.backward()
 
 
 # %% tags=["exercise"] id="by-hand" kind="bug"
-def slopes(w1, w2, w3, x=2.0, t=1.0):
+def gradients(w1, w2, w3, x=2.0, t=1.0):
     """What the gradients of w1, w2 and w3 should be."""
     h = w1 * x
     z = w2 * h
@@ -111,23 +112,23 @@ def slopes(w1, w2, w3, x=2.0, t=1.0):
     return to_h * x, to_z * h, to_y * a
 
 
-print("the second network:", slopes(3.0, -4.0, 5.0))
+print("the second network:", gradients(3.0, -4.0, 5.0))
 
 # %% [markdown] tags=["hint"] lang="en"
-# Compare with your five slopes from above. Which of the lines that begin with `to_` belongs to relu?
+# Compare with your five derivatives from above. Which of the lines that begin with `to_` belongs to relu?
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 和上面那五个斜率对照一下。以 `to_` 开头的几行里，哪一行是 relu 的？
+# 和上面那五个导数对照一下。以 `to_` 开头的几行里，哪一行是 relu 的？
 
 # %% [markdown] tags=["hint"] lang="en"
-# The slope of relu is not always one. It depends on the number that went in, and that is `z`.
+# The derivative of relu is not always one. It depends on its input, and that is `z`.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# relu 的斜率并不总是一，要看进来的数，也就是 `z`。
+# relu 的导数并不总是 1，要看它的输入，也就是 `z`。
 
 
 # %% tags=["solution"]
-def slopes(w1, w2, w3, x=2.0, t=1.0):
+def gradients(w1, w2, w3, x=2.0, t=1.0):
     """What the gradients of w1, w2 and w3 should be."""
     h = w1 * x
     z = w2 * h
@@ -141,14 +142,14 @@ def slopes(w1, w2, w3, x=2.0, t=1.0):
     return to_h * x, to_z * h, to_y * a
 
 
-print("the second network:", slopes(3.0, -4.0, 5.0))
+print("the second network:", gradients(3.0, -4.0, 5.0))
 
 # %% tags=["check"]
 for name, network in (("first", (w1, w2, w3)), ("second", (v1, v2, v3))):
-    mine = slopes(*(weight.item() for weight in network))
+    mine = gradients(*(weight.item() for weight in network))
     assert isinstance(mine, tuple | list), {
-        "en": f"`slopes` must return three numbers, one for each weight. It returns {mine}.",
-        "zh": f"`slopes` 应当返回三个数，每个权重一个。它返回的是 {mine}。",
+        "en": f"`gradients` must return three numbers, one for each weight. It returns {mine}.",
+        "zh": f"`gradients` 应当返回三个数，每个权重一个。它返回的是 {mine}。",
     }
     right = [weight.grad.item() for weight in network]
     for place, (here, there) in enumerate(zip(mine, right, strict=True), 1):

@@ -2,27 +2,28 @@
 # jupyter:
 #   gradtutor:
 #     title:
-#       en: "A power has two slopes"
-#       zh: "乘方的两个斜率"
+#       en: "A power has two derivatives"
+#       zh: "乘方的两个偏导数"
 #     summary:
-#       en: "In x ** w both numbers can be learned. School taught one of the two slopes; the other can be measured."
-#       zh: "x ** w 里两个数都可以学。课本只讲了一个斜率，另一个可以量出来。"
+#       en: "In x ** w both numbers can be learned. School taught one of the derivatives; the other can be measured."
+#       zh: "x ** w 里两个数都可以学。课本只讲了一个导数，另一个可以用数值方法求出来。"
 # ---
 
 # %% [markdown] lang="en"
 # In `x ** 2` the exponent is a fixed number. In `x ** w` it is a tensor too, and can be learned like any weight. So a
-# power has **two** slopes. The rule from school is about the base: bring the exponent down, and lower it by one. For
-# the exponent it says nothing.
+# power has **two** partial derivatives. The rule from school is about the base: bring the exponent down, and lower it
+# by one. For the exponent it says nothing.
 #
-# But a slope can always be **measured**: nudge the exponent a little, see how far the power goes, and divide. The cell
-# does so with smaller and smaller nudges. Watch the numbers settle in the output; if it is hidden, `Tab` leads there.
+# But a derivative can always be **measured**: nudge the exponent a little, see how far the power goes, and divide.
+# The cell does so with smaller and smaller nudges. Watch the numbers settle in the output; if it is hidden, `Tab`
+# leads there.
 
 # %% [markdown] lang="zh"
 # 在 `x ** 2` 里，指数是个固定的数。在 `x ** w` 里，指数也是张量，可以像权重一样去学。
-# 所以乘方有**两个**斜率。课本上的法则讲的是底数：把指数拿下来当系数，再把指数减一。对指数，它什么也没说。
+# 所以乘方有**两个**偏导数。课本上的法则讲的是底数：把指数拿下来当系数，再把指数减一。对指数，它什么也没说。
 #
-# 不过斜率总是可以**量**出来的：把指数轻轻推一下，看乘方走了多远，再相除。
-# 这个单元格就这么做，推得一次比一次轻。看看输出里的数字怎样稳定下来；看不到输出时，按 `Tab` 走到那里。
+# 不过导数总是可以**测量**出来：让指数变动一点，看乘方变了多少，再相除。
+# 这个单元格就这么做，变动一次比一次小。看看输出里的数字怎样稳定下来；看不到输出时，按 `Tab` 走到那里。
 
 # %%
 import torch
@@ -40,7 +41,7 @@ for nudge in (1.0, 0.1, 0.01, 0.001):
 # Now ask PyTorch. First the base, by the rule from school: what will `x.grad` be?
 
 # %% [markdown] question="predict" of="x.grad" lang="zh"
-# 第一次推了整整一步，太粗了。最后一次已经很接近。
+# 第一次变动了整整 1，太粗略。最后一次已经很接近。
 #
 # 现在来问 PyTorch。先看底数，用课本上的法则：`x.grad` 会是多少？
 
@@ -48,7 +49,7 @@ for nudge in (1.0, 0.1, 0.01, 0.001):
 # And the exponent: what will `w.grad` be? You have just measured it. (An answer within a thousandth counts as right.)
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
-# 再看指数：`w.grad` 会是多少？你刚刚量过。（误差在千分之一以内都算对。）
+# 再看指数：`w.grad` 会是多少？你刚刚测量过。（误差在千分之一以内都算对。）
 
 # %%
 y.backward()
@@ -57,14 +58,14 @@ y.backward()
 # It is {{ x.grad.item() }} for the base and {{ w.grad.item() }} for the exponent, which is `y` times the **logarithm**
 # of `x`. (The same number twice? That is the rule from school for both.)
 #
-# Now a negative base. `p ** q` itself is fine, for the exponent is a whole number. What will `q.grad` be? Think of
-# nudging the exponent. If you find no answer, write `NaN`, *not a number*.
+# Now a negative base. `p ** q` itself is fine, because the exponent is a whole number. What will `q.grad` be? Think
+# of nudging the exponent. If you find no answer, write `NaN`, *not a number*.
 
 # %% [markdown] question="predict" of="q.grad" lang="zh"
 # 底数是 {{ x.grad.item() }}，指数是 {{ w.grad.item() }}，后者是 `y` 乘以 `x` 的**对数**。
 # （两次答了同一个数？那是对两者都用了课本上的法则。）
 #
-# 现在换成负的底数。`p ** q` 本身没问题，因为指数是整数。`q.grad` 会是多少？想想把指数轻轻推一下会怎样。
+# 现在换成负的底数。`p ** q` 本身没问题，因为指数是整数。`q.grad` 会是多少？想想让指数变动一点会怎样。
 # 如果你觉得没有答案，就写 `NaN`，意思是“不是一个数”。
 
 # %%
@@ -75,14 +76,14 @@ r.backward()
 
 # %% [markdown] lang="en"
 # It is {{ q.grad.item() }}. With an exponent just beside a whole number, a negative base has no real power at all:
-# there is nothing to move to, and no slope. `p.grad` is {{ p.grad.item() }} as ever.
+# there is nothing to move to, and no derivative. `p.grad` is {{ p.grad.item() }} as ever.
 #
 # A single `nan` in a gradient spoils the weight it is for, and at the next forward pass everything after it. When one
 # turns up in your own training, look for a logarithm, a root or a power of something that went below zero.
 
 # %% [markdown] lang="zh"
 # 是 {{ q.grad.item() }}。指数只要稍稍偏离整数，负底数的乘方就不再是实数：
-# 旁边没有可去的地方，也就没有斜率。`p.grad` 照常是 {{ p.grad.item() }}。
+# 旁边没有实数值，也就没有导数。`p.grad` 照常是 {{ p.grad.item() }}。
 #
-# 梯度里只要有一个 `nan`，它对应的权重就毁了，下一次前向时，后面的一切也跟着毁掉。
+# 梯度里只要有一个 `nan`，它对应的权重就变成 `nan`，下一次前向计算时，后面的一切也都变成 `nan`。
 # 如果在你自己的训练里冒出了 `nan`，就去找找有没有对小于零的东西取对数、开方或者乘方。

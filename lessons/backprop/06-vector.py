@@ -11,13 +11,13 @@
 
 # %% [markdown] lang="en"
 # So far the pass started at a single number, and the gradient that it started with was one. What if there are **two**
-# numbers at the end? Each of them pulls on `w` in its own way.
+# numbers at the end? Each of them depends on `w` in a different way.
 #
 # The first number here is the product that you know; the second adds where the first multiplies. `cat` puts them into
 # one tensor. See what PyTorch says to a plain `backward()`.
 
 # %% [markdown] lang="zh"
-# 到现在为止，反向传播都从一个数出发，起始的梯度是一。如果末端有**两个**数呢？它们各自以自己的方式牵动 `w`。
+# 到现在为止，反向传播都从一个数出发，起始的梯度是一。如果末端有**两个**数呢？`w` 对这两个数的影响各不相同。
 #
 # 这里第一个数是你熟悉的乘积，第二个把乘换成了加。`cat` 把它们放进同一个张量。
 # 看看 PyTorch 对不带参数的 `backward()` 怎么说。
@@ -60,20 +60,20 @@ loss.backward(gradient=torch.tensor([1.0, second]))
 weighted = w.grad.item()
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
-# It is {{ weighted }}: the slope of the first part, once, plus the slope of the second, times what you said it is
-# worth. Both came back in **one** pass, and were added where their paths meet.
+# It is {{ weighted }}: the derivative of the first part, once, plus the derivative of the second, times what you said
+# it is worth. Both came back in **one** pass, and were added where their paths meet.
 #
-# If all the slopes were written into a table, one row for each part, that table would be called the **Jacobian**. The
-# pass never makes it; it computes only the sum of the rows, each times its number.
+# A table of all the derivatives, one row for each part, is called the **Jacobian**. The pass never makes it; it
+# computes only the sum of the rows, each times its number: a **vector-Jacobian product**.
 #
-# Most often one makes a single number first, with `sum()` or `mean()`. What will `w.grad` be, with `sum()`?
+# Most often you make a single number first, with `sum()` or `mean()`. What will `w.grad` be, with `sum()`?
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
-# 是 {{ weighted }}：第一部分的斜率算一次，加上第二部分的斜率乘以你给它的分量。
-# 两者在**同一趟**里回来，在路相会的地方相加。
+# 是 {{ weighted }}：第一部分的导数算一次，加上第二部分的导数乘以你给它的分量。
+# 两者在**同一次**反向传播里算出，在路径相会的地方相加。
 #
-# 把所有斜率写成一张表，每一部分占一行，这张表就叫**雅可比矩阵**。
-# 反向传播从不把它列出来，只算出各行乘以各自的数之后的和。
+# 把所有导数写成一张表，每一部分占一行，这张表就叫**雅可比矩阵**。
+# 反向传播从不把它列出来，只算出各行乘以各自的数之后的和，即**向量-雅可比积**。
 #
 # 更常见的做法是先用 `sum()` 或 `mean()` 变成一个数。用 `sum()` 的话，`w.grad` 会是多少？
 
@@ -127,16 +127,16 @@ worth = torch.full((4,), 0.25)
 parts.backward(gradient=worth)
 
 # %% tags=["check"]
-slopes = [2 * v.item(), 5.0, 1.0, 3 * v.item() ** 2]
+derivatives = [2 * v.item(), 5.0, 1.0, 3 * v.item() ** 2]
 assert v.grad is not None, {
     "en": "No pass has reached v.",
-    "zh": "没有哪一趟到过 v。",
+    "zh": "没有任何一次反向传播到达 v。",
 }
 assert v.grad != 0, {
     "en": "v.grad is 0: so far no part is worth anything.",
     "zh": "v.grad 是 0：到现在为止，哪一部分都不占分量。",
 }
-assert abs(v.grad - sum(slopes)) > 1e-3, {
+assert abs(v.grad - sum(derivatives)) > 1e-3, {
     "en": f"v.grad is {v.grad:g}: that is what the sum would give. A mean is smaller.",
     "zh": f"v.grad 是 {v.grad:g}：那是求和的结果。平均要比它小。",
 }
@@ -144,7 +144,8 @@ assert len(set(worth.tolist())) == 1, {
     "en": f"In a mean all parts are worth the same, and yours are worth {worth.tolist()}.",
     "zh": f"求平均时各部分分量相同，而你的是 {worth.tolist()}。",
 }
-assert abs(v.grad - sum(slopes) / 4) < 1e-3, {
-    "en": f"The slopes of the parts are {slopes}; their mean is {sum(slopes) / 4:g}. v.grad is {v.grad:g}.",
-    "zh": f"各部分的斜率是 {slopes}，平均是 {sum(slopes) / 4:g}。v.grad 是 {v.grad:g}。",
+average = sum(derivatives) / 4
+assert abs(v.grad - average) < 1e-3, {
+    "en": f"The derivatives of the parts are {derivatives}; their mean is {average:g}. v.grad is {v.grad:g}.",
+    "zh": f"各部分的导数是 {derivatives}，平均是 {average:g}。v.grad 是 {v.grad:g}。",
 }

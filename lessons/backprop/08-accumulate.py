@@ -5,21 +5,21 @@
 #       en: "Gradients add up"
 #       zh: "梯度会累加"
 #     summary:
-#       en: "A backward pass adds to grad and does not replace it. Two ways to start afresh."
+#       en: "A backward pass adds to grad and does not replace it. Two ways to clear it."
 #       zh: "反向传播不是替换 grad，而是往上加。两种重新开始的办法。"
 # ---
 
 # %% [markdown] lang="en"
-# You have seen two paths of *one* pass meet in a leaf. There is a second kind of adding: **over several passes**. When
-# a pass brings a gradient to a leaf, PyTorch does not replace what `grad` holds. It adds.
+# You have seen two paths of *one* pass meet at a leaf. There is a second kind of adding: **over several passes**.
+# When a pass brings a gradient to a leaf, PyTorch does not replace what `grad` holds. It adds.
 #
 # The graph is the one of *Two paths to one leaf*. Here is the first pass.
 
 # %% [markdown] lang="zh"
-# 你见过**同一趟**里的两条路在叶子节点处相会。相加还有另一种：**好几趟之间**的累加。
-# 一趟反向传播把梯度带给叶子节点时，PyTorch 不会替换 `grad` 里原有的东西，而是加上去。
+# 你见过**同一次**反向传播里的两条路径在叶子节点处相会。相加还有另一种：**多次反向传播之间**的累加。
+# 反向传播把梯度带给叶子节点时，PyTorch 不会替换 `grad` 里原有的东西，而是加上去。
 #
-# 图还是《通向同一个叶子的两条路》里的那张。这是第一趟。
+# 图还是《通向同一个叶子的两条路》里的那张。这是第一次反向传播。
 
 # %%
 import torch
@@ -32,14 +32,14 @@ y.backward()
 print("pass 1:", w.grad.item())
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
-# Now we compute the same thing three times more. Neither `x` nor `w` changes, so each pass brings to `w` what the first
-# one brought. Nobody clears `grad` in between.
+# Now we compute the same thing three times more. Neither `x` nor `w` changes, so each pass brings to `w` what the
+# first one brought. `grad` is not cleared in between.
 #
 # What will `w.grad` hold after the loop?
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
-# 现在把同样的计算再做三遍。`x` 和 `w` 都没有变，所以每一趟带给 `w` 的，都和第一趟一样多。
-# 中间没有人清空 `grad`。
+# 现在把同样的计算再做三遍。`x` 和 `w` 都没有变，所以每一次带给 `w` 的，都和第一次一样多。
+# 中间没有清空 `grad`。
 #
 # 循环之后，`w.grad` 里会是多少？
 
@@ -53,17 +53,17 @@ for again in range(2, 5):
 # Old plus incoming is new: the explaining line shows that sum at each pass (`b` and `B` go from one to the next). If
 # you expected what a single pass brings: nothing was replaced, four of them are in there.
 #
-# In an ordinary training loop adding is a bug: every step would drag along all the gradients before it. So one clears
-# them, in one of two ways. `zero_()` writes zeros into the gradient. `zero_grad()` is what an optimizer offers for all
-# its weights.
+# In an ordinary training loop adding is a bug: each step would include all earlier gradients, so you clear them, in
+# one of two ways. `zero_()` writes zeros into the gradient. `zero_grad()` is what an optimizer offers for all its
+# weights.
 #
 # After both have run, what will `w.grad` hold? Type it as Python would print it.
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
-# 原来的加上新来的，就是新的：每一趟，解释那一行都会写出这个和（用 `b` 和 `B` 在各趟之间跳）。
-# 如果你答的是一趟带来的数：旧的并没有被替换，四趟的都在里面。
+# 原来的加上新来的，就是新的：每一次反向传播，解释那一行都会写出这个和（用 `b` 和 `B` 在各次之间跳）。
+# 如果你答的是一次带来的数：旧的并没有被替换，四次的都在里面。
 #
-# 在普通的训练循环里，累加是个错误：每一步都会拖着之前所有的梯度。所以要清零，办法有两种。
+# 在普通的训练循环里，不能任其累加，否则每一步的梯度都混有之前各步的梯度。所以要清零，办法有两种。
 # `zero_()` 往梯度里写零。`zero_grad()` 是优化器提供的，一次管它所有的权重。
 #
 # 两种都用过之后，`w.grad` 里会是什么？照 Python 打印的样子输入。
@@ -77,19 +77,19 @@ optimizer.zero_grad()
 print("after zero_grad():", w.grad)
 
 # %% [markdown] lang="en"
-# `zero_()` kept the tensor and made it zero; `zero_grad()` **let it go**. `None` needs no memory, and it tells "no
-# gradient came" from "a gradient came, and was zero". Older PyTorch zeroed instead, and code from that time may still
-# count on it: `w.grad.zero_()` fails where `grad` is `None`.
+# `zero_()` kept the tensor and made it zero; `zero_grad()` set it to **`None`**. That needs no memory, and it tells
+# "no gradient came" from "a gradient came, and was zero". Older PyTorch zeroed instead, and code from that time may
+# still count on it: `w.grad.zero_()` fails where `grad` is `None`.
 #
-# Adding is of use as well: a batch too large for the memory can be fed in parts, and its gradient adds up. Below, two
+# Adding is useful too: a batch too large for the memory can be fed in parts, and its gradient adds up. Below, two
 # halves should bring what `whole` says for the batch at once, and bring something else. Find out why: press `e`.
 
 # %% [markdown] lang="zh"
-# `zero_()` 留下张量，把它变成零；`zero_grad()` 则干脆**释放**它。`None` 不占内存，
+# `zero_()` 留下张量，把它变成零；`zero_grad()` 则把它设为 **`None`**，不占内存，
 # 还能区分“没有梯度来过”和“来过梯度，但恰好是零”。
 # 旧版 PyTorch 是写零的，那时的代码可能还指望着这一点：`grad` 是 `None` 时，`w.grad.zero_()` 会出错。
 #
-# 累加也有用处：一批数据太大、内存装不下，可以分成几份喂进去，梯度自己会加起来。
+# 累加也有用处：一个批量太大、内存装不下，可以分成几份输入，梯度会自动累加。
 # 下面的两半加起来，本该等于整批一次算出的 `whole`，结果却不是。找出原因：按 `e`。
 
 # %% tags=["exercise"] id="halves" kind="bug"

@@ -10,18 +10,18 @@
 # ---
 
 # %% [markdown] lang="en"
-# `a = a + 1` makes a new tensor. `a += 1` writes into the one that is there, **in place**, and so do methods whose name
-# ends with an underscore, like `zero_()`. It saves memory, and autograd is wary of it.
+# `a = a + 1` makes a new tensor. `a += 1` writes into the one that is there, **in place**, and so do methods whose
+# name ends with an underscore, like `zero_()`. It saves memory, but autograd has to be careful with it.
 #
 # A leaf that requires grad may not be written to at all while gradients are recorded, neither directly nor through a
 # **view** of it, such as `w[0]`. Which value would the gradient be for, the old one or the new? See what PyTorch says.
 
 # %% [markdown] lang="zh"
-# `a = a + 1` 会创建一个新张量。`a += 1` 则写进原来那个张量里，这叫**就地操作**；
-# 名字以下划线结尾的方法也是，比如 `zero_()`。它省内存，autograd 却对它很警惕。
+# `a = a + 1` 会创建一个新张量。`a += 1` 则写进原来那个张量里，这叫**就地操作**（也叫原地操作）；
+# 名字以下划线结尾的方法也是，比如 `zero_()`。它省内存，autograd 却要小心对待。
 #
 # 在记录梯度的时候，需要梯度的叶子节点根本不许写，直接写不行，通过它的**视图**（例如 `w[0]`）写也不行。
-# 不然梯度算是谁的，旧值的还是新值的？看看 PyTorch 怎么说。
+# 不然梯度属于哪个值，旧值还是新值？看看 PyTorch 怎么说。
 
 # %%
 import torch
@@ -37,10 +37,10 @@ except RuntimeError as error:
     print(error)
 
 # %% [markdown] question="line" of="a._version == 1" lang="en"
-# A computed tensor may be written to. But remember what the node of `exp` keeps for its slope: its own result.
+# A computed tensor may be written to. But remember what the node of `exp` saves for its derivative: its own result.
 #
-# In the next cell the backward pass fails. The line with `backward()` is where one *notices*; it is not to blame. Which
-# line makes the failure inevitable? Mark it with `↑` `↓` and press `Enter`, or type its number.
+# In the next cell the backward pass fails. The line with `backward()` is where you *notice* it; it is not to blame.
+# Which line makes the failure inevitable? Mark it with `↑` `↓` and press `Enter`, or type its number.
 
 # %% [markdown] question="line" of="a._version == 1" lang="zh"
 # 算出来的张量可以写。不过想一想，`exp` 的节点为了求导，留下的是什么：是它自己的结果。
@@ -58,7 +58,7 @@ except RuntimeError as error:
 
 # %% [markdown] question="choice" of="3 if v.grad is None else 1 if torch.allclose(v.grad, v.exp()) else 2" lang="en"
 # `a += 1` wrote over the saved result. PyTorch keeps no copy, only a **version counter** in each tensor, which every
-# in-place operation moves on by one. A node notes the version of what it saves, and compares when the pass comes by.
+# in-place operation increments. A node notes the version of what it saves, and compares when the pass comes by.
 # (`Enter` on `a` in the table shows the version.)
 #
 # Now the same through `a.data`: the same memory, **without** its history. Old code does so to "make the error go away".
@@ -88,16 +88,16 @@ a.data += 1
 a.sum().backward()
 
 # %% [markdown] lang="en"
-# **No error, and a wrong gradient**: {{ v.grad.item() }} where {{ right.item() }} is right. The write went past the
-# counter, so nobody noticed. It is the worst kind of bug: the program runs, and learns something else. Use
+# **No error, and a wrong gradient**: {{ v.grad.item() }} where {{ right.item() }} is right. The write bypassed the
+# counter, so autograd did not notice. It is the worst kind of bug: the program runs, and learns something else. Use
 # `torch.no_grad()` and `detach()` instead, which keep the counter going.
 #
 # Not every write does harm: only one to a value that some node has **saved**. The function below writes three times,
-# and one of the three breaks the pass. Find it and mend it; leave the other two alone. Press `e`.
+# and one of the three breaks the backward pass. Find it and fix it; leave the other two alone. Press `e`.
 
 # %% [markdown] lang="zh"
 # **没有错误，梯度却是错的**：得到 {{ v.grad.item() }}，而正确的是 {{ right.item() }}。
-# 这次写入绕过了计数器，谁也没有发现。这是最糟糕的一种错误：程序照常运行，学到的却是别的东西。
+# 这次写入绕过了计数器，autograd 没有发现。这是最糟糕的一种错误：程序照常运行，学到的却是别的东西。
 # 请改用 `torch.no_grad()` 和 `detach()`，它们不会绕过计数器。
 #
 # 并不是每次写入都有害：只有写到某个节点**保存过**的值才有害。
@@ -122,18 +122,18 @@ except RuntimeError as error:
     print(str(error).split(":")[0])
 
 # %% [markdown] tags=["hint"] lang="en"
-# For each write, ask about the tensor that it changes: which operations made or used it before, and do they need it for
-# their slope? An addition needs nothing.
+# For each write, ask about the tensor that it changes: which operations made or used it before, and do they need it
+# for their derivative? An addition needs nothing.
 
 # %% [markdown] tags=["hint"] lang="zh"
 # 对每一次写入都问一问：它改的那个张量，之前是哪个运算算出来的，又被哪个运算用过？
 # 那个运算求导时需要它吗？加法什么都不需要。
 
 # %% [markdown] tags=["hint"] lang="en"
-# The slope of `sigmoid` is computed from its result, as that of `exp` is.
+# The derivative of `sigmoid` is computed from its result, as that of `exp` is.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# `sigmoid` 的斜率是由它的结果算出来的，和 `exp` 一样。
+# `sigmoid` 的导数是由它的结果算出来的，和 `exp` 一样。
 
 # %% [markdown] tags=["hint"] lang="en"
 # `b *= 10` writes into the saved result. `b = b * 10` makes a new tensor and leaves the saved one alone.
@@ -186,7 +186,7 @@ assert leaf.grad is not None, {
     "en": "No gradient reaches u: `detach` and `no_grad` cut the graph.",
     "zh": "梯度到不了 u：`detach` 和 `no_grad` 会切断图。",
 }
-reached, wanted = ([round(slope, 4) for slope in gradient.tolist()] for gradient in (leaf.grad, want))
+reached, wanted = ([round(number, 4) for number in gradient.tolist()] for gradient in (leaf.grad, want))
 assert torch.allclose(leaf.grad, want, atol=1e-4), {
     "en": (
         f"No error, but a wrong gradient: {reached} where {wanted} is right. "
@@ -194,6 +194,6 @@ assert torch.allclose(leaf.grad, want, atol=1e-4), {
     ),
     "zh": (
         f"没有报错，梯度却是错的：得到 {reached}，正确的是 {wanted}。"
-        "绕过版本计数器的写入（比如通过 `.data`）只是把毛病藏起来，并没有治好。"
+        "绕过版本计数器的写入（比如通过 `.data`）只是把错误掩盖起来，并没有改正。"
     ),
 }

@@ -5,7 +5,7 @@
 #       en: "Your own operation"
 #       zh: "自己写一个运算"
 #     summary:
-#       en: "A forward and a backward of your own: what PyTorch makes of them, and how to check them."
+#       en: "Write a forward and a backward yourself: how PyTorch uses them, and how to check them."
 #       zh: "自己写前向和反向：PyTorch 怎样用它们，又该怎样检查。"
 # ---
 
@@ -49,22 +49,22 @@ y = Cube.apply(v)
 y.backward()
 
 # %% [markdown] question="predict" of="measured" lang="en"
-# It is {{ v.grad.item() }}: exactly what `backward` says, and not the slope of a cube. **PyTorch believes you.** It
-# cannot know what you meant, and such a mistake makes no noise.
+# It is {{ v.grad.item() }}: exactly what `backward` says, and not the derivative of a cube. **PyTorch believes you.**
+# It cannot know what you meant, and such a mistake raises no error.
 #
 # So measure. Move the input a little to both sides, and divide how far the output went by how far the input did. That
-# uses `forward` alone. It wants `float64`: at the usual seven digits, too little is left of a small difference.
+# uses `forward` alone. It needs `float64`: at the usual seven digits, too little is left of a small difference.
 #
 # What will the measurement say?
 
 # %% [markdown] question="predict" of="measured" lang="zh"
-# 是 {{ v.grad.item() }}：`backward` 怎么写，它就是多少，而这并不是立方的斜率。**你写什么，PyTorch 就信什么。**
-# 它没法知道你本来的意思，这样的错误不声不响。
+# 是 {{ v.grad.item() }}：`backward` 怎么写，它就是多少，而这并不是立方的导数。**你写什么，PyTorch 就信什么。**
+# 它没法知道你本来的意思，这样的错误也不会报错。
 #
-# 所以要量一量。把输入往两边各移一点点，用输出走的距离除以输入走的距离。这只用到 `forward`。
+# 所以要测量。让输入向两边各变动一点，用输出的变化量除以输入的变化量。这只用到 `forward`。
 # 要用 `float64`：平常只有七位有效数字，差值一小，就剩不下几位了。
 #
-# 量出来会是多少？
+# 测量的结果会是多少？
 
 # %%
 step = 1e-4
@@ -73,17 +73,17 @@ measured = (Cube.apply(u + step) - Cube.apply(u - step)) / (2 * step)
 
 # %% [markdown] lang="en"
 # It is {{ measured.item() }}: three times the square, and `backward` forgot to square. (If you had that number in the
-# first question: you knew the slope, but it is the code that runs.)
+# first question: you knew the derivative, but it is the code that runs.)
 #
-# `torch.autograd.gradcheck` measures like that for every input and output, and compares. Use it on every operation of
-# your own. (Old code has `Cube()(x)`, without `@staticmethod`; that no longer works.)
+# `torch.autograd.gradcheck` measures like that for every input and output, and compares. Use it on every operation
+# that you write. (Old code has `Cube()(x)`, without `@staticmethod`; that no longer works.)
 #
 # Now you. `Lens` has **two** inputs, so `backward` gives back two gradients, in their order. Fill them in: press `e`.
 # The check runs `gradcheck` on them.
 
 # %% [markdown] lang="zh"
-# 是 {{ measured.item() }}，这才是立方的斜率：平方的三倍，而 `backward` 忘了平方。
-# （如果你在第一题里答的是这个数：你知道斜率，可运行的是代码。）
+# 是 {{ measured.item() }}，这才是立方的导数：平方的三倍，而 `backward` 忘了平方。
+# （如果你在第一题里答的是这个数：你知道导数，可运行的是代码。）
 #
 # `torch.autograd.gradcheck` 对每个输入、每个输出都这样量一遍，再作比较。自己写的运算都应该用它查一查。
 # （在旧代码里你可能见到不带 `@staticmethod` 的 `Cube()(x)`，那种写法已经不能用了。）
@@ -112,16 +112,17 @@ class Lens(torch.autograd.Function):
 print(Lens.apply(torch.tensor(5.0), torch.tensor(3.0)))
 
 # %% [markdown] tags=["hint"] lang="en"
-# First the slopes: how many times as far does `x * w**2` move when only `x` moves? And when only `w` does?
+# First the partial derivatives: how many times as far does `x * w**2` move when only `x` moves? And when only `w`
+# does?
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 先想斜率：只有 `x` 动时，`x * w**2` 动它的几倍？只有 `w` 动时呢？
+# 先想偏导数：只有 `x` 动时，`x * w**2` 动它的几倍？只有 `w` 动时呢？
 
 # %% [markdown] tags=["hint"] lang="en"
-# The slopes are `w**2` and `2 * x * w`. The chain rule wants each of them times what arrives: `grad`.
+# They are `w**2` and `2 * x * w`. By the chain rule each is multiplied by what arrives: `grad`.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 斜率是 `w**2` 和 `2 * x * w`。按链式法则，各自还要乘上到达的梯度 `grad`。
+# 偏导数是 `w**2` 和 `2 * x * w`。按链式法则，各自还要乘上到达的梯度 `grad`。
 
 
 # %% tags=["solution"]
@@ -155,21 +156,21 @@ assert not trouble, {
     "en": f"`backward` must give back a tensor for each of the two inputs. {trouble}",
     "zh": f"`backward` 应当为两个输入各交还一个张量。{trouble}",
 }
-for name, leaf, slope in (("x", p, q.detach() ** 2), ("w", q, 2 * p.detach() * q.detach())):
+for name, leaf, derivative in (("x", p, q.detach() ** 2), ("w", q, 2 * p.detach() * q.detach())):
     assert leaf.grad is not None, {
         "en": f"`backward` sends nothing to {name}.",
         "zh": f"`backward` 没有给 {name} 传任何东西。",
     }
-    found, want = leaf.grad.tolist(), (10 * slope).tolist()
-    assert not torch.allclose(leaf.grad, slope), {
-        "en": f"For {name} you send the slope alone. What arrived at the node, `grad`, must go in too.",
-        "zh": f"给 {name} 的只有斜率。到达节点的 `grad` 也要乘进去。",
+    found, want = leaf.grad.tolist(), (10 * derivative).tolist()
+    assert not torch.allclose(leaf.grad, derivative), {
+        "en": f"For {name} you send the derivative alone. What arrived at the node, `grad`, must go in too.",
+        "zh": f"给 {name} 的只有偏导数。到达节点的 `grad` 也要乘进去。",
     }
-    assert torch.allclose(leaf.grad, 10 * slope), {
+    assert torch.allclose(leaf.grad, 10 * derivative), {
         "en": f"{name} should get {want}, and you send {found}: x is {p.tolist()}, w is {q.tolist()}, and 10 arrives.",
         "zh": f"{name} 应当得到 {want}，你给的是 {found}：x 是 {p.tolist()}，w 是 {q.tolist()}，到达的是 10。",
     }
 assert torch.autograd.gradcheck(Lens.apply, (p, q), raise_exception=False), {
-    "en": "gradcheck measures other slopes than `backward` sends. Was `forward` changed?",
-    "zh": "gradcheck 量出的斜率和 `backward` 给的不一样。是不是改了 `forward`？",
+    "en": "gradcheck measures other derivatives than `backward` sends. Was `forward` changed?",
+    "zh": "gradcheck 测量的导数和 `backward` 给的不一样。是不是改了 `forward`？",
 }

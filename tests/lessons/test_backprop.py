@@ -21,7 +21,7 @@ def test_chain() -> None:
     to_y = 2 * 119
     assert [names[name].grad.item() for name in ("w1", "w2", "w3")] == [to_y * 5 * 4 * 2, to_y * 5 * 6, to_y * 24]
     assert [names[name].grad.item() for name in ("v1", "v2", "v3")] == [0, 0, 0]
-    assert names["miss"].item() == 1
+    assert names["second_loss"].item() == 1
 
 
 def test_power(capsys: pytest.CaptureFixture[str]) -> None:

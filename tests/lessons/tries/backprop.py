@@ -7,25 +7,25 @@ from tests.lessons.plainly import Tries
 TRIES: Tries = {
     "one-sample/slope": [
         ("", "It is -2 for weight 1, value 1 and target 2, and you have 0"),
-        ("def slope(w, x, t):\n    return 2 * (t - w * x) * x", "The sign is the wrong way round"),
-        ("def slope(w, x, t):\n    return (w * x - t) * x", "-1 is half of it"),
-        ("def slope(w, x, t):\n    return 2 * (w * x - t)", "-7 lacks a factor for weight 0.5, value -3"),
-        ("def slope(w, x, t):\n    2 * (w * x - t) * x", "returns nothing"),
+        ("def derivative(w, x, t):\n    return 2 * (t - w * x) * x", "The sign is the wrong way round"),
+        ("def derivative(w, x, t):\n    return (w * x - t) * x", "-1 is half of it"),
+        ("def derivative(w, x, t):\n    return 2 * (w * x - t)", "-7 lacks a factor for weight 0.5, value -3"),
+        ("def derivative(w, x, t):\n    2 * (w * x - t) * x", "returns nothing"),
     ],
     "retain-grad/each-turn": [
         ("", "Not each `h` was asked to keep its gradient: [False, False, False]"),
-        ("for h in turns:\n    h.retain_grad()", "asked too late"),
-        ("turns = turns[:2]", "holds 2"),
-        ("turns = []\nfor factor in (1.0, 2.0, 4.0):\n    h = s * factor\n    h.retain_grad()\n"
-         "    (h**2).backward()\n    turns.append(h)", "Leave the numbers of the loop"),
-        ("turns = []\nfor factor in (1.0, 2.0, 3.0):\n    h = s * factor\n    h.retain_grad()\n"
-         "    (h**3).backward()\n    turns.append(h)", "The gradients should be [4.0, 8.0, 12.0]"),
+        ("for h in computed:\n    h.retain_grad()", "asked too late"),
+        ("computed = computed[:2]", "holds 2"),
+        ("computed = []\nfor factor in (1.0, 2.0, 4.0):\n    h = s * factor\n    h.retain_grad()\n"
+         "    (h**2).backward()\n    computed.append(h)", "Leave the numbers of the loop"),
+        ("computed = []\nfor factor in (1.0, 2.0, 3.0):\n    h = s * factor\n    h.retain_grad()\n"
+         "    (h**3).backward()\n    computed.append(h)", "The gradients should be [4.0, 8.0, 12.0]"),
     ],
     "chain/by-hand": [
         ("", "The second network: for weight 1 you have 80"),
-        ("def slopes(w1, w2, w3, x=2.0, t=1.0):\n    return 0.0, 0.0, 0.0", "The first network: for weight 1"),
-        ("def slopes(w1, w2, w3, x=2.0, t=1.0):\n    return 9520.0, 7140.0, 5712.0", "fed a negative number"),
-        ("def slopes(*weights):\n    pass", "three numbers"),
+        ("def gradients(w1, w2, w3, x=2.0, t=1.0):\n    return 0.0, 0.0, 0.0", "The first network: for weight 1"),
+        ("def gradients(w1, w2, w3, x=2.0, t=1.0):\n    return 9520.0, 7140.0, 5712.0", "fed a negative number"),
+        ("def gradients(*weights):\n    pass", "three numbers"),
     ],
     "retain-graph/two-losses": [
         ("", "share of `near` alone"),
@@ -48,17 +48,17 @@ TRIES: Tries = {
         ("v.grad = None", "No pass has reached v"),
     ],
     "second-order/newton": [
-        ("", "`curve` is still None"),
-        ("def slope_and_curve(f, at):\n    x = torch.tensor(at, requires_grad=True)\n"
-         "    (slope,) = torch.autograd.grad(f(x), x)\n    (curve,) = torch.autograd.grad(slope, x)\n"
-         "    return slope, curve", "left no record of itself"),
-        ("def slope_and_curve(f, at):\n    x = torch.tensor(at, requires_grad=True)\n"
-         "    (slope,) = torch.autograd.grad(f(x), x, create_graph=True)\n"
-         "    curve = torch.autograd.grad(slope, x)\n    return slope, curve", "unpack it"),
-        ("def slope_and_curve(f, at):\n    return torch.tensor(6.0), torch.tensor(4.0)", "Is a number typed in"),
-        ("def slope_and_curve(f, at):\n    x = torch.tensor(at, requires_grad=True)\n    y = f(x)\n"
-         "    (slope,) = torch.autograd.grad(y, x, retain_graph=True)\n"
-         "    (curve,) = torch.autograd.grad(y, x)\n    return slope, curve", "bends by 4 everywhere, and you have 6"),
+        ("", "`second` is still None"),
+        ("def derivatives(f, at):\n    x = torch.tensor(at, requires_grad=True)\n"
+         "    (first,) = torch.autograd.grad(f(x), x)\n    (second,) = torch.autograd.grad(first, x)\n"
+         "    return first, second", "left no record of itself"),
+        ("def derivatives(f, at):\n    x = torch.tensor(at, requires_grad=True)\n"
+         "    (first,) = torch.autograd.grad(f(x), x, create_graph=True)\n"
+         "    second = torch.autograd.grad(first, x)\n    return first, second", "unpack it"),
+        ("def derivatives(f, at):\n    return torch.tensor(6.0), torch.tensor(4.0)", "Is a number typed in"),
+        ("def derivatives(f, at):\n    x = torch.tensor(at, requires_grad=True)\n    y = f(x)\n"
+         "    (first,) = torch.autograd.grad(y, x, retain_graph=True)\n"
+         "    (second,) = torch.autograd.grad(y, x)\n    return first, second", "is 4 everywhere, and you have 6"),
     ],
     "accumulate/halves": [
         ("", "twice the -7.5 of the whole batch"),
@@ -83,7 +83,7 @@ TRIES: Tries = {
     ],
     "your-own/lens": [
         ("", "x should get [90.0, 40.0], and you send [0.0, 0.0]"),
-        ("Lens.backward = staticmethod(lambda ctx, grad: (ctx.saved_tensors[1] ** 2, grad))", "slope alone"),
+        ("Lens.backward = staticmethod(lambda ctx, grad: (ctx.saved_tensors[1] ** 2, grad))", "derivative alone"),
         ("Lens.backward = staticmethod(lambda ctx, grad: grad * ctx.saved_tensors[1] ** 2)", "each of the two inputs"),
         ("Lens.backward = staticmethod(lambda ctx, grad: (grad * ctx.saved_tensors[1] ** 2, None))", "nothing to w"),
         ("Lens.backward = staticmethod(lambda ctx, grad: (grad * ctx.saved_tensors[1] ** 2,"
