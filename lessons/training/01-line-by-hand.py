@@ -10,8 +10,8 @@
 # ---
 
 # %% [markdown] lang="en"
-# Three points lie on a line through the origin, and a model of one weight shall find its slope. We write each part of
-# training ourselves; there are only four:
+# Three points lie on a line through the origin, and a model of one weight should find its slope. We write each part
+# of training ourselves; there are only four:
 #
 # 1. **forward**: compute the loss of one sample,
 # 2. **backward**: get the gradient of the weight,
@@ -23,7 +23,7 @@
 #
 # 1. **前向**：算出一个样本的损失；
 # 2. **反向**：得到权重的梯度；
-# 3. **更新**：让权重逆着梯度挪一点点，挪多少由学习率 `lr` 决定；
+# 3. **更新**：让权重沿梯度的反方向移动一点，移动多少由学习率 `lr` 决定；
 # 4. **清零**：清掉梯度，留给下一个样本用。
 
 # %%
@@ -41,15 +41,15 @@ def forward(x):
 print("before training: 4 gives", forward(4).item())
 
 # %% [markdown] question="predict" of="first" lang="en"
-# Here is one **epoch**: each sample once. The update stands under `torch.no_grad()`, for it is not part of what the
-# model computes, and must not become part of its graph. (In older code you will see `w.data -= lr * w.grad` there. It
-# goes behind autograd's back, and so do its mistakes.)
+# Here is one **epoch**: each sample once. The update is under `torch.no_grad()`, because it is not part of what the
+# model computes, and must not become part of its graph. (In older code you will see `w.data -= lr * w.grad` there.
+# That bypasses autograd, which then cannot detect mistakes.)
 #
 # The first sample is 1, and should give 2. What is the first gradient?
 
 # %% [markdown] question="predict" of="first" lang="zh"
 # 下面是一个 **epoch**（轮）：每个样本各用一次。更新写在 `torch.no_grad()` 里，因为它不属于模型的计算，
-# 不该进到计算图里去。（旧代码里这一行写作 `w.data -= lr * w.grad`。那是瞒着 autograd 做的，出了错也一样瞒着。）
+# 不该进到计算图里去。（旧代码里这一行写作 `w.data -= lr * w.grad`。那样绕过了 autograd，出了错它也查不出来。）
 #
 # 第一个样本是 1，应当得到 2。第一个梯度是多少？
 
@@ -66,15 +66,16 @@ first = gradients[0]
 print("gradients of epoch 0:", [round(gradient, 4) for gradient in gradients])
 
 # %% [markdown] lang="en"
-# It was {{ first }}: twice the miss, times the input. (If you left out the minus: the model said too little, and the
-# miss is output minus target.)
+# It was {{ first }}: twice the error, times the input. (If you left out the minus: the model's output was too small,
+# and the error is output minus target.)
 
 # %% [markdown] lang="zh"
-# 是 {{ first }}：误差的两倍，再乘以输入。（少了负号的话：模型给少了，而误差是输出减去目标。）
+# 是 {{ first }}：误差的两倍，再乘以输入。（少了负号的话：模型的输出偏小，而误差是输出减去目标。）
 
 # %% [markdown] when="gradients[2] < gradients[1]" lang="en"
 # All three gradients are below zero, so all three samples want a larger weight, and each update gives them some. The
-# last gradient is the largest in size: it is twice the miss times the input, and at the largest input both are large.
+# last gradient is the largest in size: it is twice the error times the input, and at the largest input both are
+# large.
 
 # %% [markdown] when="gradients[2] < gradients[1]" lang="zh"
 # 三个梯度都小于零，也就是三个样本都想要更大的权重，每次更新都给它们一点。

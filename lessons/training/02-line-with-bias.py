@@ -13,7 +13,7 @@
 # The same three points, and a model with one more parameter: `w * x + b`. `b` is the **bias**, the height of the line
 # where the input is 0. Our points need none, but the model does not know that, and `b` starts at 2.
 #
-# Before we train, look at one sample: for the input 3 we want 6. The weight's gradient is twice the miss times the
+# Before we train, look at one sample: for the input 3 we want 6. The weight's gradient is twice the error times the
 # input. The bias has no input: when it moves, the output moves just as far.
 #
 # What will `b.grad` be?
@@ -43,9 +43,9 @@ loss = (forward(3.0) - 6.0) ** 2
 loss.backward()
 
 # %% [markdown] question="choice" of="1 if abs(answer - 8) < 0.0001 else 2" lang="en"
-# It is {{ b.grad.item() }}, twice the miss, while `w.grad` is {{ w.grad.item() }}: the input makes the difference.
-# (If you took the number of `w`, you gave the bias an input.) In the graph the gradient passes the addition unchanged,
-# once to `b`, once on towards `w`.
+# It is {{ b.grad.item() }}, twice the error, while `w.grad` is {{ w.grad.item() }}: the input makes the difference.
+# (If you took the number of `w`, you gave the bias an input.) In the graph the gradient passes the addition
+# unchanged, once to `b`, once on towards `w`.
 #
 # Now the training. Without a bias, 100 epochs brought the answer for 4 to within a hundred-thousandth of 8. Here are
 # 500 epochs. Will the answer be as close?
@@ -118,7 +118,7 @@ print("after training: 4 gives", answer)
 
 
 # %% [markdown] lang="en"
-# Updating and clearing stood there twice, once for each parameter. With two hundred parameters you would write them
+# Updating and clearing are there twice, once for each parameter. With two hundred parameters you would write them
 # once, in a function. Write `update`, for a list of parameters whose gradients are there: press `e`.
 
 # %% [markdown] lang="zh"
@@ -146,12 +146,12 @@ print("v came to", v.item())
 # 看看上面的内层循环：先在 `torch.no_grad()` 里更新，再 `zero_()`。
 
 # %% [markdown] tags=["hint"] lang="en"
-# `parameter -= lr * parameter.grad` writes into the tensor that the model uses. `parameter = parameter - …` would make
-# a new one, and only this function would know of it.
+# `parameter -= lr * parameter.grad` writes into the tensor that the model uses. `parameter = parameter - …` would
+# make a new tensor, which only this function would see.
 
 # %% [markdown] tags=["hint"] lang="zh"
 # `parameter -= lr * parameter.grad` 写进模型正在用的那个张量里。
-# `parameter = parameter - …` 则会创建一个新张量，除了这个函数，谁也不知道它。
+# `parameter = parameter - …` 则会创建一个新张量，只有这个函数看得到它。
 
 
 # %% tags=["solution"]
@@ -207,5 +207,5 @@ assert moved == [1.6, 2.2], {
 left = [None if each.grad is None else each.grad.item() for each in (p, q)]
 assert all(grad in (None, 0.0) for grad in left), {
     "en": f"The update is right, but the gradients {left} are still there, and the next pass adds to them.",
-    "zh": f"更新是对的，可是梯度 {left} 还在，下一趟会加在上面。",
+    "zh": f"更新是对的，可是梯度 {left} 还在，下一次反向传播会加在上面。",
 }

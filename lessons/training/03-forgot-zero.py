@@ -10,8 +10,8 @@
 # ---
 
 # %% [markdown] question="predict" of="second" lang="en"
-# This is the lesson *A line, trained by hand* once more, without its fourth step. Nobody clears `w.grad`. What
-# harm can it do?
+# This is the lesson *A line, trained by hand* once more, without its fourth step: `w.grad` is not cleared. What harm
+# can it do?
 #
 # In that lesson the gradients of epoch 0 began with -2, and the one after it, for the input 2, was -7.84. The first
 # update is the same as there, so the second pass meets the same weight.
@@ -19,12 +19,12 @@
 # What will `w.grad` hold after the **second** pass?
 
 # %% [markdown] question="predict" of="second" lang="zh"
-# 又是《亲手训练一条直线》，不过少了第四步：没有人去清 `w.grad`。这能有什么害处？
+# 又是《亲手训练一条直线》，不过少了第四步：`w.grad` 没有清零。这能有什么害处？
 #
 # 在那一课里，第 0 个 epoch 的梯度从 -2 开始，接下来输入 2 的那个是 -7.84。
-# 第一次更新和那里一样，所以第二趟遇到的权重也一样。
+# 第一次更新和那里一样，所以第二次反向传播时的权重也一样。
 #
-# **第二趟**之后，`w.grad` 里会是多少？
+# **第二次**反向传播之后，`w.grad` 里会是多少？
 
 # %%
 import torch
@@ -44,8 +44,8 @@ second = round(gradients[1], 4)
 print("gradients of epoch 0:", [round(gradient, 4) for gradient in gradients])
 
 # %% [markdown] question="choice" of="3 if not losses[-1] < 1e6 else 2 if rises > 5 else 1" lang="en"
-# It is {{ second }}: a pass **adds** to what is there. (If you said -7.84, you cleared it in your head.) So each update
-# goes on pushing with what all earlier samples wanted, also after the weight has got there.
+# It is {{ second }}: a pass **adds** to what is there. (If you said -7.84, you cleared it in your head.) So each
+# update still contains the gradients of all earlier samples, even when the weight is right.
 #
 # Now the other 99 epochs. How will the loss go?
 #
@@ -55,7 +55,7 @@ print("gradients of epoch 0:", [round(gradient, 4) for gradient in gradients])
 
 # %% [markdown] question="choice" of="3 if not losses[-1] < 1e6 else 2 if rises > 5 else 1" lang="zh"
 # 是 {{ second }}：反向传播是往上**加**的。（如果你答了 -7.84，那是你在心里替它清了零。）
-# 于是每次更新都带着之前所有样本的愿望往前推，哪怕权重已经到了地方。
+# 于是每次更新用的是此前所有样本梯度之和，权重到位之后还会继续往前冲。
 #
 # 现在跑完其余 99 个 epoch。损失会怎样变化？
 #
@@ -78,31 +78,31 @@ answer = round((w * 4).item(), 5)
 print("after training: 4 gives", answer)
 
 # %% [markdown] lang="en"
-# Swings. Look at the chart, then press `c` on `w` in the table: it runs past the right weight, because the old
-# gradients still push. Only when enough of the opposite sign have come does it turn back, and then it runs past on the
-# other side. And the answer for 4 is {{ answer }}.
+# Swings. Look at the chart, then press `c` on `w` in the table: it goes past the right weight, because the old
+# gradients are still in the sum. It comes back only when enough gradients of the opposite sign have been added, and
+# then it goes past on the other side. And the answer for 4 is {{ answer }}.
 #
-# PyTorch says nothing, for adding is what it was asked to do. The habit that helps: **clear right before** the backward
-# pass, or right after the update, for **each** parameter.
+# PyTorch says nothing, because adding is what it was asked to do. The habit that helps: **clear right before** the
+# backward pass, or right after the update, for **each** parameter.
 #
-# In the loop below somebody did clear, and yet its line is bad. Find out why: press `e`.
+# The loop below does clear, and yet its line is wrong. Find out why: press `e`.
 
 # %% [markdown] lang="zh"
-# 来回摆动。看看图表，再到表格里的 `w` 上按 `c`：它冲过了正确的权重，因为旧的梯度还在推。
+# 来回摆动。看看图表，再到表格里的 `w` 上按 `c`：它冲过了正确的权重，因为旧的梯度还在和里面。
 # 等到足够多的反号梯度攒起来，它才掉头，然后又从另一边冲过去。对 4 的回答是 {{ answer }}。
 #
 # PyTorch 什么也不会说，因为累加正是你让它做的。有用的习惯是：在反向传播**之前**，或者更新**之后**，
 # 把**每个**参数的梯度都清掉。
 #
-# 下面的循环里，有人清了零，可是直线还是不对。找出原因：按 `e`。
+# 下面的循环清了零，可是直线还是不对。找出原因：按 `e`。
 
 # %% tags=["exercise"] id="cleared" kind="bug"
 v = torch.tensor([1.0], requires_grad=True)
 c = torch.tensor([0.0], requires_grad=True)
 for epoch in range(20):
     for x, target in [(1.0, 3.0), (2.0, 5.0), (3.0, 7.0)]:
-        miss = (v * x + c - target) ** 2
-        miss.backward()
+        cost = (v * x + c - target) ** 2
+        cost.backward()
         with torch.no_grad():
             v -= 0.01 * v.grad
             c -= 0.01 * c.grad
@@ -126,8 +126,8 @@ v = torch.tensor([1.0], requires_grad=True)
 c = torch.tensor([0.0], requires_grad=True)
 for epoch in range(20):
     for x, target in [(1.0, 3.0), (2.0, 5.0), (3.0, 7.0)]:
-        miss = (v * x + c - target) ** 2
-        miss.backward()
+        cost = (v * x + c - target) ** 2
+        cost.backward()
         with torch.no_grad():
             v -= 0.01 * v.grad
             c -= 0.01 * c.grad
@@ -162,11 +162,11 @@ assert abs(mine[0] - late[0]) > 1e-4, {
 close = [abs(here - there) < 1e-4 for here, there in zip(mine, want, strict=True)]
 assert all(close), {
     "en": (
-        "Some gradient is still dragged along from sample to sample: "
+        "Some gradient is still kept from sample to sample: "
         f"v and c should come to {want[0]:.4f} and {want[1]:.4f}, and are {mine[0]:.4f} and {mine[1]:.4f}."
     ),
     "zh": (
-        f"还有梯度从一个样本拖到下一个样本：v 和 c 应当到 {want[0]:.4f} 和 {want[1]:.4f}，"
+        f"还有梯度从一个样本留到下一个样本：v 和 c 应当到 {want[0]:.4f} 和 {want[1]:.4f}，"
         f"现在是 {mine[0]:.4f} 和 {mine[1]:.4f}。"
     ),
 }

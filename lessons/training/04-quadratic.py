@@ -10,9 +10,9 @@
 # ---
 
 # %% [markdown] lang="en"
-# A model may bend: `w1 * x ** 2 + w2 * x + b` is a **quadratic**. It has three parameters, and each gets a gradient of
-# its own from the same miss. Our three points still lie on the old straight line; the model shall come as near to it
-# as it can.
+# A model may bend: `w1 * x ** 2 + w2 * x + b` is a **quadratic**. It has three parameters, and each gets a different
+# gradient from the same error. Our three points still lie on the old straight line; the model should come as near to
+# it as it can.
 #
 # Make the cell below run, and look at its gradients: they are for the input 3.
 
@@ -40,12 +40,13 @@ loss = (forward(3.0) - 6.0) ** 2
 loss.backward()
 
 # %% [markdown] question="predict" of="w1.grad.item() / w2.grad.item()" lang="en"
-# The same miss, three different gradients: each parameter is asked how far the output moves when *it* does.
+# The same error, three different gradients. Each is a **partial derivative**: how far the output moves when only
+# *that* parameter does.
 #
 # We do it again, with the gradients cleared, for the input 2. How many times as large as `w2.grad` will `w1.grad` be?
 
 # %% [markdown] question="predict" of="w1.grad.item() / w2.grad.item()" lang="zh"
-# 误差相同，三个梯度却不同：每个参数要回答的是，*它自己*动一点，输出动多少。
+# 误差相同，三个梯度却不同。每个梯度都是一个**偏导数**：只有*这个*参数变动一点时，输出变动多少。
 #
 # 清掉梯度，用输入 2 再来一次。`w1.grad` 会是 `w2.grad` 的多少倍？
 
@@ -63,7 +64,7 @@ loss.backward()
 #
 # - it prints `w1` and `w2`, and they are the same to the last digit, though their gradients never were after the first
 #   sample;
-# - its last line wants to print the answer for 4, and cannot.
+# - its last line should print the answer for 4, and cannot.
 #
 # Where does `w2` go wrong? Walk to its update with `n`, and read the explaining line. Then press `e`.
 
@@ -102,17 +103,17 @@ except TypeError as error:
     print(error)
 
 # %% [markdown] tags=["hint"] lang="en"
-# Read the three update lines aloud, name by name. And look for what is missing at the end of the line with `answer`.
+# Read the three update lines, name by name. And look for what is missing at the end of the line with `answer`.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 把更新的三行出声念一遍，一个名字一个名字地念。再看看 `answer` 那一行的末尾少了什么。
+# 逐个名字读一遍更新的三行。再看看 `answer` 那一行的末尾少了什么。
 
 # %% [markdown] tags=["hint"] lang="en"
 # `w2` is moved by the gradient of `w1`: a copied line, half changed. And `item` without `()` is the method itself, not
 # what it returns.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# `w2` 是按 `w1` 的梯度挪的：复制了一行，只改了一半。还有，`item` 不带 `()` 就是方法本身，不是它返回的数。
+# `w2` 是按 `w1` 的梯度更新的：复制了一行，只改了一半。还有，`item` 不带 `()` 就是方法本身，不是它返回的数。
 
 # %% tags=["solution"]
 w1 = torch.tensor([1.0], requires_grad=True)
@@ -145,7 +146,7 @@ for epoch in range(100):
         right = [right[0] - 0.01 * twice * x * x, right[1] - 0.01 * twice * x, right[2] - 0.01 * twice]
 assert w1.item() != w2.item(), {
     "en": f"w1 and w2 are still equal, {w1.item():.6f} both. Whose gradient moves w2?",
-    "zh": f"w1 和 w2 还是相等，都是 {w1.item():.6f}。w2 是按谁的梯度更新的？",
+    "zh": f"w1 和 w2 还是相等，都是 {w1.item():.6f}。w2 是按哪个参数的梯度更新的？",
 }
 mine = [w1.item(), w2.item(), b.item()]
 wrong = [name for name, here, there in zip(("w1", "w2", "b"), mine, right, strict=True) if abs(here - there) > 1e-3]
@@ -171,12 +172,12 @@ assert abs(number - want) < 1e-3, {
 }
 
 # %% [markdown] lang="en"
-# Compare the losses that it printed before and now: the wrong update made it only a little worse. **Backward was right
-# all the time**; the gradient was there, and was given to the wrong parameter. Such a mistake never fails, it only
-# learns worse, and one finds it by looking at the numbers of one step.
+# Compare the losses that it printed before and now: the wrong update made it only a little worse. **Backward was
+# right all the time**; the gradient was there, and was given to the wrong parameter. Such a mistake never fails, it
+# only learns worse, and you find it by looking at the numbers of one step.
 #
 # And yet the answer for 4 is not 8. Three points leave three parameters much room: a curve can pass near all of them
-# and leave the line further out. Press `k`, set `start` to 1, and see how much depends on where one begins.
+# and leave the line further out. Press `k`, set `start` to 1, and see how much depends on the start.
 
 # %% [markdown] lang="zh"
 # 比较一下修改前后打印的损失：更新写错了，也只是差了一点。**反向传播始终是对的**，

@@ -52,20 +52,20 @@ def draw(weight, bias):
 
 
 # %% [markdown] question="predict" of="w.item() > slope" lang="en"
-# The loss is the mean over all points of half the squared miss. One backward pass gives both gradients, and after
+# The loss is the mean over all points of half the squared error. One backward pass gives both gradients, and after
 # each update we draw the line, and ask whether the loss was small enough to stop.
 #
-# The bias starts at zero, well below the truth, and moves slowly: its gradient is the miss alone, while that of `w`
-# is the miss times `x`. Somebody has to lift the line meanwhile.
+# The bias starts at zero, well below the truth, and moves slowly: its gradient is the error alone, while that of `w`
+# is the error times `x`. Until it gets there, only `w` can raise the line.
 #
 # When training stops, will `w` be **larger** than the true slope? Answer `True` or `False`.
 
 # %% [markdown] question="predict" of="w.item() > slope" lang="zh"
-# 损失是每个点误差平方的一半，再对所有点求平均。一趟反向传播给出两个梯度；
+# 损失是每个点误差平方的一半，再对所有点求平均。一次反向传播给出两个梯度；
 # 每次更新之后，画一次直线，再问一句：损失够不够小，该不该停。
 #
 # 偏置从零开始，离真正的值还很远，又走得慢：它的梯度只是误差，而 `w` 的梯度是误差乘以 `x`。
-# 在它赶上来之前，总得有谁把直线抬上去。
+# 在它赶上来之前，直线的高度只能由 `w` 补足。
 #
 # 训练停下时，`w` 会比真正的斜率**大**吗？回答 `True` 或 `False`。
 
@@ -123,15 +123,17 @@ print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.it
 
 
 # %% [markdown] question="predict" of="floor.item() < 0.1" lang="en"
-# Go back with `B` and watch the line turn in the chart. (`v` in that pane shows the curve of the loss.)
+# Go back with `B` and watch the line rotate in the chart. (`v` in that pane shows the curve of the loss.)
 #
-# Suppose we train on, with an `lr` that is small enough. Gradient descent would come to the best line there is. The
-# next cell finds that line directly, by least squares. Will its loss be below 0.1? Answer `True` or `False`.
+# Suppose we train on, with an `lr` that is small enough. **Gradient descent**, updating against the gradient again
+# and again, would come to the best line there is. The next cell finds that line directly, by **least squares**: the
+# line with the smallest sum of squared errors. Will its loss be below 0.1? Answer `True` or `False`.
 
 # %% [markdown] question="predict" of="floor.item() < 0.1" lang="zh"
 # 用 `B` 往回走，看图表里的直线怎样转动。（焦点在那里时按 `v`，换成损失的曲线。）
 #
-# 假如用足够小的 `lr` 一直训练下去，梯度下降会走到最好的那条直线。下一个单元格用最小二乘法直接求出这条直线。
+# 假如用足够小的 `lr` 一直训练下去，**梯度下降**，也就是一次次沿梯度的反方向更新，会走到最好的那条直线。
+# 下一个单元格用**最小二乘法**直接求出它：误差平方和最小的直线。
 # 它的损失会小于 0.1 吗？回答 `True` 或 `False`。
 
 # %%
@@ -141,10 +143,10 @@ floor = (0.5 * (y - columns @ best) ** 2).mean()
 draw(best[0].item(), best[1].item())
 
 # %% [markdown] lang="en"
-# The best line has a loss of {{ floor.item() }}, and no line gets below that, however long one trains: the rest is the
-# **noise**, which no slope and no intercept can explain. Half the square of a noise of one is about a half, and that is
-# what is left over. So a loss has a floor, and it is not zero. A test that waits for less than the floor waits for
-# ever, which is why our loop has an end of its own.
+# The best line has a loss of {{ floor.item() }}, and no line gets below that, however long you train: the rest is the
+# **noise**, which no slope and no intercept can explain. Half the square of a noise of one is about a half, and that
+# is what is left over. So a loss has a floor, and it is not zero. A test that waits for less than the floor waits for
+# ever, which is why our loop also ends after 1000 iterations.
 #
 # A colleague's loop, below, has the same points and the same start, an `lr` of 0.05 and a limit of 1. It stops later
 # than it should: by then the loss has been below the limit for some iterations. Find out what holds it up: press `e`.
@@ -160,46 +162,46 @@ draw(best[0].item(), best[1].item())
 # %% tags=["exercise"] id="stop" kind="bug"
 v = torch.tensor([begin], requires_grad=True)
 c = torch.zeros(1, requires_grad=True)
-for turn in range(200):
-    miss = (0.5 * (y - (v * x + c)) ** 2).mean()
-    miss.backward()
+for iteration in range(200):
+    cost = (0.5 * (y - (v * x + c)) ** 2).mean()
+    cost.backward()
     with torch.no_grad():
         v -= 0.05 * v.grad
         c -= 0.05 * c.grad
     v.grad = c.grad = None
-    if turn % 20 == 0:
+    if iteration % 20 == 0:
         draw(v.item(), c.item())
-        if miss.item() < 1.0:
+        if cost.item() < 1.0:
             break
-print(f"stopped in {turn}, the loss was {miss.item():.4f}")
+print(f"stopped in {iteration}, the loss was {cost.item():.4f}")
 
 # %% [markdown] tags=["hint"] lang="en"
-# In which turns is the loss compared with the limit at all?
+# In which iterations is the loss compared with the limit at all?
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 到底在哪几圈里，损失才会和界限比较？
+# 到底在哪几次迭代里，损失才会和界限比较？
 
 # %% [markdown] tags=["hint"] lang="en"
-# The test stands inside the block that draws every 20 turns. Move its two lines four spaces to the left.
+# The test is inside the block that draws every 20 iterations. Move its two lines four spaces to the left.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 停止的判断写进了每 20 圈画一次图的代码块里。把那两行往左移四个空格。
+# 停止的判断写进了每 20 次迭代画一次图的代码块里。把那两行往左移四个空格。
 
 # %% tags=["solution"]
 v = torch.tensor([begin], requires_grad=True)
 c = torch.zeros(1, requires_grad=True)
-for turn in range(200):
-    miss = (0.5 * (y - (v * x + c)) ** 2).mean()
-    miss.backward()
+for iteration in range(200):
+    cost = (0.5 * (y - (v * x + c)) ** 2).mean()
+    cost.backward()
     with torch.no_grad():
         v -= 0.05 * v.grad
         c -= 0.05 * c.grad
     v.grad = c.grad = None
-    if turn % 20 == 0:
+    if iteration % 20 == 0:
         draw(v.item(), c.item())
-    if miss.item() < 1.0:
+    if cost.item() < 1.0:
         break
-print(f"stopped in {turn}, the loss was {miss.item():.4f}")
+print(f"stopped in {iteration}, the loss was {cost.item():.4f}")
 
 # %% tags=["check"]
 at, height, first = begin, 0.0, None
@@ -209,26 +211,26 @@ for number in range(200):
         first = number
         break
     at, height = at - 0.05 * (off * x).mean().item(), height - 0.05 * off.mean().item()
-assert turn != 199, {
-    "en": "It did not stop at all before its last turn. Keep the test for a loss below 1.",
-    "zh": "它直到最后一圈才停。请保留损失小于 1 的判断。",
+assert iteration != 199, {
+    "en": "It did not stop at all before its last iteration. Keep the test for a loss below 1.",
+    "zh": "它直到最后一次迭代才停。请保留损失小于 1 的判断。",
 }
-assert turn >= first, {
-    "en": f"It stopped in {turn}, before the loss was below 1: it was {miss.item():.4f}.",
-    "zh": f"它在第 {turn} 圈就停了，那时损失还不到 1 以下：是 {miss.item():.4f}。",
+assert iteration >= first, {
+    "en": f"It stopped in {iteration}, before the loss was below 1: it was {cost.item():.4f}.",
+    "zh": f"它在第 {iteration} 次迭代就停了，那时损失还不到 1 以下：是 {cost.item():.4f}。",
 }
-assert turn % 20 or turn == first, {
+assert iteration % 20 or iteration == first, {
     "en": (
-        f"It stops in {turn}, a multiple of 20, but the loss was below 1 already in {first}. "
-        "In which turns does it look?"
+        f"It stops in {iteration}, a multiple of 20, but the loss was below 1 already in {first}. "
+        "In which iterations does it look?"
     ),
-    "zh": f"它停在第 {turn} 圈，是 20 的倍数，可是损失在第 {first} 圈就已经小于 1 了。它在哪几圈里才去看损失？",
+    "zh": f"它停在第 {iteration} 次迭代，是 20 的倍数，而第 {first} 次的损失就已经小于 1。它在哪几次迭代里才看损失？",
 }
-assert turn == first, {
-    "en": f"It should stop in {first}, and stops in {turn}.",
-    "zh": f"它应当停在第 {first} 圈，却停在第 {turn} 圈。",
+assert iteration == first, {
+    "en": f"It should stop in {first}, and stops in {iteration}.",
+    "zh": f"它应当停在第 {first} 次迭代，却停在第 {iteration} 次。",
 }
-assert abs(miss.item() - (0.5 * off**2).mean().item()) < 1e-3, {
+assert abs(cost.item() - (0.5 * off**2).mean().item()) < 1e-3, {
     "en": "Leave the learning rate and the start as they were.",
     "zh": "学习率和起点不要改。",
 }

@@ -6,11 +6,11 @@
 #       zh: "只要那个数"
 #     summary:
 #       en: "Adding up losses looks harmless. What the sum holds on to, and what item() does about it."
-#       zh: "把损失加起来，看似无害。这个和拽住了什么，item() 又有什么用？"
+#       zh: "把损失加起来，看似无害。这个和引用着什么，item() 又有什么用？"
 # ---
 
 # %% [markdown] question="predict" of="total.requires_grad" lang="en"
-# To report how training goes one adds up the losses of an epoch: `total += loss`. It looks harmless. `total` starts as
+# To report how training goes you add up the losses of an epoch: `total += loss`. It looks harmless. `total` starts as
 # a plain Python `0`.
 #
 # After the loop below, what will `total.requires_grad` be?
@@ -34,18 +34,18 @@ for x, target in samples:
 
 # %% [markdown] question="predict" of="held" lang="en"
 # {{ total.requires_grad }}: the first `+=` made a tensor out of the `0`, and it was computed from `loss`, which was
-# computed from `w`. Look at the graph: it has grown by a chain at each turn, and all of it hangs on `total`. As long
-# as `total` lives, nothing of it can be freed.
+# computed from `w`. Look at the graph: it has grown by a chain in each iteration, and `total` references all of it.
+# As long as `total` exists, none of it can be freed.
 #
 # Each sample's loss was made by three operations: a product, a difference, a square. The next cell counts the
 # operations that `total` holds on to, after three samples. How many will it find?
 
 # %% [markdown] question="predict" of="held" lang="zh"
 # 是 {{ total.requires_grad }}：第一次 `+=` 就把 `0` 变成了张量，它由 `loss` 算出，而 `loss` 由 `w` 算出。
-# 看看图：每转一圈就长出一串，全都挂在 `total` 上。只要 `total` 还在，就一点也不能释放。
+# 看看图：每次迭代就长出一串，全都由 `total` 引用着。只要 `total` 还在，就一点也不能释放。
 #
 # 每个样本的损失要三个运算：一个乘法、一个减法、一个平方。
-# 下一个单元格数一数，三个样本之后，`total` 一共拽着多少个运算。会是多少？
+# 下一个单元格数一数，三个样本之后，`total` 一共引用着多少个运算（因此不能释放）。会是多少？
 
 
 # %%
@@ -85,21 +85,22 @@ for x, target in samples:
 print("total:", total)
 
 # %% [markdown] lang="en"
-# Yes, {{ total }}. Each turn's graph is gone as soon as the next one takes over the name `loss`: go back through the
-# loop with `p`, and see that the graph no longer grows.
+# Yes, {{ total }}. Each iteration's graph is freed as soon as the next one assigns to the name `loss`: go back
+# through the loop with `p`, and see that the graph no longer grows.
 #
-# On a GPU, `item()` has a price of its own: it waits until the number is there. To add up on the device take
-# `loss.detach()`, the value without its history. In code from before 2018 you will find `loss.data[0]`; it fails today.
+# On a GPU, `item()` has another cost: it waits until the number is there. To add up on the device take
+# `loss.detach()`, the value without its history. In code from before 2018 you will find `loss.data[0]`; it fails
+# today.
 #
-# A list can hold graphs as well as a sum can. Mend the loop below, so that `history` keeps none: press `e`.
+# A list can hold graphs as well as a sum can. Fix the loop below, so that `history` keeps none: press `e`.
 
 # %% [markdown] lang="zh"
-# 是的，{{ total }}。下一圈一用上 `loss` 这个名字，上一圈的图就释放了：用 `p` 往回走过这个循环，图不再越长越大。
+# 是的，{{ total }}。下一次迭代一给 `loss` 赋值，上一次的图就释放了：用 `p` 往回走过这个循环，图不再越长越大。
 #
 # 在 GPU 上，`item()` 有它的代价：它得等到数算出来为止。想在设备上累加，就用 `loss.detach()`，只要值，不带历史。
 # 2018 年以前的代码里会见到 `loss.data[0]`，今天它会出错。
 #
-# 不光是和，列表也能拽着图。改好下面的循环，让 `history` 一张图也不留：按 `e`。
+# 不光是和，列表也会引用着图。改好下面的循环，让 `history` 一张图也不留：按 `e`。
 
 # %% tags=["exercise"] id="history" kind="bug"
 v = torch.tensor(1.0, requires_grad=True)
@@ -149,7 +150,7 @@ assert not any(callable(each) and not isinstance(each, torch.Tensor) for each in
 tied = sum(isinstance(each, torch.Tensor) and each.requires_grad for each in history)
 assert not tied, {
     "en": f"{tied} of the 3 entries still hold on to a graph.",
-    "zh": f"3 个里有 {tied} 个还拽着图。",
+    "zh": f"3 个里有 {tied} 个还引用着图。",
 }
 at, wanted = 1.0, []
 for x, target in samples:

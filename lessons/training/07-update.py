@@ -13,7 +13,7 @@
 # An update is a subtraction: `w` minus a little of its gradient. There are four ways to write it. All give the same
 # number, and only some of them let you go on training.
 #
-# The first is what one would write in any other program: `w = w - lr * w.grad`. After it, will `w` be a leaf? Answer
+# The first is what you would write in any other program: `w = w - lr * w.grad`. After it, will `w` be a leaf? Answer
 # `True` or `False`.
 
 # %% [markdown] question="predict" of="w.is_leaf" lang="zh"
@@ -32,31 +32,32 @@ loss.backward()
 w = w - lr * w.grad
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
-# `w.is_leaf` is {{ w.is_leaf }}. The subtraction is an operation like any other: it made a **new** tensor, with a node
-# in the graph, and the name `w` went over to it. The leaf is still there (`■`), only nobody calls it `w` any more.
+# `w.is_leaf` is {{ w.is_leaf }}. The subtraction is an operation like any other: it made a **new** tensor, with a
+# node in the graph, and the name `w` now refers to it. The leaf is still there (`■`), but no longer under the name
+# `w`.
 #
 # The new `w` requires grad, so the next pass runs without complaint. What will `w.grad` hold after it?
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
 # `w.is_leaf` 是 {{ w.is_leaf }}。减法和别的运算没有两样：它创建了一个**新**张量，在图里留下一个节点，
-# 名字 `w` 转到了它身上。原来的叶子节点还在（`■`），只是再没有谁叫它 `w` 了。
+# 名字 `w` 现在指的是它。原来的叶子节点还在（`■`），只是不再叫 `w` 了。
 #
-# 新的 `w` 需要梯度，所以下一趟反向传播照样能走。走完之后，`w.grad` 里会是什么？
+# 新的 `w` 需要梯度，所以下一次反向传播照样能进行。之后，`w.grad` 里会是什么？
 
 # %%
 loss = (w * 2 - 6) ** 2
 loss.backward()
 
 # %% [markdown] question="predict" of="u._version" lang="en"
-# `None`: the gradient went **through** `w` to the old leaf. The next update would fail, one turn late.
+# `None`: the gradient went **through** `w` to the old leaf. The next update would fail, one iteration late.
 #
 # So the write must go *into* the leaf. `u -= …` does so, and PyTorch forbids it while it records. Two ways are left:
 # `.data`, as in old code, and `torch.no_grad()`, as today. The cell tries all three; two of them really write.
 #
-# A write in place should turn the **version counter** on by one. What will `u._version` be in the end?
+# A write in place should increase the **version counter** by one. What will `u._version` be in the end?
 
 # %% [markdown] question="predict" of="u._version" lang="zh"
-# 是 `None`：梯度**穿过** `w`，传到了旧的叶子节点上。再更新一次就会出错，晚了一圈。
+# 是 `None`：梯度**穿过** `w`，传到了旧的叶子节点上。再更新一次就会出错，晚了一次迭代。
 #
 # 所以要写**进**叶子节点里。`u -= …` 就是这样，可是在记录的时候 PyTorch 不许。
 # 还剩两种：旧代码用 `.data`，现在用 `torch.no_grad()`。下面三种都试一遍，其中两种真的写了进去。
@@ -78,19 +79,19 @@ count = u._version
 
 # %% [markdown] lang="en"
 # It is {{ count }}. Both writes changed the value, and `u.is_leaf` is {{ u.is_leaf }} as before; but only the one
-# under `no_grad` was **counted**. (Two? That would be so if `.data` told anybody.) The counter is how autograd notices
-# that a saved value was written over; the lesson *Written over* shows what happens when it cannot.
+# under `no_grad` was **counted**. (Two? That would be so if `.data` were counted.) The counter is how autograd
+# notices that a saved value was written over; the lesson *Written over* shows what happens when it cannot.
 #
 # - `w = w - …` makes a new tensor, and loses the leaf
 # - `w -= …` fails
 # - `w.data -= …` works, unseen by autograd
 # - `w -= …` under `torch.no_grad()` is the one to write
 #
-# The loop below uses the first way, and fails in its second turn. Mend it: press `e`.
+# The loop below uses the first way, and fails in its second iteration. Fix it: press `e`.
 
 # %% [markdown] lang="zh"
 # 是 {{ count }}。两次写入都改了值，`u.is_leaf` 也还是 {{ u.is_leaf }}；
-# 但只有 `no_grad` 里的那一次**计了数**。（答了 2？那得 `.data` 肯告诉别人才行。）
+# 但只有 `no_grad` 里的那一次**计了数**。（答了 2？那得 `.data` 也计数才行。）
 # autograd 就是靠这个计数器发现保存的值被改写的；《就地改写》里讲过，发现不了会怎样。
 #
 # - `w = w - …` 创建新张量，丢了叶子节点
@@ -98,24 +99,24 @@ count = u._version
 # - `w.data -= …` 能行，但 autograd 看不见
 # - 在 `torch.no_grad()` 里写 `w -= …`，就该这样写
 #
-# 下面的循环用了第一种写法，到第二圈就出错。改好它：按 `e`。
+# 下面的循环用了第一种写法，到第二次迭代就出错。改好它：按 `e`。
 
 # %% tags=["exercise"] id="second-turn" kind="bug"
 v = torch.tensor(1.0, requires_grad=True)
 try:
-    for turn in range(5):
+    for iteration in range(5):
         loss = (v * 2 - 6) ** 2
         loss.backward()
         v = v - lr * v.grad
         v.grad = None
 except (TypeError, RuntimeError) as error:
-    print("turn", turn, "fails:", error)
+    print("iteration", iteration, "fails:", error)
 
 # %% [markdown] tags=["hint"] lang="en"
-# What is `v` after the first turn: a leaf, or a result?
+# What is `v` after the first iteration: a leaf, or a result?
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 第一圈之后，`v` 是叶子节点，还是计算结果？
+# 第一次迭代之后，`v` 是叶子节点，还是计算结果？
 
 # %% [markdown] tags=["hint"] lang="en"
 # Write into the tensor with `-=`, and put `with torch.no_grad():` over that line.
@@ -126,14 +127,14 @@ except (TypeError, RuntimeError) as error:
 # %% tags=["solution"]
 v = torch.tensor(1.0, requires_grad=True)
 try:
-    for turn in range(5):
+    for iteration in range(5):
         loss = (v * 2 - 6) ** 2
         loss.backward()
         with torch.no_grad():
             v -= lr * v.grad
         v.grad = None
 except (TypeError, RuntimeError) as error:
-    print("turn", turn, "fails:", error)
+    print("iteration", iteration, "fails:", error)
 
 # %% tags=["check"]
 number, kept = 1.0, 0.0
@@ -150,19 +151,19 @@ assert v.is_leaf, {
     "en": f"v is a result, {v.grad_fn.name()}, and no leaf: its gradient will pass through it.",
     "zh": f"v 是计算结果（{v.grad_fn.name()}），不是叶子节点：梯度只会经过它，不会留下。",
 }
-assert turn == 4, {
-    "en": f"It stops in turn {turn}, and should go on to turn 4.",
-    "zh": f"它停在第 {turn} 圈，应当走到第 4 圈。",
+assert iteration == 4, {
+    "en": f"It stops in iteration {iteration}, and should go on to iteration 4.",
+    "zh": f"它停在第 {iteration} 次迭代，应当走到第 4 次。",
 }
 assert v.item() != 1.0, {
     "en": "v has not moved. Clear the gradient after the update, not before.",
     "zh": "v 没有动。清零要在更新之后，不是之前。",
 }
 assert abs(v.item() - piled) > 1e-3, {
-    "en": "v is a leaf now, but its gradients pile up: clear them in each turn.",
-    "zh": "v 现在是叶子节点了，可是梯度越积越多：每一圈都要清零。",
+    "en": "v is a leaf now, but its gradients add up: clear them in each iteration.",
+    "zh": "v 现在是叶子节点了，可是梯度一直在累加：每次迭代都要清零。",
 }
 assert abs(v.item() - number) < 1e-3, {
-    "en": f"v should be {number:.4f} after five turns, and is {v.item():.4f}.",
-    "zh": f"五圈之后 v 应当是 {number:.4f}，现在是 {v.item():.4f}。",
+    "en": f"v should be {number:.4f} after five iterations, and is {v.item():.4f}.",
+    "zh": f"五次迭代之后 v 应当是 {number:.4f}，现在是 {v.item():.4f}。",
 }

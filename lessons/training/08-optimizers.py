@@ -13,17 +13,17 @@
 # So far we updated each parameter by hand. An **optimizer** gets the list of them once, and has two methods: `step()`
 # updates all, `zero_grad()` clears all. `SGD` does what you did: it moves each one by `lr` times its gradient.
 #
-# Here is the chain of the lesson *A chain of slopes*: three weights, a relu, and a loss of 14161. The gradient
-# of `w3` is 5712, for large numbers were multiplied on the way. `w3` is 5. In the lessons before, an `lr` of 0.01 made
+# Here is the chain of the lesson *The chain rule*: three weights, a relu, and a loss of 14161. The gradient of `w3`
+# is 5712, because large numbers were multiplied on the way. `w3` is 5. In the lessons before, an `lr` of 0.01 made
 # small steps.
 #
 # Where will `w3` be after one step, with the `lr` in the code?
 
 # %% [markdown] question="predict" of="w3.item()" lang="zh"
 # 到现在为止，每个参数都是我们亲手更新的。**优化器**一次拿到全部参数，它有两个方法：
-# `step()` 更新所有参数，`zero_grad()` 把梯度全部清掉。`SGD` 做的和你一样：每个参数挪 `lr` 乘以梯度那么远。
+# `step()` 更新所有参数，`zero_grad()` 把梯度全部清掉。`SGD` 做的和你一样：每个参数移动 `lr` 乘以梯度那么远。
 #
-# 这里是《一串斜率》里的那串：三个权重，一个 relu，损失 14161。
+# 这里是《链式法则》里的那个网络：三个权重，一个 relu，损失 14161。
 # `w3` 的梯度是 5712，因为一路上乘了好些大数。`w3` 是 5。前几课里，0.01 的 `lr` 步子很小。
 #
 # 用代码里的 `lr` 走一步之后，`w3` 会在哪里？
@@ -55,14 +55,15 @@ optimizer.step()
 # It goes against the gradient.)
 
 # %% [markdown] when="w3.item() < 0" lang="zh"
-# 在 {{ w3.item() }}：本该朝目标挪一点，结果远远飞过了头。（符号反了？要逆着梯度走。）
+# 在 {{ w3.item() }}：本该朝目标移动一点，结果远远越过了目标。（符号反了？要逆着梯度走。）
 
 # %% [markdown] when="w3.item() >= 0" lang="en"
 # At {{ w3.item() }}: it moved by `lr` times the gradient, towards the target, which asks for a smaller `w3`. (Plus
 # instead of minus? It goes against the gradient.)
 
 # %% [markdown] when="w3.item() >= 0" lang="zh"
-# 在 {{ w3.item() }}：它朝目标挪了 `lr` 乘以梯度那么远，因为要接近目标，`w3` 应当小一些。（符号反了？要逆着梯度走。）
+# 在 {{ w3.item() }}：它朝目标移动了 `lr` 乘以梯度那么远，因为要接近目标，`w3` 应当小一些。（符号反了？要逆着梯度走。）
+#
 
 
 # %% [markdown] question="choice" of="1 if losses[1] < losses[0] else 2" lang="en"
@@ -88,33 +89,34 @@ for step in range(1, 6):
 print("losses:", [float(f"{each:.4g}") for each in losses])
 
 # %% [markdown] when="not losses[-1] < losses[0]" lang="en"
-# Each step lands higher up on the other side, where the slope is steeper, so the next step is larger still. Soon a
-# number is too large for float32 (`inf`), then `inf - inf` is no number (`nan`), and **nan never goes away again**. The
-# learning rate must suit the slope. Press `k`, and look for an `lr` with which the loss goes down.
+# Each step lands higher up on the other side, where the curve is steeper, so the next step is larger still. Soon a
+# number is too large for float32 (`inf`), then `inf - inf` is no number (`nan`), and **nan never goes away again**.
+# The learning rate must suit the gradients. Press `k`, and look for an `lr` with which the loss goes down.
 
 # %% [markdown] when="not losses[-1] < losses[0]" lang="zh"
 # 每一步都落到对面更高的地方，那里更陡，下一步就更大。
 # 很快，数大到 float32 装不下（`inf`），接着 `inf - inf` 连数都不是了（`nan`），而 **nan 一旦出现就再也回不来**。
-# 学习率要配得上坡度。按 `k`，找一个能让损失下降的 `lr`。
+# 学习率要和梯度的大小相配。按 `k`，找一个能让损失下降的 `lr`。
 
 # %% [markdown] when="losses[-1] == 1" lang="en"
 # The loss has come down to exactly 1, and stays there: one step was so large that relu gets a negative number. Its
 # output is 0, and no gradient passes it any more. With a larger `lr`, such as 0.01, each step lands higher up on the
-# other side, until the numbers are `inf` and then `nan`, and **nan never goes away again**. The learning rate must suit
-# the slope.
+# other side, until the numbers are `inf` and then `nan`, and **nan never goes away again**. The learning rate must
+# suit the gradients.
 
 # %% [markdown] when="losses[-1] == 1" lang="zh"
 # 损失降到了 1，然后停在那里：有一步迈得太大，relu 得到的是负数，输出为 0，再也没有梯度通过。
 # `lr` 更大的话，例如 0.01，每一步都落到对面更高的地方，直到出现 `inf`，接着是 `nan`，
-# 而 **nan 一旦出现就再也回不来**。学习率要配得上坡度。
+# 而 **nan 一旦出现就再也回不来**。学习率要和梯度的大小相配。
 
 # %% [markdown] when="losses[-1] < losses[0] and losses[-1] != 1" lang="en"
-# The loss goes down: this `lr` suits the slope. With a larger one, such as 0.01, each step lands higher up on the other
-# side, where the slope is steeper, so the next step is larger still. Soon a number is too large for float32 (`inf`),
-# then `inf - inf` is no number (`nan`), and **nan never goes away again**.
+# The loss goes down: this `lr` suits the gradients. With a larger one, such as 0.01, each step lands higher up on the
+# other side, where the curve is steeper, so the next step is larger still. Soon a number is too large for float32
+# (`inf`), then `inf - inf` is no number (`nan`), and **nan never goes away again**.
 
 # %% [markdown] when="losses[-1] < losses[0] and losses[-1] != 1" lang="zh"
-# 损失降下来了：这个 `lr` 配得上坡度。换一个大的，例如 0.01，每一步都会落到对面更高的地方，那里更陡，下一步就更大。
+# 损失降下来了：这个 `lr` 和梯度的大小相配。换一个大的，例如 0.01，每一步都会落到对面更高的地方，那里更陡，
+# 下一步就更大。
 # 很快，数大到 float32 装不下（`inf`），接着 `inf - inf` 连数都不是了（`nan`），而 **nan 一旦出现就再也回不来**。
 
 
@@ -124,8 +126,8 @@ print("losses:", [float(f"{each:.4g}") for each in losses])
 # step moves it to -0.1. Where is it after the second?
 
 # %% [markdown] question="predict" of="p.item()" lang="zh"
-# 带**动量**的优化器会记事：`velocity = momentum * velocity + gradient`，挪动的是 `lr` 乘以这个速度。
-# 下面的梯度每次都是 1，`p` 从 0 开始，学习率 0.1，动量 0.5。第一步把它挪到 -0.1。第二步之后它在哪里？
+# 带**动量**的优化器有记忆：`velocity = momentum * velocity + gradient`，移动的是 `lr` 乘以这个速度。
+# 下面的梯度每次都是 1，`p` 从 0 开始，学习率 0.1，动量 0.5。第一步把它移到 -0.1。第二步之后它在哪里？
 
 # %%
 p = torch.tensor(0.0, requires_grad=True)
@@ -157,7 +159,7 @@ velocity = roller.state[p]["momentum_buffer"]
 # （状态里存的是修正之前的数：梯度的十分之一，梯度平方的千分之一。）
 # 参数移动的距离是 `lr` 乘以前者，再除以后者的平方根。所以在第一步里，**梯度的大小约掉了**，只剩下 `lr`。
 #
-# 还是那一串，从头开始，换成 Adam，它的 `lr` 是 0.01。**第一步**之后，`w3` 在哪里？
+# 还是那个网络，从头开始，换成 Adam，它的 `lr` 是 0.01。**第一步**之后，`w3` 在哪里？
 
 # %%
 w1, w2, w3 = start()
@@ -172,16 +174,16 @@ for step in range(100):
 print(f"loss at step {step}: {adam_loss.item():.2f}")
 
 # %% [markdown] lang="en"
-# At {{ first }}: one `lr`, whatever the gradient was. So Adam does not explode here, but 100 such steps are a short
+# At {{ first }}: one `lr`, whatever the gradient was. So Adam does not diverge here, but 100 such steps are a short
 # way: the loss is still {{ adam_loss.item() }}. Adam forgives a bad `lr`; it does not replace a good one.
 #
-# Below, a training with SGD blows up. Choose `rate` so that the loss is below 1 after 60 steps: press `e`.
+# Below, a training with SGD diverges. Choose `rate` so that the loss is below 1 after 60 steps: press `e`.
 
 # %% [markdown] lang="zh"
-# 在 {{ first }}：正好一个 `lr`，不管梯度是多少。所以 Adam 在这里不会炸，
+# 在 {{ first }}：正好一个 `lr`，不管梯度是多少。所以 Adam 在这里不会发散，
 # 可是 100 步这样的小步走不了多远，损失还有 {{ adam_loss.item() }}。Adam 能容忍不合适的 `lr`，但代替不了合适的。
 #
-# 下面用 SGD 训练，结果炸了。选一个 `rate`，让 60 步之后的损失小于 1：按 `e`。
+# 下面用 SGD 训练，结果发散了。选一个 `rate`，让 60 步之后的损失小于 1：按 `e`。
 
 # %% tags=["exercise"] id="rate" kind="bug"
 rate = 0.01

@@ -10,8 +10,8 @@
 # ---
 
 # %% [markdown] question="predict" of="w.item()" lang="en"
-# "Where the slope is steep, go fast; where it is flat, go slowly." It sounds sensible, and people do try it: let each
-# parameter have a learning rate of its own, the **square of its gradient**. The square is never negative, after all.
+# "Where the loss is steep, go fast; where it is flat, go slowly." It sounds sensible, and people do try it: let each
+# parameter have its own learning rate, the **square of its gradient**. The square is never negative, after all.
 #
 # One sample: for the input 2 we want 4, and `w` starts at 1. The gradient is -8. What will `w` be after one update?
 
@@ -44,7 +44,7 @@ with torch.no_grad():
 
 # %% [markdown] question="predict" of="moved" lang="zh"
 # `w` 是 {{ w.item() }}，而正确的是 2。步子是学习率乘以梯度，也就是梯度的**立方**：
-# 离目标远时大得吓人，下一步还会更大。（答得比 1 小？丢了一个负号：负负得正。）
+# 离目标远时大得吓人，下一步还会更大。（答得比 1 小？漏了一个负号：负负得正。）
 #
 # 那么靠近目标时也许还不错？下面的 `u` 从 1.999 开始，只差 0.001，梯度是 -0.008。
 # 更新**一百次**，能走完一半的路吗？回答 `True` 或 `False`。
@@ -60,16 +60,16 @@ way = round(u.item() - 1.999, 6)
 moved = way > 0.0005
 
 # %% [markdown] question="predict" of="rates[25]" lang="en"
-# No: in all `u` has moved by {{ way }}. A small number cubed is next to nothing. So this rule runs where it should be
-# careful, and sleeps where it should walk. Rules that look at the gradient do the **reverse**: Adagrad and Adam
-# *divide* by its size.
+# No: in all `u` has moved by {{ way }}. A small number cubed is next to nothing. So this rule takes huge steps where
+# it should be careful, and hardly any near the goal. Rules that look at the gradient do the **reverse**: Adagrad and
+# Adam *divide* by its size.
 #
-# There is a simpler thought: large steps in the beginning, small ones later. A **scheduler** does that, by counting. It
-# does not look at the gradient at all. `StepLR(optimizer, step_size=10, gamma=0.5)` halves the rate after every 10 of
-# its own steps. We begin with 0.04. With which rate does epoch 25 train, if the first one is epoch 0?
+# There is a simpler thought: large steps in the beginning, small ones later. A **scheduler** does that, by counting.
+# It does not look at the gradient at all. `StepLR(optimizer, step_size=10, gamma=0.5)` halves the rate after every 10
+# calls of its `step()`. We begin with 0.04. With which rate does epoch 25 train, if the first one is epoch 0?
 
 # %% [markdown] question="predict" of="rates[25]" lang="zh"
-# 不能：`u` 一共只挪了 {{ way }}。小数的立方几乎是零。所以这条规则在该小心的地方狂奔，在该走路的地方睡觉。
+# 不能：`u` 一共只移动了 {{ way }}。小数的立方几乎是零。所以这条规则在该谨慎处步子过大，该前进处几乎不动。
 # 真正会看梯度的方法恰恰**相反**：Adagrad 和 Adam 是*除以*梯度的大小。
 #
 # 还有个更简单的想法：开始步子大，后来步子小。**调度器**就是这样，它只数次数，根本不看梯度。

@@ -5,13 +5,13 @@
 #       en: "From a function to a module"
 #       zh: "从函数到模块"
 #     summary:
-#       en: "A model as a function, as a class, with nn.Parameter and with nn.Linear: who finds the weights?"
-#       zh: "模型写成函数、写成类、用 nn.Parameter、用 nn.Linear：谁来找到权重？"
+#       en: "A model as a function, as a class, with nn.Parameter and with nn.Linear: what finds the weights?"
+#       zh: "模型写成函数、写成类、用 nn.Parameter、用 nn.Linear：怎样找到权重？"
 # ---
 
 # %% [markdown] question="predict" of="count" lang="en"
-# A model can be a function, with its weights as names beside it. That worked for one or two. A network has dozens, and
-# somebody must hand all of them to the optimizer. `nn.Module` is a class that **finds them by itself**: ask
+# A model can be a function, with its weights as names beside it. That worked for one or two. A network has dozens,
+# and all of them must be passed to the optimizer. `nn.Module` is a class that **finds them by itself**: ask
 # `model.parameters()`.
 #
 # Here is a line written as a module. Its weight and bias are tensors that require grad, kept in `self`. How many
@@ -19,7 +19,7 @@
 
 # %% [markdown] question="predict" of="count" lang="zh"
 # 模型可以是一个函数，权重就是旁边的几个名字。一两个权重，这样就行。
-# 一个网络有几十个，总得有谁把它们全部交给优化器。
+# 一个网络有几十个，必须把它们全部交给优化器。
 # `nn.Module` 这个类会**自己找到它们**：问 `model.parameters()` 就行。
 #
 # 下面是写成模块的一条直线。权重和偏置是需要梯度的张量，放在 `self` 里。它会找到几个参数？
@@ -50,9 +50,9 @@ except ValueError as error:
 # It found {{ count }}, and the optimizer refuses an empty list. (Two? They do require grad, and a backward pass would
 # fill their `grad`. But a module cannot guess which of its tensors you want trained.)
 #
-# You must say so. `nn.Parameter(tensor)` is a tensor with that label. It requires grad by itself, and the moment it is
-# put into `self`, the module writes it down in its list. (In old code: `Variable(…, requires_grad=True)`. It still
-# runs and gives a plain tensor, which the module does not find either.)
+# You must say so. `nn.Parameter(tensor)` is a tensor with that label. It requires grad by default, and when it is
+# assigned to an attribute of `self`, the module registers it. (In old code: `Variable(…, requires_grad=True)`. It
+# still runs and gives a plain tensor, which the module does not find either.)
 #
 # Do it for this class: press `e`.
 
@@ -60,8 +60,8 @@ except ValueError as error:
 # 找到了 {{ count }} 个，而优化器不接受空的列表。（答了两个？它们确实需要梯度，反向传播也会填上 `grad`；
 # 可是模块猜不出，你想训练的是它的哪些张量。）
 #
-# 你得告诉它。`nn.Parameter(tensor)` 就是贴了这个标签的张量。它自己就需要梯度，
-# 一放进 `self`，模块就把它记在名单上。
+# 你得告诉它。`nn.Parameter(tensor)` 就是贴了这个标签的张量。它默认就需要梯度，一赋给 `self` 的属性，
+# 模块就把它登记为参数。
 # （旧代码里写的是 `Variable(…, requires_grad=True)`。它已经过时，而且模块同样找不到它。）
 #
 # 把这个类改过来：按 `e`。
@@ -137,14 +137,14 @@ assert line.w.grad.item() == 3, {
 }
 
 # %% [markdown] question="predict" of="sum(p.numel() for p in linear.parameters())" lang="en"
-# Nobody writes a line by hand twice. `nn.Linear(2, 3)` is one with 2 inputs and 3 outputs: a matrix of weights, and a
-# bias for each output, both parameters already.
+# You need not write that by hand: `nn.Linear(2, 3)` is such a layer with 2 inputs and 3 outputs: a matrix of weights,
+# and a bias for each output, both parameters already.
 #
-# Call the **model**, `linear(x)`, and not `linear.forward(x)`: the call runs `forward` and whatever has been hooked on
-# to it. How many numbers does `linear` learn?
+# Call the **model**, `linear(x)`, and not `linear.forward(x)`: the call runs `forward` and the hooks that were
+# registered. How many numbers does `linear` learn?
 
 # %% [markdown] question="predict" of="sum(p.numel() for p in linear.parameters())" lang="zh"
-# 没有人会把直线亲手写第二遍。`nn.Linear(2, 3)` 就是现成的，2 个输入，3 个输出：
+# 这不必每次亲手写。`nn.Linear(2, 3)` 就是现成的层，2 个输入，3 个输出：
 # 一个权重矩阵，再给每个输出一个偏置，两样都已经是参数。
 #
 # 要调用**模型**，写 `linear(x)`，不要写 `linear.forward(x)`：调用时不但运行 `forward`，
@@ -160,8 +160,8 @@ y.sum().backward()
 # The weights have the shape {{ linear.weight.shape }}, one row for each output, and the bias {{ linear.bias.shape }}:
 # six and three. `Enter` on `linear.weight` in the table shows both its value and its gradient.
 #
-# Modules are put together into larger ones. The network below has two of them and a relu between, but the relu is
-# called where it does not live. `torch.functional` and `torch.nn.functional` are two different places. Mend it: `e`.
+# Modules are put together into larger ones. The network below has two of them and a relu between, but relu is looked
+# up in the wrong place. `torch.functional` and `torch.nn.functional` are two different modules. Fix it: `e`.
 
 # %% [markdown] lang="zh"
 # 权重的形状是 {{ linear.weight.shape }}，每个输出占一行；偏置是 {{ linear.bias.shape }}：六个加三个。
@@ -189,7 +189,7 @@ except AttributeError as error:
     print(error)
 
 # %% [markdown] tags=["hint"] lang="en"
-# `torch.functional` holds things like `einsum`. The functions for networks live in `torch.nn.functional`.
+# `torch.functional` holds things like `einsum`. The functions for networks are in `torch.nn.functional`.
 
 # %% [markdown] tags=["hint"] lang="zh"
 # `torch.functional` 里放的是 `einsum` 之类。神经网络用的函数在 `torch.nn.functional` 里。

@@ -10,8 +10,8 @@
 # ---
 
 # %% [markdown] question="predict" of="w1.grad" lang="en"
-# Who takes over a trained network often trains only its end, and leaves the rest **frozen**. Here are two weights in a
-# row, and three neurons: the input, `w1` times it, `w2` times that. Only `w2` shall learn.
+# When you reuse a trained network, you often train only its last layers, and leave the rest **frozen**. Here are two
+# weights in a row, and three neurons: the input, `w1` times it, `w2` times that. Only `w2` should learn.
 #
 # `requires_grad_(False)` freezes `w1`; its underscore says that it changes the tensor itself. After one backward pass,
 # what will `w1.grad` hold?
@@ -21,7 +21,7 @@
 # 这里有两个权重，一个接一个，共三个神经元：输入、输入乘 `w1`、再乘 `w2`。只让 `w2` 学习。
 #
 # `requires_grad_(False)` 把 `w1` 冻结，名字末尾的下划线表示它改的是张量本身。
-# 反向传播一趟之后，`w1.grad` 里会是什么？
+# 一次反向传播之后，`w1.grad` 里会是什么？
 
 # %%
 import plotext as plt
@@ -48,7 +48,7 @@ loss.backward()
 
 # %% [markdown] question="predict" of="reached[0]" lang="zh"
 # 什么也没有，是 `None`：反向传播根本没有去那里。看看图：`hidden` 在里面只是个普通的数，`w1` 根本没有出现，
-# 这一趟**到 `w2` 为止**。冻结的部分不用反向传播；冻结一个大网络的前半部，省下的是大半的工作。
+# 反向传播**到 `w2` 为止**。冻结的部分不用反向传播；冻结一个大网络的前半部，省下的是大半的工作。
 # （零的意思是：来过梯度，而它恰好是零。）
 #
 # `w2.grad` 是 {{ w2.grad.item() }}。只把要学的交给优化器：`[w2]`，`lr` 见代码。
@@ -129,20 +129,20 @@ network[0].requires_grad = False
 
 trainer = torch.optim.SGD(network.parameters(), lr=0.01)
 for epoch in range(3):
-    miss = (network(torch.ones(1, 1)) - 2).pow(2).sum()
+    cost = (network(torch.ones(1, 1)) - 2).pow(2).sum()
     trainer.zero_grad()
-    miss.backward()
+    cost.backward()
     trainer.step()
 pairs = zip(network.parameters(), before, strict=True)
 moved = [not torch.equal(p, b) for p, b in pairs]
 print("moved:", moved)
 
 # %% [markdown] tags=["hint"] lang="en"
-# `network[0]` is a module, and a module is no tensor. Its attribute `requires_grad` is just a new name, which nobody
+# `network[0]` is a module, and a module is no tensor. Its attribute `requires_grad` is just a new name, which nothing
 # reads.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# `network[0]` 是模块，不是张量。给它设 `requires_grad`，只是多了一个谁也不看的名字。
+# `network[0]` 是模块，不是张量。给它设 `requires_grad`，只是多了一个没有用处的属性。
 
 # %% [markdown] tags=["hint"] lang="en"
 # Freeze each of its parameters in a loop over `network[0].parameters()`, or all at once with
@@ -161,9 +161,9 @@ network[0].requires_grad_(False)
 
 trainer = torch.optim.SGD(network.parameters(), lr=0.01)
 for epoch in range(3):
-    miss = (network(torch.ones(1, 1)) - 2).pow(2).sum()
+    cost = (network(torch.ones(1, 1)) - 2).pow(2).sum()
     trainer.zero_grad()
-    miss.backward()
+    cost.backward()
     trainer.step()
 pairs = zip(network.parameters(), before, strict=True)
 moved = [not torch.equal(p, b) for p, b in pairs]
@@ -173,7 +173,7 @@ print("moved:", moved)
 changed = [not torch.equal(p, b) for p, b in zip(network.parameters(), before, strict=True)]
 assert any(changed), {
     "en": "Now nothing learns at all: freeze the first layer only.",
-    "zh": "现在谁都不学习了：只冻结第一层。",
+    "zh": "现在没有参数在学习了：只冻结第一层。",
 }
 assert not any(changed[:2]), {
     "en": (
@@ -189,5 +189,5 @@ assert all(changed[2:]), {
 asked = [p.requires_grad for p in network[0].parameters()]
 assert not any(asked), {
     "en": "It does not move, but its gradients are still computed, for nothing. Say requires_grad_(False).",
-    "zh": "它不动了，可是梯度还在白白地算。请写 requires_grad_(False)。",
+    "zh": "它不动了，可是梯度还在计算，白费了工夫。请写 requires_grad_(False)。",
 }

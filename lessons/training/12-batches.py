@@ -3,23 +3,24 @@
 #   gradtutor:
 #     title:
 #       en: "Batches"
-#       zh: "分批"
+#       zh: "小批量"
 #     summary:
-#       en: "A thousand points in batches of 64: the last batch, mean against sum, shuffling, and who draws them."
-#       zh: "一千个点，每批 64 个：最后一批、平均与求和、打乱顺序，以及由谁来分批。"
+#       en: "A thousand points in batches of 64: the last batch, mean against sum, shuffling, and what draws them."
+#       zh: "一千个点，批量大小为 64：最后一个小批量、平均与求和、打乱顺序，以及小批量由什么抽取。"
 # ---
 
 # %% [markdown] question="predict" of="sizes[-1]" lang="en"
-# One sample at a time is slow, and all at once may not fit into the memory. One takes **batches** in between. Here are
-# 1000 points; `randperm` puts their numbers into a random order, and `split` cuts that into batches of 64.
+# One sample at a time is slow, and all at once may not fit into the memory. So you take **batches**, something in
+# between. Here are 1000 points; `randperm` puts their numbers into a random order, and `split` cuts that into batches
+# of 64.
 #
 # 64 does not divide 1000. How many points will the **last** batch have?
 
 # %% [markdown] question="predict" of="sizes[-1]" lang="zh"
-# 一次一个样本太慢，一次全部又可能装不进内存。折中的办法是分**批**。
-# 这里有 1000 个点：`randperm` 把它们的编号打乱，`split` 再切成每批 64 个。
+# 一次一个样本太慢，一次全部又可能装不进内存。折中的办法是分成**小批量**。
+# 这里有 1000 个点：`randperm` 把它们的编号打乱，`split` 再切成大小为 64 的小批量。
 #
-# 1000 不能被 64 整除。**最后**一批会有几个点？
+# 1000 不能被 64 整除。**最后**一个小批量会有几个点？
 
 # %%
 import torch
@@ -41,10 +42,10 @@ print(len(sizes), "batches")
 # next cell takes the first batch and does both. How many times as large is the gradient of the sum?
 
 # %% [markdown] question="predict" of="by_sum / by_mean" lang="zh"
-# {{ last }}：十五个满的批，加上剩下的。（24？那是它离装满还差的个数。）
+# {{ last }}：十五个满的小批量，加上剩下的。（24？那是它离装满还差的个数。）
 #
-# 损失是一个数，所以一批的损失要合成一个：通常取**平均**，也可以**求和**。
-# 下一个单元格拿第一批，两种都算。求和的梯度是平均的多少倍？
+# 损失是一个数，所以一个小批量的损失要合成一个：通常取**平均**，也可以**求和**。
+# 下一个单元格取第一个小批量，两种都算。求和的梯度是平均的多少倍？
 
 # %%
 model = torch.nn.Linear(1, 1)
@@ -68,14 +69,14 @@ by_sum = model.weight.grad.item()
 # 3. all 1000
 
 # %% [markdown] question="choice" of="3 if abs(used - all_points) < 0.001 else 2" lang="zh"
-# 这一批有几个点，就是几倍。所以求和的话，批越大，步子越大，给 64 个点调好的 `lr`，换成 128 就不对了。
+# 这个小批量有几个点，就是几倍。所以求和的话，批量越大，步子越大，给 64 个点调好的 `lr`，换成 128 就不对了。
 # 取平均就没有这个问题。
 #
 # 这个优化器叫 SGD，*随机*梯度下降。假如我们把**全部** 1000 个点交给模型，
 # 再调用 `loss.backward()` 和 `optimizer.step()`，这一步由几个点决定？
 #
 # 1. 一个，SGD 随机抽的
-# 2. 一批 64 个，SGD 随机抽的
+# 2. 一个 64 个点的小批量，SGD 随机抽的
 # 3. 全部 1000 个
 
 # %%
@@ -95,26 +96,27 @@ for epoch in range(4):
 print(f"slope {model.weight.item():.3f}, intercept {model.bias.item():.3f}")
 
 # %% [markdown] lang="en"
-# All of them: SGD **draws nothing**. It takes the gradient that it finds. What is random about it is up to you: which
-# points you put into the loss. That is the `randperm` in the loop, anew in each epoch, so that no two batches are ever
-# alike. Points sorted by size, or by class, and not shuffled, would pull the weights to one side for many steps.
+# All of them: SGD **draws nothing**. It takes the gradient that it finds. The randomness is yours: it lies in which
+# points you put into the loss. That is the `randperm` in the loop, called again in each epoch, so that no two batches
+# are alike. Points sorted by size, or by class, and not shuffled, would move the weights in one direction for many
+# steps.
 #
-# `Tab` to the chart, and `v` gives it a logarithmic axis: after the first few batches the loss jitters, for each batch
-# has points of its own. (Everyday code leaves the cutting to `DataLoader(dataset, batch_size=64, shuffle=True)`. Its
-# name for "leave out the short one" is `drop_last`.)
+# `Tab` to the chart, and `v` gives it a logarithmic axis: after the first few batches the loss fluctuates, because
+# each batch has different points. (Everyday code leaves the splitting to
+# `DataLoader(dataset, batch_size=64, shuffle=True)`. Its name for "leave out the short one" is `drop_last`.)
 #
 # Write your own: numbers of `count` points, shuffled, in batches of `size`, each point once. Press `e`.
 
 # %% [markdown] lang="zh"
 # 全部：SGD **什么也不抽**，有什么梯度就用什么梯度。随机不随机，全看你把哪些点放进损失里。
-# 循环里的 `randperm` 做的就是这件事，每个 epoch 重新打乱，所以没有两批是一样的。
-# 如果点按大小或按类别排好，又不打乱，权重就会连着许多步都被拉向一边。
+# 循环里的 `randperm` 做的就是这件事，每个 epoch 重新打乱，所以没有两个小批量是一样的。
+# 如果点按大小或按类别排好，又不打乱，权重就会连着许多步都朝一个方向移动。
 #
-# 用 `Tab` 走到图表，按 `v` 换成对数坐标：过了开头几批，损失就上下抖动，因为每一批的点都不同。
-# （平常的代码把分批交给 `DataLoader(dataset, batch_size=64, shuffle=True)`；
-# 想丢掉不满的那批，用 `drop_last`。）
+# 用 `Tab` 走到图表，按 `v` 换成对数坐标：过了开头几个小批量，损失就上下波动，因为每个小批量的点都不同。
+# （平常的代码把划分小批量交给 `DataLoader(dataset, batch_size=64, shuffle=True)`；
+# 想丢掉不满的那个，用 `drop_last`。）
 #
-# 自己写一个：把 `count` 个点的编号打乱，每批 `size` 个，每个点恰好一次。按 `e`。
+# 自己写一个：把 `count` 个点的编号打乱，分成大小为 `size` 的小批量，每个点恰好一次。按 `e`。
 
 
 # %% tags=["exercise"] id="cut" kind="fill"
@@ -130,7 +132,7 @@ print([each.tolist() for each in cut(7, 3)])
 # Two things are missing: the numbers are in order, and the last point is in no batch.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 缺两样东西：编号还是排好的；最后一个点不在任何一批里。
+# 缺两样东西：编号还是排好的；最后一个点不在任何小批量里。
 
 # %% [markdown] tags=["hint"] lang="en"
 # `torch.randperm(count)` shuffles, and `split(size)` leaves nothing out.
@@ -159,19 +161,19 @@ assert set(flat) <= set(range(100)), {
 }
 assert len(flat) == 100, {
     "en": f"{100 - len(flat)} of 100 points are in no batch. What becomes of the short last one?",
-    "zh": f"100 个点里有 {100 - len(flat)} 个不在任何一批里。最后不满的那一批哪里去了？",
+    "zh": f"100 个点里有 {100 - len(flat)} 个不在任何小批量里。最后不满的那个小批量哪里去了？",
 }
 lengths = [len(batch) for batch in made]
 assert lengths == [32, 32, 32, 4], {
     "en": f"100 points in batches of 32 make 32, 32, 32 and 4, and yours have {lengths}.",
-    "zh": f"100 个点，每批 32 个，应当是 32、32、32 和 4，你的却是 {lengths}。",
+    "zh": f"100 个点，批量大小为 32，应当是 32、32、32 和 4，你的却是 {lengths}。",
 }
 assert flat != sorted(flat), {
     "en": "All points are there, but in order: shuffle them.",
-    "zh": "点都在，可是还排着队：把它们打乱。",
+    "zh": "点都在，可是还是原来的次序：把它们打乱。",
 }
 again = [int(number) for batch in cut(100, 32) for number in batch]
 assert again != flat, {
-    "en": "The second call gives the same order as the first: shuffle anew each time, without a seed.",
+    "en": "The second call gives the same order as the first: shuffle again each time, without a seed.",
     "zh": "第二次调用的次序和第一次一样：每次都要重新打乱，不要固定种子。",
 }

@@ -5,7 +5,7 @@
 #       en: "Logistic regression"
 #       zh: "逻辑回归"
 #     summary:
-#       en: "Two clouds of points and a line between them: sigmoid, its loss, and the boundary as it turns."
+#       en: "Two clouds of points and a line between them: sigmoid, its loss, and the boundary as it moves."
 #       zh: "两团点，中间一条线：sigmoid、它的损失，以及转动着的分界线。"
 # ---
 
@@ -13,16 +13,16 @@
 # This time we do not want a number but a decision: does a point belong to class 0 or to class 1? There are 200 points,
 # half of each, in two clouds that touch.
 #
-# `Linear(2, 1)` computes one number `z` from the two coordinates, anything from far below zero to far above. `sigmoid`
-# turns it into a probability of class 1: close to 0 for a very negative `z`, close to 1 for a large one, and rising
-# evenly in between.
+# `Linear(2, 1)` computes one number `z` from the two coordinates, a **logit**: anything from far below zero to far
+# above. `sigmoid` turns it into a probability of class 1: close to 0 for a very negative `z`, close to 1 for a large
+# one, and rising evenly in between.
 #
 # What does `sigmoid` make of a `z` of 0?
 
 # %% [markdown] question="predict" of="middle" lang="zh"
 # 这一次我们要的不是一个数，而是一个决定：一个点属于 0 类还是 1 类？一共 200 个点，两类各一半，是两团挨着的点。
 #
-# `Linear(2, 1)` 由两个坐标算出一个数 `z`，可以远小于零，也可以远大于零。
+# `Linear(2, 1)` 由两个坐标算出一个数 `z`，叫作 **logit**，可以远小于零，也可以远大于零。
 # `sigmoid` 把它变成属于 1 类的概率：`z` 很小时接近 0，很大时接近 1，中间平滑上升，左右对称。
 #
 # `z` 为 0 时，`sigmoid` 给出多少？
@@ -48,9 +48,10 @@ plt.build()
 middle = torch.sigmoid(torch.tensor(0.0)).item()
 
 # %% [markdown] question="choice" of="1 if ratio < 5 else 2 if ratio < 12 else 3" lang="en"
-# {{ middle }}: undecided. Where `z` is 0 runs a line, the **decision boundary**.
+# {{ middle }}: undecided. The points where `z` is 0 form a line, the **decision boundary**.
 #
-# `BCELoss` takes the **logarithm** of the probability that the right class got, and turns its sign.
+# `BCELoss` takes the **logarithm** of the probability that the right class got, and changes its sign. (The logarithm
+# of 1 is 0; the closer a number is to 0, the further its logarithm is below 0.)
 #
 # The right class is 1. One model says 0.9; another, sure of itself and wrong, 0.1. How much larger is its loss?
 #
@@ -59,9 +60,9 @@ middle = torch.sigmoid(torch.tensor(0.0)).item()
 # 3. about 20 times
 
 # %% [markdown] question="choice" of="1 if ratio < 5 else 2 if ratio < 12 else 3" lang="zh"
-# {{ middle }}：拿不定主意。凡是 `z` 恰好等于零的点，连成一条线，这就是**分界线**。
+# {{ middle }}：无法判定。凡是 `z` 恰好等于零的点，连成一条线，这就是**分界线**。
 #
-# `BCELoss` 取正确类别所得概率的**对数**，再变号。
+# `BCELoss` 取正确类别所得概率的**对数**，再变号。（1 的对数是 0；数越接近 0，它的对数越小，是绝对值越来越大的负数。）
 #
 # 正确的是 1 类。一个模型说 0.9；另一个信心十足却错了，说 0.1。后者的损失大多少？
 #
@@ -80,8 +81,8 @@ ratio = round((wrong / sure).item(), 1)
 # {{ ratio }} times: {{ sure.item() }} against {{ wrong.item() }}. A probability of 1 costs nothing; the closer it comes
 # to 0, the more. Being sure and wrong is what this loss punishes most.
 #
-# Now all of it together: a module, the loss, SGD with momentum, all 200 points at once. Every 20 turns we draw the
-# boundary; every 40, and this time on purpose, we count what is right, and stop at **more than 99 of 100**.
+# Now all of it together: a module, the loss, SGD with momentum, all 200 points at once. Every 20 iterations we draw
+# the boundary; every 40, and this time on purpose, we count what is right, and stop at **more than 99 of 100**.
 #
 # Will it have got all 200 right by then? Answer `True` or `False`.
 
@@ -90,7 +91,7 @@ ratio = round((wrong / sure).item(), 1)
 # 这种损失罚得最重的，就是信心十足却错了。
 #
 # 现在把一切合在一起：模块、损失、带动量的 SGD，200 个点一次全部送进去。
-# 每 20 圈画一次分界线；每 40 圈数一次有多少点在对的一边（这回是有意的），**超过百分之九十九**就停。
+# 每 20 次迭代画一次分界线；每 40 次数一次有多少点在对的一边（这回是有意的），**超过百分之九十九**就停。
 #
 # 到那时，200 个点全都分对了吗？回答 `True` 或 `False`。
 
@@ -149,20 +150,21 @@ print(f"iteration {iteration}: {right} of 200 are right, loss {loss.item():.4f}"
 
 
 # %% [markdown] lang="en"
-# Press `g`, write `iteration 2`, then `iteration 22`, and see the boundary turn in the chart. In that pane `v` shows
+# Press `g`, write `iteration 2`, then `iteration 22`, and see the boundary move in the chart. In that pane `v` shows
 # the loss: it falls on and on, also where the count stays the same, because the model grows **surer** of what it has
 # right.
 #
-# Everyday code leaves the sigmoid out of the model and takes `BCEWithLogitsLoss`, which does both at once and stays
-# exact for large `z`.
+# Everyday code leaves the sigmoid out of the model and takes `BCEWithLogitsLoss`, which gets the logits `z`, does
+# both at once and stays exact for large `z`.
 #
-# The function below counts for such a model, from `z` directly. It counts too few. Mend it: press `e`.
+# The function below counts for such a model, from `z` directly. It counts too few. Fix it: press `e`.
 
 # %% [markdown] lang="zh"
 # 按 `g`，输入 `iteration 2`，再输入 `iteration 22`，看图表里的分界线怎样转动。焦点在图表时按 `v` 看损失：
 # 对的个数不变的时候，损失也一直在降，因为模型对已经答对的越来越**有把握**。
 #
-# 平常的代码不在模型里放 sigmoid，而用 `BCEWithLogitsLoss`，它把两件事一起做，`z` 很大时也算得准。
+# 平常的代码不在模型里放 sigmoid，而用 `BCEWithLogitsLoss`，它直接接收 logit，也就是 `z`，把两件事一起做，
+# `z` 很大时也算得准。
 #
 # 下面的函数为这样的模型计数，直接从 `z` 判断。它数少了。改好它：按 `e`。
 

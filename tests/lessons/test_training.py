@@ -56,15 +56,15 @@ def test_linear_regression_stops(knobs: dict[str, object], iteration: int) -> No
 def test_linear_regression_has_a_floor() -> None:
     names = run("training/linear-regression", "solution").names
     assert names["floor"].item() == near(0.46355)
-    assert names["turn"] == 80
+    assert names["iteration"] == 80
     names = run("training/linear-regression", "check").names
-    assert names["turn"] == 78
+    assert names["iteration"] == 78
 
 
 @pytest.mark.parametrize("slope", [1, 2, 3, 4, 5])
 def test_the_exercise_of_linear_regression_is_solved_for_each_slope(slope: int) -> None:
     names = run("training/linear-regression", slope=slope).names  # the check raises, where it is not
-    assert names["turn"] % 20
+    assert names["iteration"] % 20
 
 
 def test_item() -> None:
@@ -85,7 +85,7 @@ def test_optimizers() -> None:
     assert losses[2] == float("inf")
     assert losses[4] != losses[4]
     names = run("training/optimizers", "solution", lr=0.0001).names
-    assert names["losses"] == sorted(names["losses"], reverse=True)  # the knob mends it
+    assert names["losses"] == sorted(names["losses"], reverse=True)  # the knob repairs it
     names = run("training/optimizers", 4).names
     assert (names["step"], names["adam_loss"].item()) == (99, near(3436.99))
 

@@ -18,7 +18,7 @@ TRIES: Tries = {
         (("        ...\n", "        parameter.data -= lr * parameter.grad\n        return\n"), "Only the first"),
     ],
     "forgot-zero/cleared": [
-        ("", "dragged along"),
+        ("", "kept from sample"),
         (("        v.grad.zero_()\n", "    v.grad.zero_()\n    c.grad.zero_()\n"), "once per epoch"),
         (("        with torch.no_grad():\n", "        v.grad.zero_()\n        c.grad.zero_()\n"
           "        with torch.no_grad():\n"), "between the backward pass and the update"),
@@ -31,7 +31,7 @@ TRIES: Tries = {
     ],
     "linear-regression/stop": [
         ("", "stops in 80, a multiple of 20"),
-        (("turn % 20 == 0", "turn % 7 == 0"), "It should stop in 78, and stops in 84"),
+        (("iteration % 20 == 0", "iteration % 7 == 0"), "It should stop in 78, and stops in 84"),
         (("< 1.0", "< 0.1"), "did not stop at all"),
         (("< 1.0", "< 5.0"), "before the loss was below 1"),
     ],
@@ -46,7 +46,7 @@ TRIES: Tries = {
     "update/second-turn": [
         ("", "is a result, SubBackward0"),
         (("        v = v - lr * v.grad", "        v = (v - lr * v.grad).detach()"), "does not require grad"),
-        (("        v = v - lr * v.grad\n        v.grad = None", "        v.data -= lr * v.grad"), "pile up"),
+        (("        v = v - lr * v.grad\n        v.grad = None", "        v.data -= lr * v.grad"), "add up"),
         (("        v = v - lr * v.grad", "        v.data += lr * v.grad"), "should be"),
     ],
     "optimizers/rate": [
