@@ -3,23 +3,23 @@
 #   gradtutor:
 #     title:
 #       en: "A weight on the move"
-#       zh: "搬家的权重"
+#       zh: "移动过的权重"
 #     summary:
 #       en: "A weight is marked, then moved with .to(). Which tensor does its name mean after that?"
-#       zh: "权重先标记，再用 .to() 搬走。搬完以后，这个名字指的是哪个张量？"
+#       zh: "权重先标记，再用 .to() 移到别处。之后，这个名字指的是哪个张量？"
 # ---
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
-# A weight is made, marked with `requires_grad=True` and moved, all in one line. For a GPU one writes `.to("cuda")`
-# there. Here it goes to float64, which works on every machine and makes the same mistake.
+# A weight is made, marked with `requires_grad=True` and moved, all in one line. For a GPU you would write
+# `.to("cuda")` there. Here it goes to float64, which works on every machine and makes the same mistake.
 #
-# The slope of `w * w` at 1 is 2, and `backward()` will not complain. What will `w.grad` hold?
+# The derivative of `w * w` at 1 is 2, and `backward()` will not complain. What will `w.grad` hold?
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
-# 一行代码里，创建一个权重，标记 `requires_grad=True`，再把它搬走。要用 GPU 时，这里写的是 `.to("cuda")`。
+# 一行代码里，创建一个权重，标记 `requires_grad=True`，再把它移走。要用 GPU 时，这里写的是 `.to("cuda")`。
 # 我们把它变成 float64：哪台机器都能运行，犯的是同一个错误。
 #
-# `w * w` 在 1 处的斜率是 2，`backward()` 也不会抱怨。`w.grad` 里会是什么？
+# `w * w` 在 1 处的导数是 2，`backward()` 也不会报错。`w.grad` 里会是什么？
 
 # %%
 import torch
@@ -32,17 +32,17 @@ y.backward()
 # %% [markdown] question="predict" of="v.is_leaf" lang="en"
 # Nothing. `.to` is an operation like any other: it **computed** a new tensor, and `w` is the name of the result. Go
 # back to its step: in the table `w` has a `grad_fn` and no ■. The gradient did arrive where the graph begins, at the
-# tensor you marked. Only that one has no name, so you cannot ask it; gradtutor calls it by a number, such as
-# `%1`.
+# tensor you marked. But that tensor has no name, so you cannot look at its `grad`; gradtutor calls it by a number,
+# such as `%1`.
 #
 # The next cell moves a tensor to the CPU, where it is already. Will `v` be a leaf, `True` or `False`?
 
 # %% [markdown] question="predict" of="v.is_leaf" lang="zh"
 # 什么也没有。`.to` 和别的运算一样，它**算出**一个新张量，`w` 是这个结果的名字。
 # 退回到那一步：表里的 `w` 有 `grad_fn`，没有 ■。梯度其实到了，到的是图的起点，也就是你标记的那个张量。
-# 可是它没有名字，你问不到它；gradtutor 用编号称呼它，比如 `%1`。
+# 可是它没有名字，你看不到它的 `grad`；gradtutor 用编号称呼它，比如 `%1`。
 #
-# 下一个单元把张量搬到 CPU，而它本来就在 CPU 上。`v` 会是叶子节点吗？`True` 还是 `False`？
+# 下一个单元格把张量移到 CPU，而它本来就在 CPU 上。`v` 会是叶子节点吗？`True` 还是 `False`？
 
 # %%
 cpu = torch.device("cpu")
@@ -50,23 +50,23 @@ v = torch.ones(1, requires_grad=True).to(cpu)
 
 # %% [markdown] lang="en"
 # Where there is nothing to change, `.to` gives back the **same** tensor, so `v.is_leaf` is {{ v.is_leaf }}. That is
-# what makes this mistake so nasty: the line is harmless on your laptop, and stops the learning on a machine with a GPU.
+# what makes this mistake hard to find: the line is harmless on your laptop, and stops the learning on a machine with
+# a GPU.
 #
-# The mend is the order: **move first, mark last**, `torch.ones(1).to(device).requires_grad_()`; or make the
-# tensor where it belongs, with `device=` and `dtype=`. (`model.to(device)` is safe: a module keeps its parameters
-# leaves.)
+# The fix is the order: **move first, mark last**, `torch.ones(1).to(device).requires_grad_()`; or make the tensor
+# where it belongs, with `device=` and `dtype=`. (`model.to(device)` is safe: a module keeps its parameters leaves.)
 #
-# Below, an optimizer turns such a weight down. Mend it, and let the weights stay float64. Press `e`.
+# Below, an optimizer rejects such a weight. Fix it, and keep the weights in float64. Press `e`.
 
 # %% [markdown] lang="zh"
 # 没有什么要改的时候，`.to` 把**同一个**张量还给你，所以 `v.is_leaf` 是 {{ v.is_leaf }}。
-# 这个错误阴险就阴险在这里：同一行代码，在你的笔记本上没事，到了有 GPU 的机器上就学不动了。
+# 这个错误难就难在这里：同一行代码，在你的笔记本上没事，到了有 GPU 的机器上就学不动了。
 #
-# 改法在于次序：**先搬，最后标记**，即 `torch.ones(1).to(device).requires_grad_()`；
+# 改法在于次序：**先移动，最后标记**，即 `torch.ones(1).to(device).requires_grad_()`；
 # 或者用 `device=` 和 `dtype=`，一开始就创建在该在的地方。
 # （`model.to(device)` 可以放心用：模块会让自己的参数一直是叶子节点。）
 #
-# 下面的优化器不肯收这样的权重。把它改好，权重仍然要是 float64。按 `e`。
+# 下面的优化器拒绝这样的权重。把它改好，权重仍然要是 float64。按 `e`。
 
 # %% tags=["exercise"] id="float64-weights" kind="bug"
 weights = torch.tensor([1.0, 3.0], requires_grad=True)
@@ -111,8 +111,8 @@ assert weights.dtype == torch.float64, {
     "zh": f"权重应当是 float64，现在是 {weights.dtype}。",
 }
 assert weights.is_leaf, {
-    "en": f"`weights` is still a computed tensor ({weights.grad_fn.name()}), no leaf: the optimizer will not have it.",
-    "zh": f"`weights` 还是算出来的张量（{weights.grad_fn.name()}），不是叶子节点：优化器不收。",
+    "en": f"`weights` is still a computed tensor ({weights.grad_fn.name()}), no leaf: the optimizer rejects it.",
+    "zh": f"`weights` 还是算出来的张量（{weights.grad_fn.name()}），不是叶子节点：优化器会拒绝。",
 }
 assert weights.requires_grad, {
     "en": "`weights` is a leaf now, but it is not marked: it does not require grad.",

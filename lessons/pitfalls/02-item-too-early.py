@@ -5,20 +5,20 @@
 #       en: "A loss made ready to print"
 #       zh: "为打印准备的损失"
 #     summary:
-#       en: "Somebody wants to print the loss, and backward() fails. Is the usual way around it a mend?"
-#       zh: "有人想把损失打印出来，backward() 就出错了。常见的绕法算是改好了吗？"
+#       en: "The loss is made ready to print, and backward() fails. Is the usual workaround a fix?"
+#       zh: "想把损失打印出来，backward() 就出错了。常见的绕法算是改好了吗？"
 # ---
 
 # %% [markdown] question="line" of="isinstance(loss, float)" lang="en"
-# One wants to print the loss, and a plain number prints best.
+# You want to print the loss, and a plain number prints best.
 #
-# The next cell fails at `backward()`, and `try` catches it. But that is only where one notices. Which line makes
+# The next cell fails at `backward()`, and `try` catches it. But that is only where you notice it. Which line makes
 # the failure inevitable? Type its number, or mark it with ↑ ↓.
 
 # %% [markdown] question="line" of="isinstance(loss, float)" lang="zh"
 # 想把损失打印出来，普通的数打印着最好看。
 #
-# 下一个单元会在 `backward()` 处出错，`try` 把它接住。不过那只是问题露面的地方。
+# 下一个单元格会在 `backward()` 处出错，`try` 把它接住。不过那只是问题露面的地方。
 # 是哪一行让失败变得不可避免？输入行号，或者用 ↑ ↓ 标出来。
 
 # %%
@@ -35,16 +35,16 @@ except AttributeError as error:
     print(error)
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
-# It is the line with `item()`. The number comes out of the tensor, {{ loss }}, and its history stays behind.
+# It is the line with `item()`. It returns the number, {{ loss }}, without its history.
 #
-# Here is a "mend" that goes around: collect such numbers in a list (here of one), make a tensor of it again, and mark
-# that, so that PyTorch is content. No error this time. What will `w.grad` hold?
+# Here is a common "fix": collect such numbers in a list (here of one), make a tensor of it again, and mark that, so
+# that PyTorch raises no error. No error this time. What will `w.grad` hold?
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
-# 是有 `item()` 的那一行。数从张量里取了出来，是 {{ loss }}，历史却留在了后面。
+# 是有 `item()` 的那一行。它返回的是数 {{ loss }}，不带历史。
 #
-# 网上流传着一种“改法”：把这样的数收进列表（这里只有一个），再做成张量，标记一下，PyTorch 就满意了。
-# 这一次不会出错。`w.grad` 里会是什么？
+# 网上流传着一种“改法”：把这样的数收进列表（这里只有一个），再做成张量，标记一下，PyTorch 就不报错了。
+# `w.grad` 里会是什么？
 
 # %%
 again = torch.tensor([loss], requires_grad=True)
@@ -52,12 +52,11 @@ again.mean().backward()
 
 # %% [markdown] lang="en"
 # Nothing. `again` is a fresh leaf, and no edge leads from it to `w`. The gradient went as far as `again` itself:
-# `again.grad` is {{ again.grad.item() }}. The error was of more use
-# than this silence.
+# `again.grad` is {{ again.grad.item() }}. The error was more useful than this silence.
 #
-# The mend: `backward()` on the tensor, and `item()` **afterwards**, for what you print or keep.
+# The fix: `backward()` on the tensor, and `item()` **afterwards**, for what you print or keep.
 #
-# Below, the weight does not move in three turns, and nobody complains: an optimizer passes over what has no gradient.
+# Below, the weight does not move in three iterations, and there is no error: an optimizer skips what has no gradient.
 # Let `v` learn, and let `history` hold plain numbers. Press `e`.
 
 # %% [markdown] lang="zh"
@@ -66,46 +65,47 @@ again.mean().backward()
 #
 # 改法：对张量调用 `backward()`，**之后**再用 `item()`，拿去打印或保存。
 #
-# 下面三圈下来，权重一动不动，也没有谁抱怨：没有梯度的参数，优化器会直接跳过。
+# 下面的三次迭代里，权重一动不动，也没有报错：没有梯度的参数，优化器会直接跳过。
 # 让 `v` 学起来，并且让 `history` 里都是普通的数。按 `e`。
 
 # %% tags=["exercise"] id="silent" kind="bug"
 v = torch.tensor(1.0, requires_grad=True)
 optimizer = torch.optim.SGD([v], lr=0.05)
 history = []
-for turn in range(3):
+for iteration in range(3):
     optimizer.zero_grad()
     number = ((v * 3 - 6) ** 2).item()
-    miss = torch.tensor([number])
-    miss.requires_grad_()
-    miss.mean().backward()
+    cost = torch.tensor([number])
+    cost.requires_grad_()
+    cost.mean().backward()
     optimizer.step()
-    history.append(miss)
+    history.append(cost)
 print("v:", v.item(), "losses:", history)
 
 # %% [markdown] tags=["hint"] lang="en"
-# Walk one turn and look at the graph at `backward()`. Is `v` in it? And what is said at `optimizer.step()`?
+# Walk through one iteration and look at the graph at `backward()`. Is `v` in it? And what is said at
+# `optimizer.step()`?
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 走一圈，在 `backward()` 那里看看图。`v` 在里面吗？走到 `optimizer.step()` 时又是怎么说的？
+# 走完一次迭代，在 `backward()` 那里看看图。`v` 在里面吗？走到 `optimizer.step()` 时又是怎么说的？
 
 # %% [markdown] tags=["hint"] lang="en"
-# Leave `item()` out where the loss is computed, and drop the two lines that mend it. Put `item()` into the line that
+# Leave `item()` out where the loss is computed, and remove the two lines after it. Put `item()` into the line that
 # fills `history`.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 计算损失的地方去掉 `item()`，下面两行也一并去掉。把 `item()` 挪到填 `history` 的那一行。
+# 计算损失的地方去掉 `item()`，下面两行也一并去掉。把 `item()` 移到填 `history` 的那一行。
 
 # %% tags=["solution"]
 v = torch.tensor(1.0, requires_grad=True)
 optimizer = torch.optim.SGD([v], lr=0.05)
 history = []
-for turn in range(3):
+for iteration in range(3):
     optimizer.zero_grad()
-    miss = (v * 3 - 6) ** 2
-    miss.backward()
+    cost = (v * 3 - 6) ** 2
+    cost.backward()
     optimizer.step()
-    number = miss.item()
+    number = cost.item()
     history.append(number)
 print("v:", v.item(), "losses:", history)
 
@@ -115,8 +115,8 @@ assert v.item() != 1, {
     "zh": "v 还是 1：没有梯度到过它。反向传播走的那张图，是从哪里开始的？",
 }
 assert abs(v.item() - 1.999) < 1e-4, {
-    "en": f"After three turns v should be 1.999, and is {v.item():g}.",
-    "zh": f"三圈之后 v 应当是 1.999，现在是 {v.item():g}。",
+    "en": f"After three iterations v should be 1.999, and is {v.item():g}.",
+    "zh": f"三次迭代之后 v 应当是 1.999，现在是 {v.item():g}。",
 }
 assert len(history) == 3, {
     "en": f"`history` should hold three losses, and holds {len(history)}.",

@@ -5,8 +5,8 @@
 #       en: "A loss cut off"
 #       zh: "被切断的损失"
 #     summary:
-#       en: "detach() slips into the middle of a loss. When does PyTorch notice, and when does nobody?"
-#       zh: "损失中间混进一个 detach()。什么时候 PyTorch 会发现，什么时候谁也发现不了？"
+#       en: "detach() slips into the middle of a loss. When does PyTorch raise an error, and when not?"
+#       zh: "损失中间混进一个 detach()。什么时候 PyTorch 会报错，什么时候不会？"
 # ---
 
 # %% [markdown] question="choice" of="3 if not loss.requires_grad else 1 if w.grad else 2" lang="en"
@@ -20,7 +20,7 @@
 # 3. an error
 
 # %% [markdown] question="choice" of="3 if not loss.requires_grad else 1 if w.grad else 2" lang="zh"
-# `detach()` 只给出张量的值，不带历史。它有它的用处。在下一个单元里，它混进了损失的中间。
+# `detach()` 只给出张量的值，不带历史。它有它的用处。在下一个单元格里，它混进了损失的中间。
 #
 # `backward()` 会怎样？
 #
@@ -40,18 +40,18 @@ except RuntimeError as error:
     print(error)
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
-# *Does not require grad and does not have a grad_fn*: after the cut nothing is recorded, so `loss` has no way back, not
-# even one that brings zero.
+# *Does not require grad and does not have a grad_fn*: after the cut nothing is recorded, so there is no backward pass
+# from `loss`, not even one with a gradient of zero.
 #
-# That was the lucky case. Now the loss has two parts: `fit` wants `3 * w` to be 5, `size` wants `w` to be small. Their
-# slopes at 2 are 6 and 4. What will `w.grad` hold?
+# That was the lucky case. Now the loss has two parts: `fit` wants `3 * w` to be 5, `size` wants `w` to be small.
+# Their derivatives at 2 are 6 and 4. What will `w.grad` hold?
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
 # *Does not require grad and does not have a grad_fn*：切断之后什么也没有记录，
-# 所以 `loss` 没有回去的路，连一条带回零的路都没有。
+# 所以从 `loss` 无法反向传播，连值为 0 的梯度都得不到。
 #
 # 刚才算是走运。现在损失有两部分：`fit` 希望 `3 * w` 等于 5，`size` 希望 `w` 小一些。
-# 它们在 2 处的斜率分别是 6 和 4。`w.grad` 里会是多少？
+# 它们在 2 处的导数分别是 6 和 4。`w.grad` 里会是多少？
 
 # %%
 fit = (w * 3 - 5) ** 2
@@ -60,20 +60,20 @@ loss = fit + size
 loss.backward()
 
 # %% [markdown] lang="en"
-# {{ w.grad.item() }}, from `fit` alone. `size` counts in the loss, and no one can learn from it. One live part is
-# enough, and PyTorch is content. In the graph the way back from `size` is missing: look for that, or ask each part for
-# its `requires_grad` (here `size.requires_grad` is {{ size.requires_grad }}).
+# {{ w.grad.item() }}, from `fit` alone. `size` counts in the loss, but has no effect on the gradient. One part that
+# requires grad is enough, and PyTorch raises no error. In the graph the way back from `size` is missing: look for
+# that, or ask each part for its `requires_grad` (here `size.requires_grad` is {{ size.requires_grad }}).
 #
 # The same cut is made by `.data`, `.item()`, NumPy, and `torch.tensor(…)` around a tensor; and by `argmax` and `>`,
 # whose results are positions and truth values. So a count of right answers cannot be a loss. `round` is worse, because
 # it is silent: it stays in the graph, as `RoundBackward0`, but torch takes its derivative as 0 everywhere. `backward()`
 # runs without an error, and the gradient behind it is **zero**.
 #
-# Below are two layers and a loss of two parts, with **two** cuts. Mend both. Press `e`.
+# Below are two layers and a loss of two parts, with **two** cuts. Fix both. Press `e`.
 
 # %% [markdown] lang="zh"
-# 是 {{ w.grad.item() }}，全部来自 `fit`。`size` 算在损失里，却没有谁能从中学到东西。
-# 只要有一部分是通的，PyTorch 就满意了。在图里，从 `size` 回去的路不见了：要找的就是它；
+# 是 {{ w.grad.item() }}，全部来自 `fit`。`size` 算在损失里，对梯度却没有影响。
+# 只要有一部分需要梯度，PyTorch 就不报错。在图里，从 `size` 回去的路不见了：要找的就是它；
 # 也可以逐个问各部分的 `requires_grad`（这里 `size.requires_grad` 是 {{ size.requires_grad }}）。
 #
 # `.data`、`.item()`、NumPy，还有套在张量外面的 `torch.tensor(…)`，切的也是同样的一刀；

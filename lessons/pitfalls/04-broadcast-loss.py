@@ -18,7 +18,7 @@
 # %% [markdown] question="predict" of="loss" lang="zh"
 # 只有一个输出的层，给出的是一列：四个样本，形状就是 `(4, 1)`。目标值是从文件里读来的一个普通列表，形状是 `(4,)`。
 #
-# 下一个单元里，每个预测都完全正确。损失会是多少？
+# 下一个单元格里，每个预测都完全正确。损失会是多少？
 
 # %%
 import torch
@@ -29,8 +29,8 @@ apart = guess - target
 loss = (apart**2).mean()
 
 # %% [markdown] question="choice" of="3 if pull[0] > 0 > pull[3] else 2 if pull.any() else 1" lang="en"
-# {{ loss.item() }}, and no word of warning. `apart` has the shape {{ apart.shape }}: the column was broadcast against
-# the row, and **every** guess compared with **every** target. Only the diagonal was meant.
+# {{ loss.item() }}, and no warning. `apart` has the shape {{ apart.shape }}: the column was broadcast against the
+# row, and **every** guess compared with **every** target. Only the diagonal was meant.
 #
 # Now `mse_loss`, which at least warns (see the output), and a backward pass. An update goes *against* the gradient, the
 # way of `pull`. Where will it move the four right guesses?
@@ -56,20 +56,20 @@ loss.backward()
 pull = -guess.grad
 
 # %% [markdown] lang="en"
-# `pull` is {{ pull.tolist() }}: the small guess is to grow, the large one to shrink. Compared with all
-# targets at once, the best one can say is their **mean**, every time. So a model trained like this learns a flat line,
-# and its loss stops somewhere above zero. Many have looked for that bug in the learning rate.
+# `pull` is {{ pull.tolist() }}: the small guess is to grow, the large one to shrink. Compared with all targets at
+# once, the best constant answer is their **mean**. So a model trained like this learns a flat line, and its loss
+# stops somewhere above zero. Many have looked for that bug in the learning rate.
 #
-# `binary_cross_entropy` refuses with an error. A formula of one's own says nothing. The mend is to make the shapes
+# `binary_cross_entropy` refuses with an error. Your own formula gives no warning. The fix is to make the shapes
 # alike: `guess.squeeze(1)`, or `target.unsqueeze(1)`. A line `assert guess.shape == target.shape` in front pays off.
 #
-# Mend this loss of one's own, for a column of answers and a plain row of targets. Press `e`.
+# Fix this hand-written loss, for a column of answers and a plain row of targets. Press `e`.
 
 # %% [markdown] lang="zh"
-# `pull` 是 {{ pull.tolist() }}：小的预测要变大，大的要变小。同时和所有目标比，最好的回答就是永远说它们的**平均值**。
-# 这样训练出来的模型学到的是一条水平线，损失降到某处就停住，到不了零。很多人以为是学习率的毛病。
+# `pull` 是 {{ pull.tolist() }}：小的预测要变大，大的要变小。同时和所有目标比，最好的回答就是它们的**平均值**。
+# 这样训练出来的模型学到的是一条水平线，损失降到某处就停住，到不了零。很多人以为是学习率的问题。
 #
-# `binary_cross_entropy` 会报错拒绝；自己写的公式则一声不吭。改法是让两个形状一样：
+# `binary_cross_entropy` 会报错拒绝；自己写的公式则没有任何提示。改法是让两个形状一样：
 # `guess.squeeze(1)`，或者 `target.unsqueeze(1)`。在前面加一行 `assert guess.shape == target.shape`，很值得。
 #
 # 下面这个自己写的损失，收的是一列答案和一行普通的目标。把它改好。按 `e`。

@@ -10,11 +10,11 @@
 # ---
 
 # %% [markdown] lang="en"
-# NumPy knows nothing of graphs. So PyTorch refuses to hand it a tensor that requires grad, whether you ask for an array
-# or call one of NumPy's functions, and says what to write instead.
+# NumPy knows nothing of graphs. So PyTorch refuses to pass it a tensor that requires grad, whether you ask for an
+# array or call one of NumPy's functions, and says what to write instead.
 
 # %% [markdown] lang="zh"
-# NumPy 不认识计算图。所以需要梯度的张量，PyTorch 不肯交给它，
+# NumPy 不认识计算图。所以需要梯度的张量，PyTorch 拒绝交给它，
 # 不管你是要一个数组，还是调用 NumPy 的函数；同时它会告诉你该怎么写。
 
 # %%
@@ -29,14 +29,14 @@ except RuntimeError as error:
     print(error)
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
-# We do as the message says: the array is to be printed in percent, so it is multiplied by 100. Then comes the backward
-# pass, as it would have without the printing. The slope of `exp` is its own result, and at 0 that is 1.
+# We do as the message says: the array is to be printed in percent, so it is multiplied by 100. Then comes the
+# backward pass, as it would have without the printing. The derivative of `exp` is its own result, and at 0 that is 1.
 #
 # What will `w.grad` hold?
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
 # 就照提示做：数组想按百分比打印，所以乘以 100。然后反向传播，和不打印时一样。
-# `exp` 的斜率是它自己的结果，在 0 处是 1。
+# `exp` 的导数是它自己的结果，在 0 处是 1。
 #
 # `w.grad` 里会是多少？
 
@@ -47,19 +47,19 @@ print("percent:", percent)
 growth.backward()
 
 # %% [markdown] lang="en"
-# {{ w.grad.item() }}. The array and the tensor **share their memory**. `*=` wrote into the very result that the node of
-# `exp` had saved, and NumPy turns no version counter, so PyTorch could not notice. Go back to that line: `growth`
-# changes in the table, although the line does not name it.
+# {{ w.grad.item() }}. The array and the tensor **share their memory**. `*=` wrote into the very result that the node
+# of `exp` had saved, and NumPy increments no version counter, so PyTorch could not notice. Go back to that line:
+# `growth` changes in the table, although the line does not name it.
 #
 # `detach()` cuts the graph, not the memory. To **look**, `.detach().numpy()` is fine (on a GPU
 # `.detach().cpu().numpy()`, which copies). To **write**, add `.copy()`.
 #
 # And in the middle of a computation stay in PyTorch: most functions of NumPy's are there under the same name. Below,
-# NumPy computes the shares, and no gradient comes to `scores`. Mend that. Press `e`.
+# NumPy computes the shares, and no gradient comes to `scores`. Fix that. Press `e`.
 
 # %% [markdown] lang="zh"
 # 是 {{ w.grad.item() }}。数组和张量**共用内存**。`*=` 写进去的，正是 `exp` 的节点保存的结果；
-# NumPy 不会去拨版本计数器，PyTorch 也就无从发现。退回到那一行：表里的 `growth` 变了，尽管那一行没有提到它。
+# NumPy 不会增加版本计数器，PyTorch 也就无从发现。退回到那一行：表里的 `growth` 变了，尽管那一行没有提到它。
 #
 # `detach()` 切断的是图，不是内存。只是**看**，用 `.detach().numpy()` 就行
 # （在 GPU 上是 `.detach().cpu().numpy()`，那会复制）。要**写**，就再加上 `.copy()`。
@@ -121,10 +121,9 @@ assert shares.requires_grad, {
 }
 assert scores.grad is not None, {
     "en": (
-        "No gradient reaches `scores`. "
-        "A tensor that is marked again (`requires_grad_()`) begins a new graph of its own."
+        "No gradient reaches `scores`. A tensor that is marked again (`requires_grad_()`) begins a new, separate graph."
     ),
-    "zh": "梯度到不了 `scores`。重新标记过的张量（`requires_grad_()`）会另起一张自己的图。",
+    "zh": "梯度到不了 `scores`。重新标记过的张量（`requires_grad_()`）会另起一张新的图。",
 }
 want = right - torch.tensor([1.0, 0.0, 0.0])
 assert torch.allclose(scores.grad, want, atol=1e-4), {

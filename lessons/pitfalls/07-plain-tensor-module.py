@@ -41,16 +41,17 @@ except ValueError as error:
     print(error)
 
 # %% [markdown] question="predict" of="model.scale" lang="en"
-# {{ count }}. `requires_grad` speaks to autograd, and the module does not ask for it. What it collects is
-# `nn.Parameter` and other modules.
+# {{ count }}. `requires_grad` is for autograd, and the module does not look at it. What it collects is `nn.Parameter`
+# and other modules.
 #
-# An empty list at least makes the optimizer complain. Let us put a layer beside the weight: now the list holds the two
-# tensors of `nn.Linear`, and all is quiet. One backward pass, one step. What will `model.scale` hold, which was 2?
+# An empty list at least makes the optimizer complain. Let us put a layer beside the weight: now the list holds the
+# two tensors of `nn.Linear`, and there is no error. One backward pass, one step. What will `model.scale` hold, which
+# was 2?
 
 # %% [markdown] question="predict" of="model.scale" lang="zh"
-# {{ count }} 个。`requires_grad` 是说给 autograd 听的，模块并不看它。模块收集的是 `nn.Parameter` 和别的模块。
+# {{ count }} 个。`requires_grad` 是给 autograd 用的，模块并不看它。模块收集的是 `nn.Parameter` 和别的模块。
 #
-# 清单空着，优化器至少会抱怨。我们在权重旁边放一层：清单里有了 `nn.Linear` 的两个张量，于是一片安静。
+# 清单空着，优化器至少会报错。我们在权重旁边放一层：清单里有了 `nn.Linear` 的两个张量，于是不再报错。
 # 反向传播一次，更新一步。`model.scale` 原来是 2，之后会是多少？
 
 
@@ -73,19 +74,19 @@ loss.backward()
 optimizer.step()
 
 # %% [markdown] lang="en"
-# Still {{ model.scale.item() }}. Its gradient is there ({{ model.scale.grad.item() }}), and nobody uses it; nobody
-# clears it either. Such a tensor is also missing in `model.state_dict()`, so a saved model comes back without it, and
-# `model.to("cuda")` leaves it behind.
+# Still {{ model.scale.item() }}. Its gradient is there ({{ model.scale.grad.item() }}), but nothing uses it, and
+# nothing clears it. Such a tensor is also missing in `model.state_dict()`, so a saved model comes back without it,
+# and `model.to("cuda")` does not move it.
 #
-# The mend: `self.scale = nn.Parameter(torch.tensor([2.0]))`. For numbers that belong to the model and do not learn
+# The fix: `self.scale = nn.Parameter(torch.tensor([2.0]))`. For numbers that belong to the model and do not learn
 # there is `self.register_buffer(…)`.
 #
-# A plain Python list hides layers in the same way. Below, only the last layer learns. Mend it. Press `e`.
+# A plain Python list hides layers in the same way. Below, only the last layer learns. Fix it. Press `e`.
 
 # %% [markdown] lang="zh"
-# 还是 {{ model.scale.item() }}。它的梯度是有的（{{ model.scale.grad.item() }}），可是没有谁去用，也没有谁去清。
+# 还是 {{ model.scale.item() }}。它的梯度是有的（{{ model.scale.grad.item() }}），可是没有被使用，也没有被清零。
 # 这样的张量也不在 `model.state_dict()` 里，所以模型存盘再读回来，它就没了；
-# 用 `model.to("cuda")` 搬家，它也会被落下。
+# `model.to("cuda")` 也不会移动它。
 #
 # 改法：`self.scale = nn.Parameter(torch.tensor([2.0]))`。属于模型、但不学习的数，用 `self.register_buffer(…)`。
 #

@@ -5,7 +5,7 @@
 #       en: "Two switches, not one"
 #       zh: "是两个开关，不是一个"
 #     summary:
-#       en: "eval() and no_grad: which of them speaks to the layers, and which to autograd?"
+#       en: "eval() and no_grad: which of them is for the layers, and which for autograd?"
 #       zh: "eval() 和 no_grad：哪个管各个层，哪个管 autograd？"
 # ---
 
@@ -33,19 +33,19 @@ y = model(w * 3)
 
 # %% [markdown] question="choice" of="1 if (z == 3).all() else 2" lang="en"
 # `y.requires_grad` is {{ y.requires_grad }}: `eval()` does not touch autograd. It tells the **layers** that the
-# training is over: dropout lets everything through, and batch norm uses the running mean and variance that it has
+# training is over: dropout passes every number on, and batch norm uses the running mean and variance that it has
 # collected in training, instead of those of the batch.
 #
-# Now the other way round: `train()`, which is how a model begins, and `no_grad`. All six inputs are 3. What will stand
-# in `z`?
+# Now the other way round: `train()`, which is how a model begins, and `no_grad`. All six inputs are 3. What will `z`
+# hold?
 #
 # 1. six times 3
 # 2. only zeros and sixes
 
 # %% [markdown] question="choice" of="1 if (z == 3).all() else 2" lang="zh"
 # `y.requires_grad` 是 {{ y.requires_grad }}：`eval()` 不碰 autograd。
-# 它是告诉各个**层**，训练结束了：dropout 什么都放行，
-# batch norm 改用训练时积累下来的均值和方差，不再用当前这一批的。
+# 它是告诉各个**层**，训练结束了：dropout 不再丢弃任何数，
+# batch norm 改用训练时积累下来的均值和方差，不再用当前小批量的。
 #
 # 现在反过来：用 `train()`（模型一开始就是这样），加上 `no_grad`。六个输入都是 3。`z` 里会是什么？
 #
@@ -70,8 +70,8 @@ with torch.no_grad():
 
 # %% [markdown] lang="zh"
 # {{ z.tolist() }}。没有记录（`z.requires_grad` 是 {{ z.requires_grad }}），
-# dropout 却照样在干活：每个数有一半的可能被丢掉，留下的翻倍。这样测试，模型每次的回答都不一样，而且更差。
-# 有 batch norm 的话，它甚至会从测试数据里**学**东西：就算在 `no_grad` 之下，它的滑动平均也会动。
+# dropout 却照样在起作用：每个数有一半的概率被置零，留下的翻倍。这样测试，模型每次的回答都不一样，而且更差。
+# 有 batch norm 的话，它甚至会从测试数据里**学习**：就算在 `no_grad` 之下，它的滑动平均也会改变。
 #
 # - `model.eval()`：各层像正式使用时那样工作，图照样记录。
 # - `torch.no_grad()`：不记录图，各层仍像训练时那样工作。
@@ -97,10 +97,10 @@ for again in range(2):
     print("the answer:", evaluate(net, x).item())
 
 # %% [markdown] tags=["hint"] lang="en"
-# The same question gets two answers. Which of the two switches has not been thrown?
+# The same question gets two answers. Which of the two switches is not set?
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 同一个问题，两个答案。两个开关里，哪一个没有拨？
+# 同一个问题，两个答案。两个开关里，哪一个没有打开？
 
 # %% [markdown] tags=["hint"] lang="en"
 # `net.eval()` before, and `net.train()` after, or the training will go on without its dropout.
@@ -140,7 +140,7 @@ assert isinstance(given, torch.Tensor), {
 whole = tried[1](torch.ones(1, 64))
 assert torch.allclose(given, whole, atol=1e-4), {
     "en": f"The net answers {given.item():g} where it should answer {whole.item():g}: dropout is still at work.",
-    "zh": f"网络应当回答 {whole.item():g}，它却回答 {given.item():g}：dropout 还在干活。",
+    "zh": f"网络应当回答 {whole.item():g}，它却回答 {given.item():g}：dropout 还在起作用。",
 }
 assert not given.requires_grad, {
     "en": "The answer still requires grad: eval() does not switch the recording off.",

@@ -5,8 +5,8 @@
 #       en: "Two players, out of order"
 #       zh: "两位玩家，乱了次序"
 #     summary:
-#       en: "In a GAN two optimizers share one graph: who goes backward and who steps first matters."
-#       zh: "GAN 里两个优化器共用一张图：谁先反向传播，谁先更新，次序有讲究。"
+#       en: "In a GAN two optimizers share one graph: which goes backward and which steps first matters."
+#       zh: "GAN 里两个优化器共用一张图：哪个先反向传播，哪个先更新，次序很重要。"
 # ---
 
 # %% [markdown] question="line" of="d._version == 1" lang="en"

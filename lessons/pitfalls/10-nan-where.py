@@ -10,23 +10,23 @@
 # ---
 
 # %% [markdown] question="choice" of="3 if x.grad[0].isnan() else 2 if x.grad[0].isinf() else 1" lang="en"
-# The square root is steep at 0: its slope there is infinite. So one leaves 0 out, with `torch.where`: the root where
-# `x > 0`, and else a plain `0.0`, which has the slope zero.
+# The square root is steep at 0: its derivative there is infinite. So you leave 0 out, with `torch.where`: the root
+# where `x > 0`, and else a plain `0.0`, whose derivative is zero.
 #
 # For `x[0]`, which is 0, the plain number is taken. What will `x.grad[0]` be?
 #
 # 1. 0: the root was not chosen
-# 2. inf: the slope of the root at 0
+# 2. inf: the derivative of the root at 0
 # 3. nan
 
 # %% [markdown] question="choice" of="3 if x.grad[0].isnan() else 2 if x.grad[0].isinf() else 1" lang="zh"
-# 平方根在 0 处很陡，斜率是无穷大。于是用 `torch.where` 避开 0：
-# `x > 0` 的地方取平方根，别的地方就放一个 `0.0`，它的斜率是零。
+# 平方根在 0 处很陡，导数是无穷大。于是用 `torch.where` 避开 0：
+# `x > 0` 的地方取平方根，别的地方就放一个 `0.0`，它的导数是零。
 #
 # `x[0]` 是 0，取的是那个普通的数。`x.grad[0]` 会是什么？
 #
 # 1. 0，因为没有选平方根
-# 2. inf，平方根在 0 处的斜率
+# 2. inf，平方根在 0 处的导数
 # 3. nan
 
 # %%
@@ -38,18 +38,18 @@ y.sum().backward()
 
 # %% [markdown] question="predict" of="v.grad" lang="en"
 # `y` is {{ y.tolist() }}, as it should be, and the gradient is {{ x.grad.tolist() }}. `where` chooses among results
-# that **both** have been computed. Going back it sends the root a zero for what was not chosen, and the node of `sqrt`
-# multiplies that by its slope: zero times infinity is nan. Step back to that node and read it.
+# that **both** have been computed. Going back it sends the root a zero for what was not chosen, and the node of
+# `sqrt` multiplies that by its derivative: zero times infinity is nan. Step back to that node and read it.
 #
-# The mend is to choose twice, first among the **inputs**, so that the root never meets a 0. What will `v.grad` be? The
-# slope of the root at 4 is 0.25. Type both numbers as a list.
+# The fix is to choose twice, first among the **inputs**, so that the root never gets a 0. What will `v.grad` be? The
+# derivative of the root at 4 is 0.25. Type both numbers as a list.
 
 # %% [markdown] question="predict" of="v.grad" lang="zh"
 # `y` 是 {{ y.tolist() }}，没有错；梯度却是 {{ x.grad.tolist() }}。`where` 是在**两个**都算好的结果里挑。
-# 反向时，没选中的地方，它给平方根送去一个零，`sqrt` 的节点再乘上自己的斜率：零乘无穷大，就是 nan。
+# 反向时，没选中的地方，它给平方根送去一个零，`sqrt` 的节点再乘上自己的导数：零乘无穷大，就是 nan。
 # 退回到那个节点，读一读。
 #
-# 改法是选两次，先选**输入**，让平方根压根碰不到 0。`v.grad` 会是什么？平方根在 4 处的斜率是 0.25。
+# 改法是选两次，先选**输入**，让平方根的输入没有 0。`v.grad` 会是什么？平方根在 4 处的导数是 0.25。
 # 两个数写成一个列表。
 
 # %%
@@ -59,22 +59,23 @@ z = torch.where(v > 0, safe.sqrt(), 0.0)
 z.sum().backward()
 
 # %% [markdown] lang="en"
-# {{ v.grad.tolist() }}: at the first place the root was taken of a harmless 1, and its finite slope times zero is zero.
+# {{ v.grad.tolist() }}: at the first place the root was taken of a harmless 1, and its finite derivative times zero
+# is zero.
 #
-# One nan is enough: after the next update the weight is nan, and soon every weight is. It begins in the backward pass,
-# so the loss still looks fine one turn longer. Other such pairs are `log` at 0, a division by 0, `x ** 0.5`. In a
-# program of your own `torch.autograd.set_detect_anomaly(True)` stops at the node that made the first nan.
+# One nan is enough: after the next update the weight is nan, and soon every weight is. It begins in the backward
+# pass, so the loss still looks fine for one more iteration. Other such pairs are `log` at 0, a division by 0,
+# `x ** 0.5`. In your own program `torch.autograd.set_detect_anomaly(True)` stops at the node that made the first nan.
 #
-# The entropy below has the same fault: a share may be 0, and then `p * log(p)` counts as 0. Mend it. Press `e`.
+# The entropy below has the same fault: a share may be 0, and then `p * log(p)` counts as 0. Fix it. Press `e`.
 
 # %% [markdown] lang="zh"
-# {{ v.grad.tolist() }}：第一个位置上，开平方的是无害的 1，斜率有限，乘以零就是零。
+# {{ v.grad.tolist() }}：第一个位置上，开平方的是无害的 1，导数有限，乘以零就是零。
 #
 # 一个 nan 就够了：更新一次，权重成了 nan，不久所有权重都是。它从反向传播开始，
-# 所以损失还会再好看一圈。同类的还有 0 处的 `log`、除以 0、`x ** 0.5`。
+# 所以损失还会再正常一次迭代。同类的还有 0 处的 `log`、除以 0、`x ** 0.5`。
 # 在你自己的程序里，`torch.autograd.set_detect_anomaly(True)` 会停在算出第一个 nan 的节点上。
 #
-# 下面的熵也有这个毛病：份额可以是 0，这时 `p * log(p)` 算作 0。把它改好。按 `e`。
+# 下面的熵也有这个错误：份额可以是 0，这时 `p * log(p)` 算作 0。把它改好。按 `e`。
 
 
 # %% tags=["exercise"] id="entropy" kind="bug"

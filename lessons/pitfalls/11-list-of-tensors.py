@@ -34,15 +34,15 @@ except RuntimeError as error:
 
 # %% [markdown] question="predict" of="a.grad" lang="en"
 # {{ joined.requires_grad }}. `torch.tensor` always makes a **new leaf from plain numbers**. It took
-# {{ joined.tolist() }} out of the list and left the history behind. Newer versions of torch print a warning, but once
-# per program, easily missed among others. Marking is not what is missing: `a` is marked. With `requires_grad=True` in
+# {{ joined.tolist() }} out of the list without their history. Newer versions of torch print a warning, but once per
+# program, easily missed among others. Marking is not what is missing: `a` is marked. With `requires_grad=True` in
 # that line as well the error would go away, and `a` would still get nothing.
 #
 # `torch.stack` joins the tensors themselves, as an operation of the graph. What will `a.grad` hold now?
 
 # %% [markdown] question="predict" of="a.grad" lang="zh"
 # {{ joined.requires_grad }}。`torch.tensor` 总是**用普通的数做一个新的叶子节点**。
-# 它从列表里取走了 {{ joined.tolist() }}，把历史留在了后面。
+# 它从列表里取走了 {{ joined.tolist() }}，不带历史。
 # 较新版本的 torch 会打印一条警告，可是一个程序里只出现一次，夹在别的输出当中很容易漏看。
 # 缺的不是标记，`a` 早就标记过了。在那一行里也写上 `requires_grad=True`，错误是没了，`a` 却还是什么也得不到。
 #
@@ -53,17 +53,17 @@ stacked = torch.stack(parts)
 stacked.sum().backward()
 
 # %% [markdown] lang="en"
-# {{ a.grad.item() }}: 2 from the first part, and 6 from the second, whose slope is twice `a`. In the graph look at the
-# node of `stack`: it hands each part its own piece of the gradient.
+# {{ a.grad.item() }}: 2 from the first part, and 6 from the second, whose derivative is twice `a`. In the graph look
+# at the node of `stack`: it passes to each part its piece of the gradient.
 #
 # `torch.stack` wants equal shapes and adds a dimension; `torch.cat` joins along one that is there. `torch.tensor` is
 # for plain data that comes from outside.
 #
-# One often meets this in matrices put together by hand. Below, a turn by `angle`, and no gradient comes to the angle.
-# Mend it. Press `e`.
+# You often meet this in matrices put together by hand. Below, a rotation by `angle`, and no gradient comes to the
+# angle. Fix it. Press `e`.
 
 # %% [markdown] lang="zh"
-# 是 {{ a.grad.item() }}：第一部分给 2，第二部分的斜率是 `a` 的两倍，给 6。
+# 是 {{ a.grad.item() }}：第一部分给 2，第二部分的导数是 `a` 的两倍，给 6。
 # 在图里看看 `stack` 的节点：它把梯度分开，各部分拿到自己的那一份。
 #
 # `torch.stack` 要求形状相同，并且多出一维；`torch.cat` 沿着已有的一维拼。
@@ -79,9 +79,9 @@ def rotation(angle):
 
 
 angle = torch.tensor(0.5, requires_grad=True)
-turned = rotation(angle) @ torch.tensor([1.0, 0.0])
+rotated = rotation(angle) @ torch.tensor([1.0, 0.0])
 try:
-    turned[1].backward()
+    rotated[1].backward()
 except RuntimeError as error:
     print(error)
 print("gradient:", angle.grad)
@@ -106,9 +106,9 @@ def rotation(angle):
 
 
 angle = torch.tensor(0.5, requires_grad=True)
-turned = rotation(angle) @ torch.tensor([1.0, 0.0])
+rotated = rotation(angle) @ torch.tensor([1.0, 0.0])
 try:
-    turned[1].backward()
+    rotated[1].backward()
 except RuntimeError as error:
     print(error)
 print("gradient:", angle.grad)

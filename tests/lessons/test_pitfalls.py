@@ -76,14 +76,14 @@ def test_each_pass_with_a_kept_graph_is_longer() -> None:
         tanhs += 1
         h = h.next_functions[0][0].next_functions[1][0]
     assert tanhs == 3
-    # The gradient by hand: each turn's loss, back through all turns before it.
-    values, slope, slopes, before = [], 0.0, 0.0, 0.0
+    # The gradient by hand: each iteration's loss, back through all iterations before it.
+    values, derivative, total, before = [], 0.0, 0.0, 0.0
     for x in (1.0, 2.0, 3.0):
         before = math.tanh(0.5 * x + before)
-        slope = (1 - before**2) * (x + slope)
-        slopes += 2 * (before - 0.5) * slope
+        derivative = (1 - before**2) * (x + derivative)
+        total += 2 * (before - 0.5) * derivative
         values.append(before)
-    assert names["w"].grad.item() == pytest.approx(slopes, rel=1e-4)
+    assert names["w"].grad.item() == pytest.approx(total, rel=1e-4)
     assert names["h"].item() == pytest.approx(values[-1], rel=1e-4)
 
 

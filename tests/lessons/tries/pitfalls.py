@@ -8,7 +8,7 @@ TRIES: Tries = {
     "to-makes-nonleaf/float64-weights": [
         ("", "still a computed tensor (ToCopyBackward0)"),
         ("weights = torch.tensor([1.0, 3.0], requires_grad=True)", "should be float64, and are torch.float32"),
-        ("weights.retain_grad()", "no leaf: the optimizer will not have it"),
+        ("weights.retain_grad()", "no leaf: the optimizer rejects it"),
         ("weights = weights.detach()", "it is not marked"),
         ("weights = weights.detach().requires_grad_()", "no gradient has reached it"),
         ("weights = torch.tensor([1.0, 3.0]).to(torch.float64).requires_grad_()\n(weights**2).sum().backward()",
@@ -16,12 +16,12 @@ TRIES: Tries = {
     ],
     "item-too-early/silent": [
         ("", "v is still 1"),
-        ("for turn in range(3):\n    optimizer.zero_grad()\n    miss = (v * 3 - 6) ** 2\n    miss.backward()\n"
-         "    optimizer.step()\n    history.append(miss)", "`history` should hold three losses, and holds 6"),
-        ("history = []\nfor turn in range(3):\n    optimizer.zero_grad()\n    miss = (v * 3 - 6) ** 2\n"
-         "    miss.backward()\n    optimizer.step()\n    history.append(miss)", "keeps its whole graph in memory"),
-        ("history = []\nfor turn in range(3):\n    miss = (v * 3 - 6) ** 2\n    miss.backward()\n"
-         "    optimizer.step()\n    history.append(miss.item())", "After three turns v should be 1.999"),
+        ("for iteration in range(3):\n    optimizer.zero_grad()\n    cost = (v * 3 - 6) ** 2\n    cost.backward()\n"
+         "    optimizer.step()\n    history.append(cost)", "`history` should hold three losses, and holds 6"),
+        ("history = []\nfor iteration in range(3):\n    optimizer.zero_grad()\n    cost = (v * 3 - 6) ** 2\n"
+         "    cost.backward()\n    optimizer.step()\n    history.append(cost)", "keeps its whole graph in memory"),
+        ("history = []\nfor iteration in range(3):\n    cost = (v * 3 - 6) ** 2\n    cost.backward()\n"
+         "    optimizer.step()\n    history.append(cost.item())", "After three iterations v should be 1.999"),
     ],
     "detached-loss/two-cuts": [
         ("", "`first` gets nothing"),
@@ -40,20 +40,20 @@ TRIES: Tries = {
         ("def cost(answers, targets):\n    ((answers.squeeze(1) - targets) ** 2).mean()", "should give a tensor"),
     ],
     "carried-state/let-go": [
-        ("", "the past still has a say"),
-        ("u.grad, slopes = None, []\nfor x in [1.0, -1.0, 2.0]:\n    state = torch.tanh(u * x)\n"
-         "    loss = (state - 0.5) ** 2\n    loss.backward()\n    slopes.append(u.grad.item())\n    u.grad = None",
+        ("", "the history still counts"),
+        ("u.grad, gradients = None, []\nfor x in [1.0, -1.0, 2.0]:\n    state = torch.tanh(u * x)\n"
+         "    loss = (state - 0.5) ** 2\n    loss.backward()\n    gradients.append(u.grad.item())\n    u.grad = None",
          "begins with an empty state"),
-        ("u.grad, slopes, state = None, [], torch.tensor(0.0)\nfor x in [1.0, -1.0, 2.0]:\n"
+        ("u.grad, gradients, state = None, [], torch.tensor(0.0)\nfor x in [1.0, -1.0, 2.0]:\n"
          "    state = torch.tanh(u * x + state.detach())\n    loss = (state - 0.5) ** 2\n"
-         "    loss.backward(retain_graph=True)\n    slopes.append(u.grad.item())\n    u.grad = None",
+         "    loss.backward(retain_graph=True)\n    gradients.append(u.grad.item())\n    u.grad = None",
          "retain_graph=True is not needed any more"),
-        ("slopes = slopes[:1]", "there are 1"),
+        ("gradients = gradients[:1]", "there are 1"),
     ],
     "numpy-and-grad/shares": [
         ("", "`shares` has no history"),
         ("shares = torch.from_numpy(powers / powers.sum()).requires_grad_()\n(-shares[0].log()).backward()",
-         "begins a new graph of its own"),
+         "begins a new, separate graph"),
         ("powers = torch.exp(scores)\nshares = powers / powers.sum().detach()\n(-shares[0].log()).backward()",
          "Is a part still cut off?"),
         ("shares = powers / powers.sum()", "should be a tensor"),
