@@ -86,7 +86,7 @@ second_loss.backward()
 # weight will move: such a neuron is called **dead**. (A zero with a minus is a zero too; a negative factor left its
 # sign.)
 #
-# Somebody wrote the backward pass by hand. It is right for the first network, and wrong for the second. Find the line
+# Below is a backward pass written by hand. It is right for the first network, and wrong for the second. Find the line
 # and fix it: press `e`.
 
 # %% [markdown] lang="zh"
@@ -94,7 +94,7 @@ second_loss.backward()
 # 乘积里只要有一个因子是零，整个就是零。网络明明答错了，权重却一个也不会动，
 # 这样的神经元叫作**死掉**的神经元。（带负号的零还是零，只是因子里有个负数。）
 #
-# 有人手写了反向传播。它对第一个网络是对的，对第二个就错了。找到那一行，把它改好：按 `e`。
+# 下面是手写的反向传播。它对第一个网络是对的，对第二个就错了。找到那一行，把它改好：按 `e`。
 
 
 # %% tags=["exercise"] id="by-hand" kind="bug"

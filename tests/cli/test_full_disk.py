@@ -117,7 +117,7 @@ def test_progress_on_a_disk_that_fills_up(tmp_path: Path) -> None:
         terminal.press("end")
         terminal.wait("your answer")
         terminal.press("5", "enter")
-        terminal.wait("walk on with")
+        terminal.wait("and see")
         folder = next(tmp_path.glob("data/gradtutor/progress"))
         before = Store(folder).load("graph/two-paths")
         assert [given.answer for given in before.answers.values()] == ["5"]
@@ -125,7 +125,7 @@ def test_progress_on_a_disk_that_fills_up(tmp_path: Path) -> None:
         terminal.press("end")
         terminal.wait("your answer")
         terminal.press("1", "enter")
-        terminal.wait("walk on with")
+        terminal.wait("and see")
         terminal.press("end")
         terminal.wait("Progress is not kept: File too large")
         terminal.press("q")

@@ -62,7 +62,7 @@ def test_bytes_that_are_no_text_in_an_answer(start: Start) -> None:
     terminal.press("end")
     terminal.wait("your answer")
     terminal.write(b"\xff5\x80\r")
-    terminal.wait("walk on with")
+    terminal.wait("and see")
     terminal.press("q")
     assert terminal.wait_for_end() == 0
 

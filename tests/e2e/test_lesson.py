@@ -31,7 +31,7 @@ def test_two_paths_forward_and_back_through_the_backward_pass(start: Start) -> N
     assert tensor(terminal, "w")[-1] == "None"
 
     terminal.press("5", "enter")
-    terminal.wait("walk on with")
+    terminal.wait("and see")
     for step in range(8, 23):
         terminal.press("right")
         terminal.wait(f"step {step}/28")
@@ -61,7 +61,7 @@ def test_an_answer_is_kept_for_the_next_time(start: Start) -> None:
     first.press("end")
     first.wait("your answer")
     first.press("4", "enter")
-    first.wait("walk on with")
+    first.wait("and see")
     first.press("end")
     first.wait("step 23/28")
     first.press("q")

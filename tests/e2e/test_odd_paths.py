@@ -70,7 +70,7 @@ def test_a_lesson_keeps_its_answers_and_its_exercise(tmp_path: Path) -> None:
         terminal.press("end")
         terminal.wait("your answer")
         terminal.press("5", "enter")
-        terminal.wait("walk on with")
+        terminal.wait("and see")
         terminal.press("q")
         assert terminal.wait_for_end() == 0
         assert terminal.is_clean

@@ -27,13 +27,13 @@ MISTAKES = [
         y = x * x
         y.backward()
         y.backward()
-        """, ("graph behind y was used up", "`y.backward()` on line", "retain_graph=True"), "y.backward()"),
+        """, ("graph behind y was freed", "`y.backward()` on line", "retain_graph=True"), "y.backward()"),
     Mistake("second backward by the function", """
         x = torch.tensor([2.0], requires_grad=True)
         y = x * x
         torch.autograd.backward(y)
         torch.autograd.backward([y])
-        """, ("graph behind y was used up",), "torch.autograd.backward(y)"),
+        """, ("graph behind y was freed",), "torch.autograd.backward(y)"),
     Mistake("a hidden state carried over", """
         w = torch.tensor(0.5, requires_grad=True)
         h = torch.tensor(1.0)
@@ -166,7 +166,7 @@ MISTAKES = [
             loss.backward()
             loss.backward()
         train(torch.tensor(1.0, requires_grad=True))
-        """, ("graph behind loss was used up",), "loss.backward()"),
+        """, ("graph behind loss was freed",), "loss.backward()"),
 ]  # fmt: skip
 
 ALIKE = {

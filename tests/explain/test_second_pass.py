@@ -157,7 +157,7 @@ SHARED = [
         loss = w ** 2
         loss.backward()
         loss.backward()
-        """, ("The graph behind loss was used up", "Compute loss again", "retain_graph=True in the first"),
+        """, ("The graph behind loss was freed", "Compute loss again", "retain_graph=True in the first"),
         "loss.backward()", None, (
             (("loss.backward()\n        l", "loss.backward(retain_graph=True)\n        l"),),
             (("loss.backward()\n        loss.backward()", "loss.backward()\n        (w ** 2).backward()"),),
@@ -176,7 +176,7 @@ SHARED = [
         y = w ** 3
         torch.autograd.grad(y, w)
         torch.autograd.grad(y, [w])
-        """, ("The graph behind y was used up", "`torch.autograd.grad(y, w)` on line",
+        """, ("The graph behind y was freed", "`torch.autograd.grad(y, w)` on line",
               "retain_graph=True in the first"),
         "torch.autograd.grad(y, w)", None, ((("grad(y, w)", "grad(y, w, retain_graph=True)"),),)),
     Mistake("grad, then backward", """
@@ -184,7 +184,7 @@ SHARED = [
         y = w ** 3
         torch.autograd.grad(y, w)
         y.backward()
-        """, ("The graph behind y was used up", "retain_graph=True in the first"), "torch.autograd.grad(y, w)", None,
+        """, ("The graph behind y was freed", "retain_graph=True in the first"), "torch.autograd.grad(y, w)", None,
         ((("grad(y, w)", "grad(y, w, retain_graph=True)"),),)),
     Mistake("the whole, then a part", """
         w = torch.tensor(2.0, requires_grad=True)
@@ -192,7 +192,7 @@ SHARED = [
         whole = part + w ** 2
         whole.backward()
         part.backward()
-        """, ("The graph behind part was used up", "`whole.backward()` on line"), "whole.backward()", None,
+        """, ("The graph behind part was freed", "`whole.backward()` on line"), "whole.backward()", None,
         ((("whole.backward()", "whole.backward(retain_graph=True)"),),)),
     Mistake("a step between two passes of one loss", """
         w = torch.tensor(2.0, requires_grad=True)

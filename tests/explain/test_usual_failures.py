@@ -258,7 +258,7 @@ FAILURES = [
         ps = net.parameters()
         print(sum(p.numel() for p in ps))
         torch.optim.SGD(ps, lr=0.1)
-        """, ("used it up",), "ps = net.parameters()", "ps = list(net.parameters())"),
+        """, ("exhausted it",), "ps = net.parameters()", "ps = list(net.parameters())"),
     Failure("a copy of what was computed", """
         a = torch.ones(2, requires_grad=True) * 2
         copy.deepcopy(a)

@@ -62,7 +62,7 @@ def front_end_after_an_answer(random: Random, home: Path) -> int:
         terminal.press("end")
         terminal.wait("your answer")
         terminal.press("5", "enter")
-        terminal.wait("walk on with", quiet=0)
+        terminal.wait("and see", quiet=0)
         reads(terminal, random.uniform(0, 0.05))
         terminal.family()
         terminal.signal(signal.SIGKILL)

@@ -53,7 +53,7 @@ async def test_a_wrong_line_is_told_the_step_at_which_the_right_one_ran(tmp_path
         await pilot.pause()
         added = [step for step in steps if screen.model.timeline.view(step).code == "w.add_(1)"]
         (_, second, _) = (step for step in added if screen.model.timeline.kind(step) == "op")
-        assert f"you said 15, it is line 16 · g {second} goes to the step that made it so" in text(pilot.app)
+        assert f"you said 15, it is line 16 · g {second} jumps to where it was computed" in text(pilot.app)
 
 
 LOOP = f"""\

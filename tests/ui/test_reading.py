@@ -111,7 +111,7 @@ async def test_two_questions_are_told_together(
     async with opened(tmp_path, TWO, size=(80, 24)) as (pilot, screen):
         await pilot.press("end", *first, "enter", *second, "enter")
         await pilot.pause()
-        assert f"{second} — walk on" in text(pilot.app)
+        assert f"{second} — go on" in text(pilot.app)
         await pilot.press("end")
         await pilot.pause()
         await pilot.press("left", "right")

@@ -48,11 +48,11 @@ def test_the_end_of_a_pass_says_of_a_second_one_what_there_is_room_for(run: Reco
     end = run.steps_of("backward_end")[2]
     again = "a second pass would fail"
     why = f"{again}: MulBackward0 of d had saved a and b"
-    whole = f"backward pass 3 is over · 3 nodes ran · what its nodes had saved is let go · {why}"
+    whole = f"backward pass 3 is over · 3 nodes ran · saved tensors freed · {why}"
     for cells, expected in {
         200: whole,
         105: f"backward pass 3 is over · 3 nodes ran · {why}",
-        76: f"backward pass 3 is over · 3 nodes ran · {again}",
+        76: f"backward pass 3 is over · saved tensors freed · {again}",
         60: f"backward pass 3 is over · {again}",
         30: "backward pass 3 is over",
     }.items():

@@ -41,4 +41,4 @@ def test_each_number_of_a_list_has_the_colour_of_right_or_wrong() -> None:
 
 
 def test_what_the_run_has_not_told_is_not_told() -> None:
-    assert "".join(text for text, _ in verdict("predict", "5", None, None, UNICODE)).startswith("5 — walk on")
+    assert "".join(text for text, _ in verdict("predict", "5", None, None, UNICODE)).startswith("5 — go on")

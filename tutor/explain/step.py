@@ -355,7 +355,7 @@ def _backward_end(timeline: Timeline, step: int) -> list[Part]:
     count = len(last.ran) if last is not None else 0
     ran_text = ngettext("{count} node ran", "{count} nodes ran", count)
     is_kept = last is not None and last.retain_graph
-    graph_text = _("its graph is kept") if is_kept else _("what its nodes had saved is let go")
+    graph_text = _("its graph is kept") if is_kept else _("saved tensors freed")
     if not is_kept and saved_nothing(timeline.state(step)):
         graph_text = _("its nodes had saved nothing")
     head: Part = (_("backward pass {number} is over", number=event.number), "node")

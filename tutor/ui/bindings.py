@@ -120,7 +120,7 @@ KEYS: tuple[Key, ...] = (
     Key("choose_down", "shift+down", "↓", N_("down"), joins=True, action="choose(1, 0)"),
     Key("next_pane", "tab", "Tab", N_("the next pane"), K_("pane"), 11, action="turn(1)"),
     Key("previous_pane", "shift+tab", "Shift+Tab", N_("the pane before"), joins=True, action="turn(-1)"),
-    Key("zoom", "z", "z", N_("one pane on all of the screen, and back"), K_("zoom"), 10),
+    Key("zoom", "z", "z", N_("maximize the pane, and restore it"), K_("zoom"), 10),
     Key("language", "L", "L", N_("the next language"), action="app.change_language"),
     Key("help", "question_mark", "?", N_("the keys and the marks"), K_("help"), action="app.help"),
     Key("leave", "escape", "Esc", N_("back; to the list of lessons")),

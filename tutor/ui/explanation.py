@@ -219,7 +219,7 @@ def _compare_answers(model: Model, room: Room) -> list[Piece]:
         origin = model.answer_origin(index)
         origin_hint: list[Piece] = []
         if origin is not None and origin != model.cursor:
-            hint = N_("{key} goes to the step that made it so")
+            hint = N_("{key} jumps to where it was computed")
             origin_hint = [(f" {glyphs.dot} ", "quiet"), *styled(hint, key=(f"g {origin}", "key"))]
         is_line, given = event.last_line is not None, (clean(text), "strong")
         full = N_("you said {mine}, it is line {value}") if is_line else N_("you said {mine}, the run gives {value}")
@@ -277,7 +277,7 @@ def describe_result(model: Model, result: Result, glyphs: Glyphs) -> list[Piece]
         case "restored":
             return [(clean(text), "error")]
         case "answered":
-            return styled("walk on with {arrow}: the run will tell", arrow=arrow)
+            return styled("press {arrow} and see", arrow=arrow)
         case "asked again":
             return styled("noted; here is another question")
         case "skipped":
@@ -295,7 +295,7 @@ def describe_result(model: Model, result: Result, glyphs: Glyphs) -> list[Piece]
         case "ask again, or a hint":
             return styled("{s} once more shows the solution; {h} gives a hint", s=("S", "key"), h=("H", "key"))
         case "solved":
-            return [(f"{glyphs.yes} {_('solved')}", "leaf strong"), dot, *styled("walk on with {arrow}", arrow=arrow)]
+            return [(f"{glyphs.yes} {_('solved')}", "leaf strong"), dot, *styled("go on with {arrow}", arrow=arrow)]
         case "unsolved" if result.exercise is not None:
             return exercise_outcome(model.exercise_status(result.exercise), glyphs)
         case "recording":

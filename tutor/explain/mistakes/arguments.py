@@ -188,7 +188,7 @@ def explain_sequential_of_list(context: FailureContext, _match: re.Match[str]) -
 def explain_rnn_result(context: FailureContext, _match: re.Match[str]) -> Diagnosis:
     """Explain "argument 'input' must be Tensor, not tuple", as after a recurrent layer."""
     return Diagnosis(_(
-        "`{code}` hands on a tuple where a tensor is taken. nn.LSTM, nn.GRU and nn.RNN give two things, the outputs "
+        "`{code}` passes on a tuple where a tensor is taken. nn.LSTM, nn.GRU and nn.RNN give two things, the outputs "
         "and the state: out, state = rnn(x), and out goes on.", code=context.code,
     ))  # fmt: skip
 
@@ -391,7 +391,7 @@ def explain_optimizer_of_nothing(context: FailureContext, _match: re.Match[str])
     generator = None if model is not None else _exhausted_generator(context)
     if generator is not None:
         return Diagnosis(_(
-            "{name} is a generator, and what went through it before has used it up. Make a list of it: {name} = "
+            "{name} is a generator, and what went through it before has exhausted it. Make a list of it: {name} = "
             "list({source}).", name=generator[0], source=generator[1],
         ))  # fmt: skip
     if model is None:

@@ -408,8 +408,8 @@ def explain_second_backward(context: FailureContext, _match: re.Match[str]) -> D
     first_pass = _("the backward pass of {place}", place=context.place_of(first_step))
     if any(node in freed for node in nodes):
         problem = _(
-            "The graph behind {root} was used up: {before} went through it and let go of the values that its nodes "
-            "had saved.", root=root, before=first_pass,
+            "The graph behind {root} was freed: {before} freed the values that its nodes had saved.",
+            root=root, before=first_pass,
         )  # fmt: skip
         return Diagnosis(problem, first_step, _recompute_fix(context, graph, freed, root, nodes, first_step))
     nodes_to_saved = nodes_leading_to(
@@ -459,19 +459,19 @@ def _describe_carried(
         places = [name for name in labels if name is not None]
         if len(places) == len(labels) <= _MAX_NAMED:
             return _(
-                "A part of the graph behind {root} was used up: through {name}, it reaches back into what {before} "
-                "went through and let go of. If nothing should flow back that far, detach what is carried over from "
-                "there after that pass.", root=root, before=first_pass, name=joined(places),
+                "A part of the graph behind {root} was freed: through {name}, it reaches back into what {before} "
+                "freed. If nothing should flow back that far, detach what is carried over from there after that pass.",
+                root=root, before=first_pass, name=joined(places),
             )  # fmt: skip
     if not names or len(names) > _MAX_NAMED:
         return _(
-            "A part of the graph behind {root} was used up: it reaches back into what {before} went through and let go "
-            "of. If nothing should flow back that far, detach what is carried over from there after that pass.",
+            "A part of the graph behind {root} was freed: it reaches back into what {before} freed. If nothing should "
+            "flow back that far, detach what is carried over from there after that pass.",
             root=root, before=first_pass,
         )  # fmt: skip
     problem = _(
-        "A part of the graph behind {root} was used up: through {name}, it reaches back into what {before} went "
-        "through and let go of.", root=root, before=first_pass, name=joined(names),
+        "A part of the graph behind {root} was freed: through {name}, it reaches back into what {before} freed.",
+        root=root, before=first_pass, name=joined(names),
     )  # fmt: skip
     if alone and fix is None:
         fix = _("If nothing should flow back that far, detach what is carried over from there after that pass.")
@@ -487,11 +487,11 @@ def _describe_shared(
     names = [] if len(labels) > _MAX_NAMED else [name for name in labels if name is not None]
     names = names if len(names) == len(labels) else []
     problem = _(
-        "A part of the graph behind {root} was used up: through {name}, it shares that part with what {before} went "
-        "through and let go of.", root=root, before=first_pass, name=joined(names),
+        "A part of the graph behind {root} was freed: through {name}, it shares that part with what {before} freed.",
+        root=root, before=first_pass, name=joined(names),
     ) if names else _(
-        "A part of the graph behind {root} was used up: it shares that part with what {before} went through and let "
-        "go of.", root=root, before=first_pass,
+        "A part of the graph behind {root} was freed: it shares that part with what {before} freed.",
+        root=root, before=first_pass,
     )  # fmt: skip
     skip_fix = _skip_shared_part_fix(context, graph, crossings, first_step)
     if skip_fix is not None:

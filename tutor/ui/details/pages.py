@@ -133,7 +133,7 @@ class NodeDetails:
                     if fails_later(self.timeline, self.step, tensor)
                     else _("now at version {number}: backward would fail", number=tensor.now)
                 )
-            facts += [_("let go")] if tensor.freed else []
+            facts += [_("freed")] if tensor.freed else []
             page.fact("" if index else _("saves"), _(", ").join(facts), "plain" if tensor.fits else "error")
 
     def _write_rule(self, page: Page, ran: list[int]) -> None:

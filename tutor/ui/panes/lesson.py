@@ -56,7 +56,7 @@ def _verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyp
     if run is None:
         if not answer:
             return [(_("skipped"), "note")]
-        return [(answer, "strong"), (_(" — walk on, the run will tell"), "note")]
+        return [(answer, "strong"), (_(" — go on and see"), "note")]
     if run.error is not None:
         return [(answer + " ", "strong"), (_("the run has no answer: {error}", error=clean(_(run.error))), "error")]
     value = (answers.format_answer(run.value), "strong")
@@ -128,7 +128,7 @@ def exercise_rows(
 def exercise_outcome(status: ExerciseStatus, glyphs: Glyphs) -> list[Piece]:
     """Return what became of the exercise: not run yet, solved, not tried, or why its check failed."""
     if not status.ran:
-        return [(_("walk on, or try it now"), "note")]
+        return [(_("go on, or try it now"), "note")]
     if status.solved and not status.problem:
         return [(f"{glyphs.yes} {_('solved')}", "leaf strong")]
     if not status.tried:

@@ -61,8 +61,8 @@ class Editor(ModalScreen[tuple[str, bool]]):
 
     BINDINGS = [
         Binding("f5,ctrl+r", "run", "run", show=False, priority=True),
-        Binding("ctrl+o", "outside", "in your own editor", show=False, priority=True),
-        Binding("f8", "original", "as it was", show=False, priority=True),
+        Binding("ctrl+o", "outside", "in $EDITOR", show=False, priority=True),
+        Binding("f8", "original", "restore", show=False, priority=True),
         Binding("escape", "back", "back", show=False, priority=True),
     ]
 
@@ -111,8 +111,8 @@ class Editor(ModalScreen[tuple[str, bool]]):
         for key, label in (
             ("F5", key_label("run")),
             ("Esc", key_label("back")),
-            ("Ctrl+O", key_label("own editor")),
-            ("F8", key_label("as it was")),
+            ("Ctrl+O", key_label("$EDITOR")),
+            ("F8", key_label("restore")),
             ("Ctrl+Z", key_label("undo")),
         ):
             keys += [(" ", "quiet"), (key, "key"), (f" {label} ", "quiet")]

@@ -397,7 +397,7 @@ class LessonsScreen(Screen[None]):
     def _forget(self, lesson: LessonHeader) -> None:
         """Forget the progress in this lesson when asked twice."""
         if self._progress.get(lesson.id, Progress(lesson.id)).mark == "new":
-            self.explain.show([[(_("there is nothing to forget: this lesson was not begun"), "quiet")]])
+            self.explain.show([[(_("not started: nothing to reset"), "quiet")]])
         elif self._forget_asked != lesson.id:
             self._forget_asked = lesson.id
             title = in_language(lesson.title, self.language)

@@ -131,11 +131,11 @@ _ON_LIST = (
 )
 _ON_CHART = (
     ("↑ ↓", N_("to the moment of the point before, of the next one; a click: of the nearest")),
-    ("c", N_("no more the tensor that was added last")),
+    ("c", N_("remove the last curve")),
 )
 _ON_SHEETS = (
     ("↑ ↓   Enter", N_("a line that leads to a step; go there")),
-    ("Enter", N_("on a matrix: choose an element with the arrows, or type its index; Backspace: none; Esc: walk on")),
+    ("Enter", N_("on a matrix: choose an element with the arrows, or type its index; Backspace: none; Esc: go on")),
     ("c", N_("chart it over time; of the chosen element only that")),
     ("f", N_("of a leaf: measure the derivative by running the program again")),
 )
