@@ -49,8 +49,9 @@ async def resize(pilot: Pilot[int], size: tuple[int, int]) -> None:
 
 # ---------------------------------------------------------------- cut texts
 
-GAP = 3
-"""Blank cells between two columns, at most; more of them beside a text that is cut are wasted."""
+GAP, VALUE = 3, 8
+"""Blank cells between two columns, at most; more of them beside a text that is cut are wasted. In the graph the column
+of values is wide enough for those of all rows, also of rows out of sight."""
 _WORD = re.compile(r"\S*…\S*")
 _BOX = re.compile(r"[╭┏┌][^│┃╰┗└╮┓┐]*[╮┓┐]")
 """The upper edge of a box of the graph. All boxes are equally wide."""
@@ -78,7 +79,7 @@ def cut_texts(app: App[int]) -> list[Finding]:
         Finding(pane, row.rstrip())
         for pane, rows in shown(app).items()
         for row in rows
-        if is_cut(row) and (empty_columns(rows) > GAP or is_cut_beside_room(row))
+        if is_cut(row) and (empty_columns(rows) > (VALUE if pane == "graph" else GAP) or is_cut_beside_room(row))
     ]
 
 
@@ -107,14 +108,15 @@ def is_cut_beside_room(row: str) -> bool:
         if _ELISION.search(word[0]):
             continue
         after = row[word.end() :]
-        if len(after) - len(after.lstrip()) > GAP:
+        is_whole_parts = re.match(r"…\w+[.\[]", word[0]) is not None  # names are cut between their parts
+        if len(after) - len(after.lstrip()) > (2 * GAP if is_whole_parts else GAP):
             return True
     return False
 
 
 # ---------------------------------------------------------------- numbers
 
-_NUMBER = re.compile(r"(?<![\w.×])(?<!\d,)≈?-?\d+(?:\.\d*)?(?:e[-+]?\d+)?(?![\w×%/.…]|,\d)")
+_NUMBER = re.compile(r"(?<![\w.×:])(?<!\d,)≈?-?\d+(?:\.\d*)?(?:e[-+]?\d+)?(?![\w×%/.…]|,\d)")
 _INDEX = re.compile(r"(?<=[\w)\]])\[[\d, ]+\]")
 _OWN = ("code", "lesson", "output")
 """Panes that show what the lesson or the program has written."""
@@ -221,7 +223,7 @@ async def sheet_text(pilot: Pilot[int]) -> str:
         before = list(found)
         overlap = next((n for n in range(len(rows), 0, -1) if found[-n:] == rows[:n]), 0)
         found += rows[overlap:]
-        await pilot.press("down")
+        await pilot.press("pagedown")
         await pilot.pause()
         if before and found == before:
             break

@@ -148,7 +148,7 @@ async def test_a_recording(size: tuple[int, int]) -> None:
 async def test_a_training_loop_and_its_chart(size: tuple[int, int]) -> None:
     app = GradtutorApp(SCRIPT, lessons=Path("lessons"), timeline=timeline_of(training()), language="zh")
     async with app.run_test(size=size) as pilot:
-        reader = Reader(pilot, "loop.py torch.ones")
+        reader = Reader(pilot, "/home/ada/loop.py torch.ones")
         await reader.press("right", "end", "right_curly_bracket", "b", "left_curly_bracket")
         screen = app.screen
         assert isinstance(screen, LessonScreen)

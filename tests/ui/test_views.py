@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.ui.conftest import text
+from tests.ui.conftest import screen_of, text
 from tests.ui.recordings import SCRIPT, two_paths, viewer
 from tests.ui.test_graphing import BLOCKS
 from tests.worker.recording import Forker, Recording
@@ -22,7 +22,6 @@ from tutor.ui.panes.graph.texts import NodeTexts
 from tutor.ui.panes.graph.views import BoxesView
 from tutor.ui.render.segments import UNICODE
 from tutor.ui.screens.lesson import LessonScreen
-from tutor.ui.screens.sheet import Sheet
 
 CHAIN = """\
 import torch
@@ -121,7 +120,7 @@ async def test_nodes_are_chosen_in_drawing_order_in_every_view() -> None:
             assert details == [("node", node) for node in (1, 2, 3, 4, 4, 5)]  # the number 1 belongs to 4
             await pilot.press("enter")
             await pilot.pause()
-            assert isinstance(app.screen, Sheet)
+            assert screen_of(app).details.display
             assert "MulBackward0" in text(app)
             await pilot.press("escape", "v")
             await pilot.pause()

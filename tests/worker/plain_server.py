@@ -30,6 +30,8 @@ def main() -> None:
         request = json.loads(text)
     for name in [name for name in sys.modules if name.partition(".")[0] == "tutor"]:
         del sys.modules[name]
+    if request["program"][0] == "-P":  # it imports gradtutor again, and with it the finder of its modules
+        sys.meta_path[:] = [finder for finder in sys.meta_path if finder.__module__ != "tutor.worker"]
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])

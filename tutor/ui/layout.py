@@ -20,8 +20,8 @@ HEAD, BARS = 1, 2
 """Rows of the title above the panes, and of the time bar and the key line below them."""
 _EXPLANATION = ((48, 6), (40, 5), (20, 3))
 """Rows of the explanation, by the least height of the terminal that they need: five have room for grids of numbers."""
-CODE = 5
-"""The least height of the code pane, however long the prose."""
+CODE, CODE_BELOW = 5, 4
+"""The least heights of the code pane, however long the prose: where all panes are in view, and below what is read."""
 
 
 def too_small(width: int, height: int) -> bool:
@@ -88,7 +88,7 @@ def sheet_region(width: int, height: int, wanted: int) -> Region:
 
 def _wide(left: int, right: int, top: int, body: int, asking: int, prose: bool, reading: int) -> dict[str, Region]:
     """Return the regions for a terminal in which all panes are in view."""
-    output = max(4, body * 15 // 100)
+    output = max(5, body * 15 // 100)
     lesson = max(8, (body - output) * 42 // 100) if prose else 0
     lesson = max(lesson, min(reading + 2, body - output - asking - CODE)) if prose else 0
     code = body - output - lesson - asking
@@ -113,7 +113,7 @@ def _reading(
     left: int, width: int, top: int, body: int, front: Mapping[str, str], asking: int, rows: int
 ) -> dict[str, Region]:
     """Return the regions for a small terminal while one reads: the lesson has the full width."""
-    lesson = max(body * 11 // 20, min(rows + 2, body - asking - CODE))
+    lesson = max(body * 11 // 20, min(rows + 2, body - asking - CODE_BELOW))
     below, rest = top + lesson + asking, body - lesson - asking
     regions = {
         "lesson": Region(0, top, width, lesson),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import PurePath
 from typing import Any
 
 from tutor import explain
@@ -11,7 +12,7 @@ from tutor.explain.elements import Matrix, default_element, is_worked, matrices_
 from tutor.explain.node import derivative_text, summarize_node
 from tutor.explain.optimizers import explain_update, finished_steps, formula
 from tutor.explain.provenance import as_grid, readable_name
-from tutor.i18n import N_, _
+from tutor.i18n import N_, _, ngettext
 from tutor.study.model import Model
 from tutor.trace import number_format, values
 from tutor.trace.events import Node
@@ -19,12 +20,14 @@ from tutor.trace.graph import gradient_parts
 from tutor.trace.names import name_of
 from tutor.trace.operands import op_inputs
 from tutor.trace.state import State, TensorState
+from tutor.trace.timeline import Timeline
 from tutor.trace.values import Value
 from tutor.ui.details.measure import Measurement
 from tutor.ui.details.writer import SUM_ROWS, Page, step_summary
 from tutor.ui.panes.output import ROLES, output_between, stream_prefix
 from tutor.ui.render.explained import marked_rows
 from tutor.ui.render.segments import EMPTY, Row, clean
+from tutor.ui.render.traceback import folded
 
 _MAX_ROWS = 40
 """How many changes of one kind are listed."""
@@ -88,7 +91,7 @@ class StepDetails:
         page.add(EMPTY)
         page.fact(_("kind"), _(_KINDS.get(view.kind, view.kind)))
         if view.file is not None:
-            page.fact(_("place"), f"{view.file}:{view.line}")
+            page.fact(_("place"), f"{_beside_program(timeline, view.file)}:{view.line}")
         if view.function is not None:
             page.fact(_("function"), view.function)
         if view.code is not None:
@@ -221,11 +224,17 @@ class StepDetails:
     def _write_output(self, page: Page) -> bool:
         """Write what the program printed and what Python warned of; return whether there is any."""
         parts, _more = output_between(self.timeline, self.step - 1, self.step)
-        lines = [(stream, line) for stream, text in parts for line in text.split("\n")]
+        own = {source.path for source in self.timeline.sources.values()}
+        lines = [(stream, line) for stream, text in parts for line in folded(text.split("\n"), own)]
         if lines:
             page.heading(_("what it printed"))
         for stream, line in lines[:_MAX_ROWS]:
-            page.say(stream_prefix(stream) + line, ROLES.get(stream, "plain"))
+            if isinstance(line, tuple):
+                package, count = line
+                frames = ngettext("{count} frame in {package}", "{count} frames in {package}", count, package=package)
+                page.say(f"{stream_prefix(stream)}  {page.glyphs.more} {frames}", "note")
+            else:
+                page.say(stream_prefix(stream) + line, ROLES.get(stream, "plain"))
         if len(lines) > _MAX_ROWS:
             page.say(_("and {count:,} more", count=len(lines) - _MAX_ROWS))
         return bool(lines)
@@ -304,3 +313,10 @@ def _change_text(page: Page, old: TensorState | None, new: TensorState | None, n
 
 def _grad_of(state: State, tensor: TensorState | None) -> TensorState | None:
     return None if tensor is None or tensor.grad is None else state.tensors.get(tensor.grad)
+
+
+def _beside_program(timeline: Timeline, path: str) -> str:
+    """Return the path of a file from the folder of the program, if it is in there."""
+    first = next(iter(timeline.sources.values()), None)
+    folder = PurePath(path if first is None else first.path).parent
+    return str(PurePath(path).relative_to(folder)) if PurePath(path).is_relative_to(folder) else path

@@ -7,7 +7,7 @@ from typing import Any
 
 from tutor.explain.elements import Matrix
 from tutor.i18n import _
-from tutor.text_width import pad, wrapped
+from tutor.text_width import pad, width, wrapped
 from tutor.trace import number_format, values
 from tutor.trace.number_format import inline, number
 from tutor.trace.operands import op_output
@@ -63,9 +63,12 @@ class Page:
         self.add(*wrapped([(clean(self.glyphs.text(text)), role)], self.cells))
 
     def fact(self, label: str, text: str, role: str = "plain") -> None:
-        """Add a label with text beside it."""
+        """Add a label with text beside it, or below a label that is wide."""
         rows = wrapped([(clean(text), role)], self.room) or [EMPTY]
-        self.add(*((_label("" if index else label), *row) for index, row in enumerate(rows)))
+        is_wide = width(label) >= LABEL
+        if is_wide:
+            self.add(*wrapped([(clean(label), "quiet")], self.cells))
+        self.add(*((_label("" if index or is_wide else label), *row) for index, row in enumerate(rows)))
 
     def link(self, label: str, step: int, pieces: Iterable[Piece]) -> None:
         """Add a row that links to a step."""
