@@ -153,7 +153,7 @@ def statements(cell: Cell) -> Iterator[Statement]:
             for match in pattern.finditer(plain):
                 groups = match.groupdict()
                 more = bool(groups.get("more") or groups.get("above"))
-                other = match["other"] or match["number"]
+                other = match["other"] or match["number"].rstrip(".")
                 said = f"{'>' if more else '<'} {other}"
                 asserted = _is_asserted(plain, match.start(), match.end())
                 if asserted and not _is_question(plain, match.end()):

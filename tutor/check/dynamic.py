@@ -79,7 +79,9 @@ def check_solutions(lesson: Lesson, result: RunResult) -> Iterator[Finding]:
             cell = next(cell for cell in lesson.code_cells if cell.number == info.cell)
             if "raises-exception" not in cell.attributes.get("tags", ()):
                 what = _(
-                    "with the exercises solved, the cell fails with {error}: {message}",
+                    N_("with the exercises solved, the cell fails with {error}: {message}")
+                    if exercises
+                    else N_("the cell fails with {error}: {message}"),
                     error=failure.error,
                     message=failure.message,
                 )
