@@ -204,7 +204,7 @@ def test_whole_mistakes(recorded: Callable[[str], Recording]) -> None:
     told = [explanation(mistakes.timeline, step) for step in mistakes.steps_of("failed")]
     assert all(text is not None and text.endswith("。") for text in told)
     assert told[0] == (
-        "y 背后的计算图已经用掉了：第 6 行的 `y.backward()` 那次反向传播经过它，并释放了各节点保存的值。"
+        "y 背后的计算图已经释放：第 6 行的 `y.backward()` 那次反向传播释放了各节点保存的值。"
         "每次 backward 之前重新计算 y；如果确实要在同一张图上反向传播两次，就在第一次写 retain_graph=True。"
     )
     assert told[3] == (

@@ -62,6 +62,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(registry, "_mistakes", [*registry._mistakes])
     monkeypatch.setattr(registry, "_silent_mistakes", [*registry._silent_mistakes])
+    monkeypatch.setattr(registry, "_notices", {})
     yield Package(tmp_path)
     for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
         del sys.modules[name]
