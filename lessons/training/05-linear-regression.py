@@ -148,15 +148,15 @@ draw(best[0].item(), best[1].item())
 # is what is left over. So a loss has a floor, and it is not zero. A test that waits for less than the floor waits for
 # ever, which is why our loop also ends after 1000 iterations.
 #
-# A colleague's loop, below, has the same points and the same start, an `lr` of 0.05 and a limit of 1. It stops later
-# than it should: by then the loss has been below the limit for some iterations. Find out what holds it up: press `e`.
+# A colleague's loop, below, has the same points and the same start, a learning rate of 0.05 and a limit of 1. It stops
+# later than it should: by then the loss has been below the limit for some iterations. Find the cause: press `e`.
 
 # %% [markdown] lang="zh"
 # 最好的直线，损失是 {{ floor.item() }}，训练再久也没有哪条直线能更低：剩下的是**噪声**，
 # 斜率和截距都解释不了它。噪声的大小是一，平方的一半大约是二分之一，剩下的正是这么多。
 # 所以损失有一个底，而这个底不是零。如果停止条件比底还低，就永远等不到，我们的循环才另设了尽头。
 #
-# 下面是一位同事的循环：点一样，起点一样，`lr` 是 0.05，停止的界限是 1。它停得太晚：
+# 下面是一位同事的循环：点一样，起点一样，学习率是 0.05，停止的界限是 1。它停得太晚：
 # 停下之前，损失小于界限已经有好几次迭代了。找出是什么拖住了它：按 `e`。
 
 # %% tags=["exercise"] id="stop" kind="bug"

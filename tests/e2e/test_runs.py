@@ -113,7 +113,7 @@ def test_a_loop_that_catches_everything_is_stopped_too(start: Start, tmp_path: P
         "while True:\n    try:\n        while True:\n            pass\n    except BaseException:\n        pass\n"
     )
     terminal = start("open", str(script))
-    terminal.wait(lambda: steps(terminal) > 200, quiet=0)
+    terminal.wait(lambda: steps(terminal) > 5, quiet=0)
     terminal.press("x")
     terminal.wait("stopped")
     terminal.press("q")
