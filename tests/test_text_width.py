@@ -52,3 +52,9 @@ def test_roles_stay_with_their_text() -> None:
 def test_plain_ascii_needs_no_table_of_widths() -> None:
     code = "import sys\nfrom tutor.text_width import wrap\nwrap('a b', 1)\nassert 'rich' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("cells", [1, 0, -3])
+def test_text_in_no_room_is_wrapped_by_characters(cells: int) -> None:
+    rows = wrapped([("ab c", "plain")], cells)
+    assert ["".join(text for text, _ in row) for row in rows] == ["a", "b", "c"]

@@ -81,7 +81,7 @@ def wrapped(pieces: Iterable[tuple[str, str]], cells: int) -> list[tuple[tuple[s
         if used + size > cells and used and not word[0][0].isspace():
             end_line()
         for text, roles in word:
-            while used + width(text) > cells and not text.isspace():
+            while text and used + width(text) > cells and not text.isspace():
                 head = cut(text, cells - used, "")
                 if not head and not used:
                     head = text[0]
