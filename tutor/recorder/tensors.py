@@ -387,7 +387,7 @@ class TensorRecorder:
         return value
 
     def may_measure(self, count: int) -> bool:
-        """Return whether there is time to measure a tensor of so many elements, and take that time."""
+        """Return whether there is time to measure a tensor of `count` elements, and take that time."""
         cost = count + _A_MEASUREMENT
         if self._measured + cost > self._seen // 8 + _FREE:
             return False

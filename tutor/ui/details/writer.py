@@ -116,7 +116,7 @@ class Page:
     def all_numbers(
         self, value: Value, dtype: str, shape: Sequence[int], role: str, chosen: int | None, most: int | None = None
     ) -> None:
-        """Add the numbers of a value by rows and columns, at most so many rows around the chosen element."""
+        """Add the numbers of a value by rows and columns, a limited number of rows around the chosen element."""
         numbered = matrices.numbered_rows(value, dtype, shape, role, self.glyphs, self.cells, chosen, most)
         if numbered is None:
             self.numbers(value, dtype, role)
