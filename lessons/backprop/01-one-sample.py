@@ -7,6 +7,10 @@
 #     summary:
 #       en: "A model of one weight, one example, one loss: what the sign and the size of a gradient say."
 #       zh: "一个权重，一个样本，一个损失：梯度的正负和大小各说明什么。"
+#     order: 50
+#     topics:
+#       en: [loss, error, grad, MSE]
+#       zh: [损失, 误差, grad, 均方误差]
 # ---
 
 # %% [markdown] lang="en"

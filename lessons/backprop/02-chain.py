@@ -7,6 +7,10 @@
 #     summary:
 #       en: "Three weights in a row and a relu: a gradient by hand, factor by factor, and again with one sign changed."
 #       zh: "三个权重一个接一个，中间有个 relu：把梯度一个因子一个因子地算出来，再换一个符号看看。"
+#     order: 60
+#     topics:
+#       en: [chain rule, local derivative, relu]
+#       zh: [链式法则, 局部导数, relu]
 # ---
 
 # %% [markdown] lang="en"

@@ -7,6 +7,9 @@
 #     summary:
 #       en: "In x ** w both numbers can be learned. School taught one of the derivatives; the other can be measured."
 #       zh: "x ** w 里两个数都可以学。课本只讲了一个导数，另一个可以用数值方法求出来。"
+#     topics:
+#       en: [pow, logarithm, partial derivative]
+#       zh: [pow, 对数, 偏导数]
 # ---
 
 # %% [markdown] lang="en"

@@ -7,6 +7,9 @@
 #     summary:
 #       en: "Only leaves keep their gradient. How to make a computed tensor keep it, and when to ask for it."
 #       zh: "只有叶子节点保留梯度。怎样让算出来的张量也保留，又该在什么时候请求。"
+#     topics:
+#       en: [retain_grad, non-leaf tensors]
+#       zh: [retain_grad, 非叶子张量]
 # ---
 
 # %% [markdown] lang="en"

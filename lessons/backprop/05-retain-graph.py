@@ -7,6 +7,9 @@
 #     summary:
 #       en: "A backward pass frees its graph. retain_graph=True keeps it; you rarely need that."
 #       zh: "反向传播会释放计算图。retain_graph=True 把它保留下来，不过很少需要。"
+#     topics:
+#       en: [retain_graph, second backward pass]
+#       zh: [retain_graph, 再次反向传播]
 # ---
 
 # %% [markdown] question="predict" of="w.grad" lang="en"

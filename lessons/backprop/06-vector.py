@@ -7,6 +7,9 @@
 #     summary:
 #       en: "backward() starts from one number. With more than one you say what each is worth."
 #       zh: "backward() 要从一个数出发。不止一个数时，要说明各占多少分量。"
+#     topics:
+#       en: ["gradient=", vector-Jacobian product]
+#       zh: ["gradient=", 向量-雅可比积]
 # ---
 
 # %% [markdown] lang="en"

@@ -7,6 +7,9 @@
 #     summary:
 #       en: "autograd.grad returns a gradient; with create_graph it can be differentiated once more."
 #       zh: "autograd.grad 直接返回梯度；加上 create_graph，还能对它再求一次导。"
+#     topics:
+#       en: [autograd.grad, create_graph, second derivative]
+#       zh: [autograd.grad, create_graph, 二阶导数]
 # ---
 
 # %% [markdown] question="predict" of="x.grad" lang="en"

@@ -7,6 +7,10 @@
 #     summary:
 #       en: "A backward pass adds to grad and does not replace it. Two ways to clear it."
 #       zh: "反向传播不是替换 grad，而是往上加。两种重新开始的办法。"
+#     order: 70
+#     topics:
+#       en: [accumulation, zero_, zero_grad, "None"]
+#       zh: [累加, zero_, zero_grad, "None"]
 # ---
 
 # %% [markdown] lang="en"

@@ -7,6 +7,9 @@
 #     summary:
 #       en: "What happens when a value that the backward pass needs is changed in place, openly or through .data?"
 #       zh: "反向传播要用的值被就地改掉会怎样？直接改，或者通过 .data 改。"
+#     topics:
+#       en: [in-place operations, version counter]
+#       zh: [原地操作, 版本计数]
 # ---
 
 # %% [markdown] lang="en"

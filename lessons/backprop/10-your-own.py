@@ -7,6 +7,9 @@
 #     summary:
 #       en: "Write a forward and a backward yourself: how PyTorch uses them, and how to check them."
 #       zh: "自己写前向和反向：PyTorch 怎样用它们，又该怎样检查。"
+#     topics:
+#       en: [autograd.Function, gradcheck, finite differences]
+#       zh: [autograd.Function, gradcheck, 有限差分]
 # ---
 
 # %% [markdown] lang="en"

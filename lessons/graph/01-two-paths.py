@@ -7,6 +7,10 @@
 #     summary:
 #       en: "y = (x + w)(w + 1): w reaches y on two paths. What is its gradient?"
 #       zh: "y = (x + w)(w + 1)：w 经两条路到达 y。那么它的梯度是什么？"
+#     order: 40
+#     topics:
+#       en: [computational graph, leaf, grad_fn, sum over paths]
+#       zh: [计算图, 叶子节点, grad_fn, 各路径相加]
 # ---
 
 # %% [markdown] lang="en"

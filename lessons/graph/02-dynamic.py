@@ -7,6 +7,9 @@
 #     summary:
 #       en: "The graph is what ran, and nothing else: with an if and a loop, each run has a different graph."
 #       zh: "跑过的才在图里：if 和循环让每次运行都有自己的图。"
+#     topics:
+#       en: [dynamic graph, control flow, static graph]
+#       zh: [动态图, 控制流, 静态图]
 # ---
 
 # %% [markdown] lang="en"

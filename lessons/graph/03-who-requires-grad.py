@@ -7,6 +7,9 @@
 #     summary:
 #       en: "You mark a few tensors; which results are then followed? Three ways to compute without leaving a record."
 #       zh: "你只标记少数张量，哪些结果会被跟踪？不留记录的三种计算方式。"
+#     topics:
+#       en: [requires_grad, no_grad, detach, inference_mode]
+#       zh: [requires_grad, no_grad, detach, inference_mode]
 # ---
 
 # %% [markdown] question="choice" of="[4, 2, 3, 1][mixed.requires_grad + 2 * plain.requires_grad]" lang="en"

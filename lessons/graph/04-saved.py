@@ -7,6 +7,9 @@
 #     summary:
 #       en: "What an operation saves for its derivative, when it is freed, and whether you can go backward twice."
 #       zh: "运算为求导保存了什么，什么时候释放，能不能反向传播两次。"
+#     topics:
+#       en: [saved tensors, freed buffers, memory]
+#       zh: [保存的张量, 释放, 内存]
 # ---
 
 # %% [markdown] question="choice" of="2 if hasattr(e.grad_fn, '_saved_result') else 1" lang="en"

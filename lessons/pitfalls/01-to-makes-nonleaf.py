@@ -7,6 +7,9 @@
 #     summary:
 #       en: "A weight is marked, then moved with .to(). Which tensor does its name mean after that?"
 #       zh: "权重先标记，再用 .to() 移到别处。之后，这个名字指的是哪个张量？"
+#     topics:
+#       en: [to(), non-leaf, "“can't optimize”"]
+#       zh: [to(), 非叶子, "“can't optimize”"]
 # ---
 
 # %% [markdown] question="predict" of="w.grad" lang="en"

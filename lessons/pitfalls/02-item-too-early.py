@@ -7,6 +7,9 @@
 #     summary:
 #       en: "The loss is made ready to print, and backward() fails. Is the usual workaround a fix?"
 #       zh: "想把损失打印出来，backward() 就出错了。常见的绕法算是改好了吗？"
+#     topics:
+#       en: [item(), no grad_fn]
+#       zh: [item(), 没有 grad_fn]
 # ---
 
 # %% [markdown] question="line" of="isinstance(loss, float)" lang="en"

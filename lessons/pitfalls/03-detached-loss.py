@@ -7,6 +7,9 @@
 #     summary:
 #       en: "detach() slips into the middle of a loss. When does PyTorch raise an error, and when not?"
 #       zh: "损失中间混进一个 detach()。什么时候 PyTorch 会报错，什么时候不会？"
+#     topics:
+#       en: [argmax, round, detach, lost graph]
+#       zh: [argmax, round, detach, 图断开]
 # ---
 
 # %% [markdown] question="choice" of="3 if not loss.requires_grad else 1 if w.grad else 2" lang="en"

@@ -7,6 +7,9 @@
 #     summary:
 #       en: "The guesses form a column, the targets a row. What does the loss compare with what?"
 #       zh: "预测是一列，目标是一行。损失到底拿什么和什么比？"
+#     topics:
+#       en: [broadcasting, mse_loss, shapes]
+#       zh: [广播, mse_loss, 形状]
 # ---
 
 # %% [markdown] question="predict" of="loss" lang="en"

@@ -7,6 +7,9 @@
 #     summary:
 #       en: "The result of one iteration goes into the next. How far back does each backward pass go?"
 #       zh: "这次迭代的结果进入下一次。每次反向传播会往回走多远？"
+#     topics:
+#       en: [hidden state, detach, RNN]
+#       zh: [隐状态, detach, 循环神经网络]
 # ---
 
 # %% [markdown] question="predict" of="finished" lang="en"

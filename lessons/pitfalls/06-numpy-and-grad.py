@@ -7,6 +7,9 @@
 #     summary:
 #       en: "NumPy knows nothing of graphs. PyTorch's error says what to write instead: is that safe?"
 #       zh: "NumPy 不认识计算图。PyTorch 的错误提示教你怎么写：照着写就安全吗？"
+#     topics:
+#       en: [numpy(), shared memory, detach]
+#       zh: [numpy(), 共用内存, detach]
 # ---
 
 # %% [markdown] lang="en"

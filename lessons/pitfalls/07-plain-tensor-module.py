@@ -7,6 +7,9 @@
 #     summary:
 #       en: "A plain tensor in a module, layers in a Python list: what will the optimizer find?"
 #       zh: "模块里的普通张量、装在列表里的层：优化器找得到哪些？"
+#     topics:
+#       en: [register_buffer, ModuleList, state_dict]
+#       zh: [register_buffer, ModuleList, state_dict]
 # ---
 
 # %% [markdown] question="predict" of="count" lang="en"

@@ -7,6 +7,9 @@
 #     summary:
 #       en: "eval() and no_grad: which of them is for the layers, and which for autograd?"
 #       zh: "eval() 和 no_grad：哪个管各个层，哪个管 autograd？"
+#     topics:
+#       en: [eval(), no_grad, dropout, batch norm]
+#       zh: [eval(), no_grad, dropout, 批量归一化]
 # ---
 
 # %% [markdown] question="predict" of="y.requires_grad" lang="en"

@@ -7,6 +7,9 @@
 #     summary:
 #       en: "In a GAN two optimizers share one graph: which goes backward and which steps first matters."
 #       zh: "GAN 里两个优化器共用一张图：哪个先反向传播，哪个先更新，次序很重要。"
+#     topics:
+#       en: [generator, discriminator, two optimizers]
+#       zh: [生成器, 判别器, 两个优化器]
 # ---
 
 # %% [markdown] question="line" of="d._version == 1" lang="en"

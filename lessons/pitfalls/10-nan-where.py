@@ -7,6 +7,9 @@
 #     summary:
 #       en: "where() takes the good value and leaves out the bad one. What happens on the way back?"
 #       zh: "where() 取好的值，避开坏的。反向传播时会怎样？"
+#     topics:
+#       en: [nan, where, sqrt, clamp]
+#       zh: [nan, where, sqrt, clamp]
 # ---
 
 # %% [markdown] question="choice" of="3 if x.grad[0].isnan() else 2 if x.grad[0].isinf() else 1" lang="en"

@@ -7,6 +7,9 @@
 #     summary:
 #       en: "torch.tensor() and torch.stack() both make one tensor of several. Is the history still there?"
 #       zh: "torch.tensor() 和 torch.stack() 都能把几个张量拼成一个。历史还在吗？"
+#     topics:
+#       en: [torch.tensor of a list, stack, cat]
+#       zh: [列表转张量, stack, cat]
 # ---
 
 # %% [markdown] question="predict" of="joined.requires_grad" lang="en"

@@ -5,6 +5,10 @@
 #     summary:
 #       en: "A two-minute tour: one tensor, one product, one backward pass, and how to walk through them."
 #       zh: "两分钟导览：一个张量、一次乘法、一次反向传播，以及怎样一步步走过它们。"
+#     order: 10
+#     topics:
+#       en: [keys, requires_grad, backward, gradient]
+#       zh: [按键, requires_grad, backward, 梯度]
 # ---
 
 # %% [markdown] lang="en"

@@ -5,6 +5,10 @@
 #     summary:
 #       en: "From a list, filled with one number, shaped like another: and which type of number comes out."
 #       zh: "从列表来，用一个数填满，照别的张量的样子：各自得到的是哪种类型的数。"
+#     order: 30
+#     topics:
+#       en: [torch.tensor, zeros, full, eye, empty, "out=", dtype]
+#       zh: [torch.tensor, zeros, full, eye, empty, "out=", dtype]
 # ---
 
 # %% [markdown] question="predict" of="a.dtype == b.dtype" lang="en"

@@ -5,6 +5,9 @@
 #     summary:
 #       en: "arange counts by a step, linspace by how many points, logspace by factors; which ends are in."
 #       zh: "arange 给步长，linspace 给个数，logspace 按倍数走；哪一端算在内。"
+#     topics:
+#       en: [arange, linspace, logspace]
+#       zh: [arange, linspace, logspace]
 # ---
 
 # %% [markdown] question="predict" of="evens" lang="en"

@@ -5,6 +5,9 @@
 #     summary:
 #       en: "What a seed does, and what rand, randn, randint, randperm, bernoulli and normal draw."
 #       zh: "随机种子管什么；rand、randn、randint、randperm、bernoulli 和 normal 各抽什么。"
+#     topics:
+#       en: [manual_seed, rand, randint, randperm, bernoulli, normal]
+#       zh: [manual_seed, rand, randint, randperm, bernoulli, normal]
 # ---
 
 # %% [markdown] question="choice" of="1 if third.equal(first) else 2 if third.equal(second) else 3" lang="en"

@@ -5,6 +5,9 @@
 #     summary:
 #       en: "dtype, shape, device, and what autograd keeps: requires_grad, is_leaf, grad_fn, grad, data."
 #       zh: "dtype、shape、device，以及自动求导记下的：requires_grad、is_leaf、grad_fn、grad、data。"
+#     topics:
+#       en: [dtype, shape, device, is_leaf, grad_fn, detach, data, Variable]
+#       zh: [dtype, shape, device, is_leaf, grad_fn, detach, data, Variable]
 # ---
 
 # %% [markdown] question="choice" of="3 if w.grad_fn is None else 2 if 'Sum' in w.grad_fn.name() else 1" lang="en"

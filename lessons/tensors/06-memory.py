@@ -5,6 +5,9 @@
 #     summary:
 #       en: "Some tensors look at one block of numbers, others have a copy: from_numpy, transposes, reshapes, clone."
 #       zh: "有的张量看着同一块数，有的各有一份：from_numpy、转置、reshape、clone。"
+#     topics:
+#       en: [from_numpy, views, strides, transpose, reshape, data_ptr]
+#       zh: [from_numpy, 视图, 步幅, transpose, reshape, data_ptr]
 # ---
 
 # %% [markdown] question="predict" of="[x[0].item(), y[0].item()]" lang="en"

@@ -5,6 +5,9 @@
 #     summary:
 #       en: "cat makes a dimension longer, stack makes a new one; chunk and split take tensors apart."
 #       zh: "cat 加长一维，stack 新添一维；chunk 和 split 把张量拆开。"
+#     topics:
+#       en: [cat, stack, chunk, split]
+#       zh: [cat, stack, chunk, split]
 # ---
 
 # %% [markdown] question="predict" of="list(below.shape)" lang="en"

@@ -5,6 +5,9 @@
 #     summary:
 #       en: "By place: slices and index_select. By condition: masks. Which of them look, and which copy."
 #       zh: "按位置：切片和 index_select；按条件：掩码。哪些只是看，哪些会复制。"
+#     topics:
+#       en: [index_select, masked_select, masks, slices]
+#       zh: [index_select, masked_select, 掩码, 切片]
 # ---
 
 # %% [markdown] question="predict" of="columns[0]" lang="en"

@@ -5,6 +5,10 @@
 #     summary:
 #       en: "reshape and its -1, squeeze and unsqueeze, and reshape against transpose."
 #       zh: "reshape 和它的 -1，squeeze 与 unsqueeze，以及 reshape 与转置的比较。"
+#     order: 110
+#     topics:
+#       en: [reshape, squeeze, unsqueeze, transpose]
+#       zh: [reshape, squeeze, unsqueeze, transpose]
 # ---
 
 # %% [markdown] question="predict" of="list(halves.shape)" lang="en"

@@ -5,6 +5,10 @@
 #     summary:
 #       en: "Arithmetic on whole tensors at once, addcmul and addcdiv, and shapes that stretch: broadcasting."
 #       zh: "整个张量一起算，addcmul 与 addcdiv，以及会自己伸展的形状：广播。"
+#     order: 120
+#     topics:
+#       en: [add, addcmul, log, pow, broadcasting]
+#       zh: [add, addcmul, log, pow, 广播]
 # ---
 
 # %% [markdown] question="predict" of="total" lang="en"

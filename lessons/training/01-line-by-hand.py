@@ -7,6 +7,10 @@
 #     summary:
 #       en: "Forward, backward, update, clear: the whole of training, without an optimizer."
 #       zh: "前向、反向、更新、清零：不用优化器，训练的全部就这四步。"
+#     order: 80
+#     topics:
+#       en: [training loop, epoch, learning rate, no_grad]
+#       zh: [训练循环, 轮, 学习率, no_grad]
 # ---
 
 # %% [markdown] lang="en"

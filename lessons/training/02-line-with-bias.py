@@ -7,6 +7,10 @@
 #     summary:
 #       en: "A second parameter, and the same four steps. How well do two learn together?"
 #       zh: "多一个参数，还是那四步。两个参数一起学，效果怎样？"
+#     order: 90
+#     topics:
+#       en: [weight, bias, parameters, update]
+#       zh: [权重, 偏置, 参数, 更新]
 # ---
 
 # %% [markdown] question="predict" of="b.grad" lang="en"

@@ -7,6 +7,10 @@
 #     summary:
 #       en: "Training without clearing the gradient: no error, and yet something goes wrong. See how."
 #       zh: "训练时不清零：没有报错，却出了问题。看看是怎么回事。"
+#     order: 100
+#     topics:
+#       en: [zero_grad, accumulated gradients]
+#       zh: [zero_grad, 梯度累加]
 # ---
 
 # %% [markdown] question="predict" of="second" lang="en"

@@ -7,6 +7,9 @@
 #     summary:
 #       en: "Three parameters, a program that runs without an error, and two mistakes in it."
 #       zh: "三个参数，一个不报错的程序，里面藏着两个错误。"
+#     topics:
+#       en: [partial derivatives, debugging, item()]
+#       zh: [偏导数, 调试, item()]
 # ---
 
 # %% [markdown] lang="en"

@@ -7,6 +7,10 @@
 #     summary:
 #       en: "A line through twenty noisy points: how it moves, when to stop, and how low the loss can get."
 #       zh: "用一条直线穿过二十个带噪声的点：它怎样移动，什么时候停，损失能降到多低。"
+#     order: 150
+#     topics:
+#       en: [gradient descent, noise, least squares, stopping]
+#       zh: [梯度下降, 噪声, 最小二乘法, 停止条件]
 # ---
 
 # %% [markdown] lang="en"

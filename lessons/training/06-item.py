@@ -7,6 +7,9 @@
 #     summary:
 #       en: "Adding up losses looks harmless. What the sum holds on to, and what item() does about it."
 #       zh: "把损失加起来，看似无害。这个和引用着什么，item() 又有什么用？"
+#     topics:
+#       en: [item(), memory, running loss]
+#       zh: [item(), 内存, 累计损失]
 # ---
 
 # %% [markdown] question="predict" of="total.requires_grad" lang="en"

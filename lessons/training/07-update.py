@@ -7,6 +7,9 @@
 #     summary:
 #       en: "One step down, written in four ways: what each does to the leaf, the graph and the version."
 #       zh: "同样走一步，四种写法：各自对叶子节点、计算图和版本计数器做了什么。"
+#     topics:
+#       en: [no_grad, .data, in-place update, leaf]
+#       zh: [no_grad, .data, 原地更新, 叶子节点]
 # ---
 
 # %% [markdown] question="predict" of="w.is_leaf" lang="en"

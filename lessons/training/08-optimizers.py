@@ -7,6 +7,10 @@
 #     summary:
 #       en: "SGD, momentum and Adam: how far does one step go, and what does the optimizer remember?"
 #       zh: "SGD、动量和 Adam：一步走多远，优化器又记住了什么？"
+#     order: 170
+#     topics:
+#       en: [SGD, momentum, Adam, divergence]
+#       zh: [SGD, 动量, Adam, 发散]
 # ---
 
 # %% [markdown] question="predict" of="w3.item()" lang="en"

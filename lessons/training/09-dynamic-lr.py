@@ -7,6 +7,9 @@
 #     summary:
 #       en: "The squared gradient as a learning rate: does it work? And what a scheduler does."
 #       zh: "拿梯度的平方当学习率，行不行？调度器又是怎么做的？"
+#     topics:
+#       en: [learning rate, scheduler, warm-up]
+#       zh: [学习率, 调度器, 预热]
 # ---
 
 # %% [markdown] question="predict" of="w.item()" lang="en"

@@ -7,6 +7,10 @@
 #     summary:
 #       en: "A model as a function, as a class, with nn.Parameter and with nn.Linear: what finds the weights?"
 #       zh: "模型写成函数、写成类、用 nn.Parameter、用 nn.Linear：怎样找到权重？"
+#     order: 180
+#     topics:
+#       en: [nn.Module, nn.Parameter, nn.Linear, relu]
+#       zh: [nn.Module, nn.Parameter, nn.Linear, relu]
 # ---
 
 # %% [markdown] question="predict" of="count" lang="en"

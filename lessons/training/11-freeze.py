@@ -7,6 +7,9 @@
 #     summary:
 #       en: "Training one weight and leaving another as it is: what the pass skips, and how the neurons move."
 #       zh: "只训练一个权重，另一个保持不变：反向传播略过了什么，神经元怎样变化。"
+#     topics:
+#       en: [freezing, requires_grad_, activations]
+#       zh: [冻结, requires_grad_, 激活值]
 # ---
 
 # %% [markdown] question="predict" of="w1.grad" lang="en"

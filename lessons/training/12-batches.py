@@ -7,6 +7,9 @@
 #     summary:
 #       en: "A thousand points in batches of 64: the last batch, mean against sum, shuffling, and what draws them."
 #       zh: "一千个点，批量大小为 64：最后一个小批量、平均与求和、打乱顺序，以及小批量由什么抽取。"
+#     topics:
+#       en: [batch, mean, sum, randperm, DataLoader]
+#       zh: [小批量, mean, sum, randperm, DataLoader]
 # ---
 
 # %% [markdown] question="predict" of="sizes[-1]" lang="en"

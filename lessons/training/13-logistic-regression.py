@@ -7,6 +7,10 @@
 #     summary:
 #       en: "Two clouds of points and a line between them: sigmoid, its loss, and the boundary as it moves."
 #       zh: "两团点，中间一条线：sigmoid、它的损失，以及转动着的分界线。"
+#     order: 200
+#     topics:
+#       en: [sigmoid, BCELoss, accuracy, decision boundary]
+#       zh: [sigmoid, BCELoss, 准确率, 决策边界]
 # ---
 
 # %% [markdown] question="predict" of="middle" lang="en"

@@ -61,11 +61,18 @@ def test_version_and_help(run: Run) -> None:
 def test_list(run: Run) -> None:
     found = json.loads(run("list", "--json").stdout)
     assert [set(one) for one in found] == [
-        {"id", "title", "summary", "family", "languages", "needs", "progress"}
+        {"id", "title", "summary", "family", "path", "topics", "minutes", "languages", "needs", "progress", "next"}
     ] * len(found)  # fmt: skip
     assert "graph/two-paths" in [one["id"] for one in found]
+    path = [one for one in found if one["path"] is not None]
+    assert [one["path"] for one in path] == list(range(1, len(path) + 1))
+    assert path == found[: len(path)]
+    assert [one["id"] for one in found if one["next"]] == ["tensors/first-look"]
+    assert all(one["minutes"] > 0 and one["topics"] for one in found)
     text = run("list")
-    assert "graph/two-paths" in text.stdout
+    rows = text.stdout.splitlines()
+    assert (rows[0], rows[1 + len(path)]) == ("the path", "side roads")
+    assert rows[1].split() == ["1", "tensors/first-look", "First", "look", str(found[0]["minutes"]), "min", "next"]
     assert run("--plain").stdout == text.stdout
     refused(run("list", "--lessons", "nowhere"), 3, "nowhere")
 
@@ -238,7 +245,7 @@ def test_check_and_new(run: Run, tmp_path: Path) -> None:
 
 def test_a_folder_of_ones_own(run: Run, tmp_path: Path) -> None:
     run("new", "graph/mine", "--lessons", "own")
-    assert run("list", "--lessons", "own").stdout.split() == ["1", "graph/mine", "Mine"]
+    assert run("list", "--lessons", "own").stdout.split() == ["1", "graph/mine", "Mine", "4", "min", "next"]
     steps = run("steps", "mine", "--lessons", "own")
     assert steps.returncode == 0
     assert "the solution" not in steps.stdout

@@ -102,6 +102,44 @@ def test_lessons_are_listed_in_learning_order(lessons: Path) -> None:
     assert header.title == {"en": "A title"}
 
 
+def header_with(line: str) -> str:
+    return HEADER.replace("# ---\n# %%", f"#     {line}\n# ---\n# %%")
+
+
+def test_the_path_comes_first_and_then_the_side_roads(lessons: Path) -> None:
+    (lessons / "gpu" / "01-many.py").write_text(header_with("order: 10"))
+    (lessons / "graph" / "10-saved.py").write_text(header_with("order: 2"))
+    assert [(header.id, header.order) for header in catalog.load(lessons).lessons] == [
+        ("graph/saved", 2), ("gpu/many", 10), ("tensors/paths", None), ("graph/dynamic", None),
+        ("graph/two-paths", None),
+    ]  # fmt: skip
+
+
+def test_a_place_on_the_path_is_taken_once(lessons: Path) -> None:
+    for name in ("graph/10-saved", "gpu/01-many"):
+        (lessons / f"{name}.py").write_text(header_with("order: 3"))
+    loaded = catalog.load(lessons)
+    assert len(loaded.lessons) == 5
+    (problem,) = loaded.problems
+    assert "has the order 3 of graph/saved" in str(problem)
+
+
+def test_an_old_id_or_slug_opens_the_first_of_its_parts(lessons: Path) -> None:
+    for name, line in (("graph/10-saved", "aliases: [graph/kept, graph/old]"), ("gpu/01-many", "aliases: [graph/old]")):
+        (lessons / f"{name}.py").write_text(header_with(line))
+    for text in ("graph/old", "old", "kept"):
+        target = catalog.resolve(text, lessons)
+        assert (target.kind, target.name) == ("lesson", "graph/saved")
+        assert "graph/old" in target.aliases
+    assert catalog.load(lessons).problems == ()
+
+
+def test_an_alias_is_no_lesson(lessons: Path) -> None:
+    (lessons / "graph" / "10-saved.py").write_text(header_with("aliases: [graph/dynamic]"))
+    assert "`graph/dynamic`, which is the id of a lesson" in str(catalog.load(lessons).problems[0])
+    assert catalog.resolve("graph/dynamic", lessons).name == "graph/dynamic"
+
+
 def test_one_bad_lesson_does_not_hide_the_others(lessons: Path) -> None:
     (lessons / "graph" / "03-no-title.py").write_text("x = 1\n")
     (lessons / "graph" / "04-bad.py").write_text(HEADER.replace("title:", "title: {"))

@@ -39,6 +39,12 @@ def header(body: str) -> str:
         ("title: {en: 'A'}\nneeds: cuda", 5, "must be a list"),
         ("title: {en: 3}", 4, "a text for each language"),
         ("- a", 4, "holds no keys"),
+        ("title: {en: 'A'}\norder: first", 5, "a whole number from 1 on"),
+        ("title: {en: 'A'}\norder: 0", 5, "a whole number from 1 on"),
+        ("title: {en: 'A'}\ntopics: [relu]", 5, "a list of words for each language"),
+        ("title: {en: 'A'}\ntopics: {en: relu}", 5, "a list of words for each language"),
+        ("title: {en: 'A'}\ntopics: {fr: [relu]}", 5, "unknown language `fr`"),
+        ("title: {en: 'A'}\naliases: graph/old", 5, "a list of ids"),
     ],
 )
 def test_a_bad_header(body: str, line: int, says: str) -> None:

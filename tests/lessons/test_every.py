@@ -14,6 +14,8 @@ from tests.lessons.answers import ANSWERS, LINES
 from tests.lessons.plainly import LESSONS, WARNS, Names, ask, do, lesson, run
 from tests.lessons.tries import backprop, graph, pitfalls, tensors, training
 from tests.lessons.tries.other_ways import OTHER_WAYS
+from tutor import paths
+from tutor.lesson import catalog
 from tutor.lesson.model import LANGUAGES
 
 TRIES = {
@@ -35,7 +37,14 @@ every_lesson = pytest.mark.parametrize("name", LESSONS)
 def test_all_are_there_in_their_order() -> None:
     assert list(LESSONS) == list(ANSWERS)
     for _, family in groupby(LESSONS.values(), lambda path: path.parent):
-        assert all(path.name[:2] == f"{place:02}" for place, path in enumerate(family, 1))
+        numbers = [path.name[:2] for path in family]
+        assert len(set(numbers)) == len(numbers)
+    assert not catalog.load(paths.lessons_dir()).problems
+
+
+def test_the_first_training_loop_is_lesson_8_of_the_path() -> None:
+    path = [header.id for header in catalog.load(paths.lessons_dir()).lessons if header.order is not None]
+    assert path[7] == "training/line-by-hand"
 
 
 @every_lesson

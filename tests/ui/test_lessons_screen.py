@@ -57,6 +57,27 @@ async def test_families_titles_and_what_is_next(lessons: Path) -> None:
         assert "1 cell of code · 1 question" in shown
 
 
+async def test_the_path_is_first_and_has_numbers(lessons: Path) -> None:
+    far = lessons / "graph" / "01-two.py"
+    header = far.read_text(encoding="utf-8").replace("needs: []", "order: 5\n#     topics: {en: [relu, leaf]}")
+    far.write_text(header, encoding="utf-8")
+    app = listed(lessons)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        shown = text(app)
+        assert "next  Two" in shown
+        places = [shown.index(part) for part in ("the path", " 1 Two", "side roads: tensors", "First")]
+        assert places == sorted(places)
+        assert "graph/two · lesson 1 of 1 of the path" in shown
+        assert "topics: relu, leaf" in shown
+        assert "about 1 minute" in shown
+        (row,) = [line for line in lines(app) if " 1 Two" in line]
+        assert "1 min" in row
+        await pilot.press("down", "down")
+        await pilot.pause()
+        assert "tensors/first · a side road" in text(app)
+
+
 async def test_done_and_begun_are_marked_and_next_is_what_was_begun(lessons: Path, home: Path) -> None:
     store = Store()
     store.save(Progress("tensors/first", begun=True, done=True))
@@ -70,7 +91,7 @@ async def test_done_and_begun_are_marked_and_next_is_what_was_begun(lessons: Pat
 
 
 async def test_a_lesson_that_cannot_run_here_says_why(lessons: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tutor.ui.screens.lesson_list._DEVICES", ("/nowhere/nvidia",))
+    monkeypatch.setattr("tutor.study.course._DEVICES", ("/nowhere/nvidia",))
     app = listed(lessons)
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("down", "down")

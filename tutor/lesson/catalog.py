@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,7 +19,10 @@ class DuplicateLessonError(LessonError):
 
 
 class Catalog(msgspec.Struct, frozen=True):
-    """The lessons of a folder in learning order, and the errors of those that cannot be listed."""
+    """The lessons of a folder in learning order, and the errors of those that cannot be listed.
+
+    The path comes first, in its order; then the side roads by family, in the order of their file names.
+    """
 
     lessons: tuple[Header, ...]
     problems: tuple[LessonError, ...] = ()
@@ -55,16 +59,29 @@ def load(folder: Path) -> Catalog:
             problems.append(DuplicateLessonError(what, path=str(path), fix=_("Give one of them another name.")))
             continue
         lessons[lesson.id] = lesson
-    return Catalog(tuple(lessons.values()), tuple(problems))
+    path_lessons = sorted((lesson for lesson in lessons.values() if lesson.order is not None), key=_place)
+    side_roads = [lesson for lesson in lessons.values() if lesson.order is None]
+    problems += _misnamed(path_lessons, lessons)
+    return Catalog((*path_lessons, *side_roads), tuple(problems))
 
 
-def lesson_after(folder: Path, lesson: str) -> Header | None:
-    """Return the lesson that follows the one with this id; None after the last."""
-    try:
-        lessons = load(folder).lessons
-    except LessonError:
-        return None
-    return next((following for before, following in pairwise(lessons) if before.id == lesson), None)
+def _place(lesson: Header) -> int:
+    return lesson.order or 0
+
+
+def _misnamed(path_lessons: list[Header], lessons: dict[str, Header]) -> list[LessonError]:
+    """Return an error for each place on the path that is taken twice, and each alias that is another lesson's id."""
+    problems: list[LessonError] = []
+    for before, lesson in pairwise(path_lessons):
+        if before.order == lesson.order:
+            what = _("has the order {order} of {id}.", order=lesson.order, id=before.id)
+            problems.append(LessonError(what, path=lesson.path, line=1, fix=_("Give one of them another place.")))
+    for lesson in lessons.values():
+        for alias in lesson.aliases:
+            if alias in lessons:
+                what = _("has the alias `{alias}`, which is the id of a lesson.", alias=alias)
+                problems.append(LessonError(what, path=lesson.path, line=1))
+    return problems
 
 
 def _files(folder: Path, problems: list[LessonError]) -> list[Path]:
@@ -114,10 +131,14 @@ class Target(msgspec.Struct, frozen=True):
     path: Path
     name: str
     """Lesson id, or the path as typed by the learner."""
+    aliases: tuple[str, ...] = ()
+    """Ids under which the lesson's progress may have been stored before."""
 
 
 def resolve(text: str, lessons: Path) -> Target:
     """Return what a TARGET means: an existing path, else a lesson by its id, its slug or a unique part of its id.
+
+    An alias, or the slug of one, means the first lesson in learning order that has it.
 
     Raises:
         LessonError: With status `MISSING` if it looks like a path that does not exist, `WRONG` if it matches no
@@ -139,16 +160,25 @@ def of_file(path: Path, lessons: Path) -> Target:
     files.load(path)
     inside = lessons.is_dir() and path.resolve().is_relative_to(lessons.resolve())
     header = next((h for h in load(lessons).lessons if path.samefile(h.path)), None) if inside else None
-    return Target("lesson", path, header.id) if header else Target("file", path, str(path))
+    return _lesson_target(header, path) if header else Target("file", path, str(path))
+
+
+def _lesson_target(header: Header, path: Path) -> Target:
+    return Target("lesson", path, header.id, header.aliases)
 
 
 def _find_lesson(text: str, headers: tuple[Header, ...]) -> Target:
     """Return the lesson that a text names. Raises LessonError if there is none, or several."""
-    tests = (lambda h: h.id == text, lambda h: h.slug == text, lambda h: bool(text) and text.lower() in h.id)
-    for test in tests:
+    tests: tuple[tuple[Callable[[Header], bool], bool], ...] = (
+        (lambda h: h.id == text, False),
+        (lambda h: h.slug == text, False),
+        (lambda h: any(text in (alias, alias.rpartition("/")[2]) for alias in h.aliases), True),
+        (lambda h: bool(text) and text.lower() in h.id, False),
+    )
+    for test, first_wins in tests:
         matching = [header for header in headers if test(header)]
-        if len(matching) == 1:
-            return Target("lesson", Path(matching[0].path), matching[0].id)
+        if len(matching) == 1 or (matching and first_wins):
+            return _lesson_target(matching[0], Path(matching[0].path))
         if matching:
             ids = join_words([header.id for header in matching], "or")
             raise LessonError(_("`{text}` could be {ids}.", text=text, ids=ids), fix=_("Name one of them."))

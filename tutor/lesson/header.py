@@ -13,7 +13,7 @@ from tutor.lesson.model import FAMILIES, LANGUAGES, NEEDS, Header, LessonError, 
 FILE_NAME = re.compile(r"(\d{1,4})-(.+)")
 """`<nn>-<slug>`, without the suffix."""
 
-_KEYS = ("title", "summary", "needs")
+_KEYS = ("title", "summary", "needs", "order", "topics", "aliases")
 
 
 def read(path: Path) -> Header | None:
@@ -121,6 +121,9 @@ def _header(data: Any, lines: dict[str, int], path: Path, report: Report) -> Hea
                 _('For instance: {key}: {{en: "…"}}', key=key),
             )
             return {}
+        return known(key, value)
+
+    def known(key: str, value: dict[str, Any]) -> dict[str, Any]:
         for language in value:
             if language not in LANGUAGES:
                 wrong(
@@ -129,6 +132,15 @@ def _header(data: Any, lines: dict[str, int], path: Path, report: Report) -> Hea
                     _("There is {names}.", names=join_words(LANGUAGES)),
                 )
         return {language: value[language] for language in LANGUAGES if language in value}
+
+    def topics() -> dict[str, tuple[str, ...]]:
+        value = data.get("topics") or {}
+        lists = list(value.values()) if isinstance(value, dict) else [None]
+        if not all(isinstance(words, list) and all(isinstance(word, str) for word in words) for words in lists):
+            wrong("topics", _("`topics` must give a list of words for each language."),
+                  _("For instance: {key}: {{en: [chain rule, relu]}}", key="topics"))  # fmt: skip
+            return {}
+        return {language: tuple(words) for language, words in known("topics", value).items()}
 
     title = texts("title")
     if not title and not data.get("title"):
@@ -144,15 +156,22 @@ def _header(data: Any, lines: dict[str, int], path: Path, report: Report) -> Hea
                 _("`needs` names `{need}`, which is unknown.", need=need),
                 _("There is {names}.", names=join_words(NEEDS)),
             )
-    return from_path(path, title=title, summary=texts("summary"), needs=tuple(needs))
+    order = data.get("order")
+    if order is not None and (type(order) is not int or order < 1):
+        wrong("order", _("`order` must be a whole number from 1 on."), _("A lesson without it is a side road."))
+        order = None
+    aliases = data.get("aliases") or []
+    if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):
+        wrong("aliases", _("`aliases` must be a list of ids."), _("For instance: aliases: [training/modules]"))
+        aliases = []
+    return from_path(path, title=title, summary=texts("summary"), needs=tuple(needs), order=order, topics=topics(),
+                     aliases=tuple(aliases))  # fmt: skip
 
 
-def from_path(path: Path, title: dict[str, str], summary: dict[str, str], needs: tuple[str, ...]) -> Header:
-    """Return a header whose id is taken from the path, `<family>/<nn>-<slug>.py`."""
+def from_path(path: Path, **fields: Any) -> Header:
+    """Return a header whose id is taken from the path, `<family>/<nn>-<slug>.py`; `fields` are those of the file."""
     match = FILE_NAME.fullmatch(path.stem)
-    order, slug = (int(match[1]), match[2]) if match else (0, path.stem)
+    slug = match[2] if match else path.stem
     parent = path.absolute().parent.name
     family = parent if parent in FAMILIES else ""
-    where = f"{family}/{slug}" if family else slug
-    return Header(id=where, family=family, slug=slug, title=title, summary=summary, needs=needs, path=str(path),
-                  order=order)  # fmt: skip
+    return Header(id=f"{family}/{slug}" if family else slug, family=family, slug=slug, path=str(path), **fields)

@@ -47,13 +47,21 @@ class Header(msgspec.Struct, frozen=True):
     summary: dict[str, str]
     needs: tuple[str, ...]
     path: str
-    order: int = 0
-    """The `<nn>` of its file name."""
+    order: int | None = None
+    """Its place on the path: lessons with smaller numbers come before it. None for a side road."""
+    topics: dict[str, tuple[str, ...]] = {}
+    """What it is about, in words to look for, by language."""
+    aliases: tuple[str, ...] = ()
+    """Ids that it, or a longer lesson of which it is a part, had before."""
 
     @property
     def languages(self) -> tuple[str, ...]:
         """Languages in which it has a title."""
         return tuple(self.title)
+
+    def topics_in(self, language: str) -> tuple[str, ...]:
+        """Return its topics in a language, else in English."""
+        return self.topics.get(language, self.topics.get("en", ()))
 
 
 class Knob(msgspec.Struct, frozen=True):

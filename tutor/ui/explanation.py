@@ -11,9 +11,10 @@ from typing import NamedTuple
 from tutor import explain
 from tutor.explain.elements import Matrix
 from tutor.i18n import N_, _
-from tutor.lesson import catalog, header
+from tutor.lesson import header
 from tutor.lesson.answers import format_answer
 from tutor.lesson.model import LessonError, in_language
+from tutor.study.course import lesson_after
 from tutor.study.element import ElementChoice
 from tutor.study.model import Model, Result
 from tutor.ui.panes.lesson import exercise_outcome
@@ -180,7 +181,7 @@ def _closing(model: Model, room: Room) -> list[Piece]:
         text = N_("one thing is left: the exercise in cell {cell}; {go} goes there")
         return styled(text, cell=cell, go=(f"g {cell_end}", "key"))
     pieces: list[Piece] = [(f"{glyphs.yes} ", "leaf"), (_("this lesson is done"), "strong")]
-    following = catalog.lesson_after(room.lessons, model.target.name)
+    following = lesson_after(room.lessons, model.target.name)
     if following is not None:
         title = clean(in_language(following.title, room.language))
         pieces += [(f" {glyphs.dot} ", "quiet"), *styled("next: {title}", title=(title, "strong"))]

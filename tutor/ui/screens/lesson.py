@@ -10,9 +10,9 @@ from textual import events
 from textual.widgets import Input
 
 from tutor.i18n import N_, _, key_label, ngettext
-from tutor.lesson import catalog
 from tutor.lesson.files import file_stamp
 from tutor.lesson.markdown import prepare
+from tutor.study.course import lesson_after
 from tutor.study.flow import Exercise
 from tutor.study.model import Model, Result
 from tutor.study.runs import Run
@@ -323,7 +323,7 @@ class LessonScreen(PaneScreen):
             self.action_zoom()
         elif self.model.target.kind == "lesson":
             name = self.model.target.name
-            following = catalog.lesson_after(self.lessons, name) if self.model.finished else None
+            following = lesson_after(self.lessons, name) if self.model.finished else None
             self.post_message(LessonLeft(name if following is None else following.id))
         else:  # a script of the learner's own has no list
             self.say(*styled("{q} quits", q=("q", "key")))

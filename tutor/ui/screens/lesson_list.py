@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,22 +13,18 @@ from textual.screen import Screen
 
 from tutor.i18n import K_, N_, _, native_name, next_language, ngettext
 from tutor.lesson import catalog
-from tutor.lesson.model import HIDDEN_KINDS, Header, LessonError, in_language
+from tutor.lesson.extent import Extent, measure
+from tutor.lesson.model import Header, LessonError, in_language
 from tutor.lesson.model import Header as LessonHeader
+from tutor.study.course import missing_device, next_lesson
 from tutor.study.progress import Progress, Store
 from tutor.text_width import wrapped
 from tutor.ui import layout
 from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
 from tutor.ui.bindings import Hint, Key, bindings
 from tutor.ui.panes.base import LessonChosen, Pane, Surface, WorkerWanted
-from tutor.ui.render.segments import EMPTY, Piece, Row, clean, fit, styled
+from tutor.ui.render.segments import EMPTY, Piece, Row, clean, fit, row_width, styled
 
-_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
-"""Device files that exist where CUDA does. Asking CUDA itself takes a second, and needs torch."""
-
-
-_UNSEEN = re.compile(f'"({"|".join(HIDDEN_KINDS)})"')
-_TRANSLATED = re.compile(r'lang="(?!en")')
 _FAMILIES = (
     N_("tensors"),
     N_("graph"),
@@ -42,7 +37,7 @@ _FAMILIES = (
 
 
 class CatalogPane(Pane):
-    """The families with their lessons. The first entry is the lesson to do next."""
+    """The lessons: the one to do next, then the path, then the side roads by family."""
 
     NAME = N_("lessons")
 
@@ -54,25 +49,41 @@ class CatalogPane(Pane):
         self.lessons: Sequence[Header] = ()
         self.marks: Mapping[str, str] = {}
         """By lesson: new, begun or done."""
+        self._extents: Mapping[str, Extent] = {}
+        """By lesson."""
         self.language = "en"
         self._entries: list[tuple[str, Header | None]] = []
-        """What is written in a row: `next`, a family, a lesson; and the lesson that it opens."""
+        """What is written in a row: `next`, a heading, or the number of a lesson on the path (empty for a side road);
+        and the lesson that it opens."""
         self._marked_entry = 0
 
-    def fill(self, lessons: Sequence[Header], marks: Mapping[str, str], language: str, at: str = "") -> None:
+    def fill(
+        self,
+        lessons: Sequence[Header],
+        marks: Mapping[str, str],
+        extents: Mapping[str, Extent],
+        language: str,
+        at: str = "",
+    ) -> None:
         """Show these lessons; the mark goes to the lesson `at`, or stays on its own."""
         before = self.lesson.id if self.lesson is not None else ""
-        self.lessons, self.marks, self.language = lessons, marks, language
+        self.lessons, self.marks, self._extents, self.language = lessons, marks, extents, language
         self._entries = []
-        following = self._next_lesson()
+        following = next_lesson(lessons, marks)
         if following is not None:
             self._entries.append(("next", following))
-        family = ""
-        for lesson in lessons:
-            if lesson.family != family:
-                family = lesson.family
-                self._entries += [("", None), (family, None)]
-            self._entries.append(("lesson", lesson))
+        has_path = any(lesson.order is not None for lesson in lessons)
+        heading = ""
+        for number, lesson in enumerate(lessons, 1):
+            family = clean(_(lesson.family))
+            if lesson.order is not None:
+                under = _("the path")
+            else:
+                under = _("side roads: {family}", family=family) if has_path else family
+            if under != heading:
+                heading = under
+                self._entries += [("", None), (heading, None)]
+            self._entries.append((str(number) if lesson.order is not None else "", lesson))
         ids = [lesson.id if lesson is not None else None for _, lesson in self._entries]
         self._marked_entry = next((ids.index(name) for name in (at, before) if name in ids), 0)
         self.update()
@@ -80,18 +91,20 @@ class CatalogPane(Pane):
     def in_view(self) -> int:
         return self._marked_entry
 
-    def _next_lesson(self) -> Header | None:
-        """Return the lesson to do next: the first one begun, else the first one not done."""
-        for mark in ("begun", "new"):
-            for lesson in self.lessons:
-                if self.marks.get(lesson.id, "new") == mark and not missing_device(lesson):
-                    return lesson
-        return None
-
     @property
     def lesson(self) -> Header | None:
         """The marked lesson."""
         return self._entries[self._marked_entry][1] if self._marked_entry < len(self._entries) else None
+
+    @property
+    def place(self) -> str:
+        """Where the marked lesson is: `lesson 8 of the path`, `a side road`; empty where there is no path."""
+        path = [lesson for lesson in self.lessons if lesson.order is not None]
+        if self.lesson is None or not path:
+            return ""
+        if self.lesson.order is None:
+            return _("a side road")
+        return _("lesson {number} of {count} of the path", number=path.index(self.lesson) + 1, count=len(path))
 
     def heading(self) -> Row:
         return EMPTY
@@ -105,7 +118,7 @@ class CatalogPane(Pane):
         kind, lesson = self._entries[index]
         glyphs = self.glyphs
         if lesson is None:
-            return ((clean(_(kind)), "quiet"),) if kind else EMPTY
+            return ((kind, "quiet"),) if kind else EMPTY
         title = clean(in_language(lesson.title, self.language) or lesson.id)
         mark = self.marks.get(lesson.id, "new")
         is_marked = index == self._marked_entry
@@ -119,9 +132,14 @@ class CatalogPane(Pane):
                 "new": (" ", "plain"),
             }
             role = "quiet" if missing_device(lesson) or mark == "done" else "plain"
-            pieces = [("  ", "plain"), signs[mark], (f" {title}", "strong" if is_marked else role)]
+            number = f"{kind:>2} " if kind else ""
+            pieces = [("  ", "plain"), signs[mark], (f" {number}", "quiet"), (title, "strong" if is_marked else role)]
             if missing_device(lesson):
                 pieces.append((f"  {_('needs {what}', what=missing_device(lesson))}", "note"))
+        minutes = _("{count} min", count=self._extents.get(lesson.id, Extent()).minutes)
+        gap = cells - row_width(pieces) - row_width([(minutes, "quiet")])
+        if gap >= 2:
+            pieces += [(" " * gap, "plain"), (minutes, "quiet")]
         if not is_marked:
             return tuple(pieces)
         row = [(text, f"chosen {role}") for text, role in pieces]
@@ -156,30 +174,33 @@ class LessonInfoPane(Pane, can_focus=False):
     def __init__(self) -> None:
         super().__init__()
         self._pieces: list[list[Piece]] = []
-        self._extents: dict[str, tuple[int, int, int]] = {}
         self._made: tuple[int, list[Row]] | tuple[()] = ()
 
-    def show_lesson(self, lesson: Header | None, progress: Progress, language: str) -> None:
-        """Show this lesson, and the learner's progress in it."""
+    def show_lesson(self, lesson: Header | None, place: str, extent: Extent, progress: Progress, language: str) -> None:
+        """Show this lesson, its place among the others, and the learner's progress in it."""
         self._pieces, self._made = [], ()
         if lesson is not None:
             self._pieces = [
                 [(clean(in_language(lesson.title, language)), "heading")],
-                [(clean(lesson.id), "quiet")],
+                [(f" {self.glyphs.dot} ".join(filter(None, (clean(lesson.id), place))), "quiet")],
                 [],
                 [(clean(in_language(lesson.summary, language)), "plain")],
                 [],
-                [(self._describe_extent(lesson.path, progress.steps), "quiet")],
+                [(ngettext("about {count} minute", "about {count} minutes", extent.minutes), "quiet")],
+                [(self._describe_extent(extent, progress.steps), "quiet")],
             ]
+            if lesson.topics:
+                topics = _(", ").join(lesson.topics_in(language))
+                self._pieces.append(styled("topics: {topics}", topics=(clean(topics), "plain")))
             if lesson.needs:
                 role = "error" if missing_device(lesson) else "quiet"
                 self._pieces.append([(_("needs {what}", what=", ".join(lesson.needs)), role)])
                 if missing_device(lesson):
                     self._pieces.append([(_("No CUDA device is found here, so it cannot run."), "note")])
-            self._pieces += self._describe_progress(lesson, progress)
+            self._pieces += self._describe_progress(extent, progress)
         self.paint()
 
-    def _describe_progress(self, lesson: Header, progress: Progress) -> list[list[Piece]]:
+    def _describe_progress(self, extent: Extent, progress: Progress) -> list[list[Piece]]:
         """Return how far the learner is, and how many answers were right."""
         if progress.mark == "new":
             return []
@@ -193,29 +214,15 @@ class LessonInfoPane(Pane, can_focus=False):
                 text = N_(", left at step {step} of {steps}") if progress.steps else N_(", left at step {step}")
                 left_at = _(text, step=progress.step, steps=progress.steps)
             lines.append([(f"{glyphs.begun} {_('begun')}", "grad"), (left_at, "quiet")])
-        questions = self._count_parts(lesson.path)[1]
-        if questions and progress.answers:
+        if extent.questions and progress.answers:
             text = N_("{right} of {count} questions right at the first try")
-            lines.append([(_(text, right=progress.right, count=questions), "quiet")])
+            lines.append([(_(text, right=progress.right, count=extent.questions), "quiet")])
         lines.append(styled("{r} forgets it", r=("R", "key")))
         return lines
 
-    def _count_parts(self, path: str) -> tuple[int, int, int]:
-        """Return the numbers of code cells, questions and exercises, from a quick scan of the file."""
-        if path not in self._extents:
-            try:
-                lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
-            except OSError:
-                lines = []
-            marks = [line for line in lines if line.startswith("# %%")]
-            questions = sum("question=" in line and not _TRANSLATED.search(line) for line in marks)
-            code = [line for line in marks if "[markdown]" not in line and not _UNSEEN.search(line)]
-            self._extents[path] = len(code), questions, sum('"exercise"' in line for line in code)
-        return self._extents[path]
-
-    def _describe_extent(self, path: str, steps: int) -> str:
+    def _describe_extent(self, extent: Extent, steps: int) -> str:
         """Return `4 cells of code · 2 questions · 1 exercise · 41 steps`."""
-        cells, questions, exercises = self._count_parts(path)
+        cells, questions, exercises = extent.cells, extent.questions, extent.exercises
         parts = [ngettext("{count} cell of code", "{count} cells of code", cells)] if cells else []
         parts += [ngettext("{count} question", "{count} questions", questions)] if questions else []
         parts += [ngettext("{count} exercise", "{count} exercises", exercises)] if exercises else []
@@ -233,13 +240,6 @@ class LessonInfoPane(Pane, can_focus=False):
 
     def row(self, index: int, cells: int) -> Row:
         return self._lines(cells)[index]
-
-
-def missing_device(lesson: Header) -> str:
-    """Return what the lesson needs and this machine lacks; empty if nothing."""
-    if "cuda" in lesson.needs and not any(Path(device).exists() for device in _DEVICES):
-        return "CUDA"
-    return ""
 
 
 _KEYS = (
@@ -280,6 +280,7 @@ class LessonsScreen(Screen[None]):
         self.language = language
         self._away = False
         self._progress: dict[str, Progress] = {}
+        self._extents: dict[str, Extent] = {}
         self._forget_asked = ""
         """The lesson that is forgotten if the key is pressed again."""
         self.catalog = CatalogPane()
@@ -311,7 +312,8 @@ class LessonsScreen(Screen[None]):
         store = Store()
         progress = self._progress = store.load_all(lesson.id for lesson in lessons)
         marks = {name: lesson_progress.mark for name, lesson_progress in progress.items()}
-        self.catalog.fill(lessons, marks, self.language, self.at)
+        self._extents = {lesson.id: self._extents.get(lesson.id) or measure(lesson.path) for lesson in lessons}
+        self.catalog.fill(lessons, marks, self._extents, self.language, self.at)
         self.at = ""
         done = sum(lesson_progress.done for lesson_progress in progress.values())
         self.header.show("", "", [(_("{done} of {count} done", done=done, count=len(lessons)), "quiet")])
@@ -366,7 +368,8 @@ class LessonsScreen(Screen[None]):
     def _show_marked(self) -> None:
         lesson = self.catalog.lesson
         name = lesson.id if lesson is not None else ""
-        self.info.show_lesson(lesson, self._progress.get(name, Progress(name)), self.language)
+        extent, progress = self._extents.get(name, Extent()), self._progress.get(name, Progress(name))
+        self.info.show_lesson(lesson, self.catalog.place, extent, progress, self.language)
 
     def on_catalog_pane_moved(self) -> None:
         self._forget_asked = ""
