@@ -94,7 +94,9 @@ def others(record: Forker) -> Recording:
 
 
 def told(recording: Recording) -> list[OptimizerStep]:
-    return [aside.event for aside in recording.timeline.side_events if isinstance(aside.event, OptimizerStep)]
+    timeline = recording.timeline
+    steps = map(timeline.optimizer_step, range(len(timeline.side_events)))
+    return [step for step in steps if step is not None]
 
 
 def evaluated(text: str) -> float:
@@ -188,9 +190,9 @@ def test_an_update_in_the_formula_of_its_optimizer(run: Recording) -> None:
     """Each result is the recorded one, and the rule of each line gives it."""
     timeline = run.timeline
     count = 0
-    for side_event in timeline.side_events:
-        event = side_event.event
-        if not isinstance(event, OptimizerStep):
+    for index, side_event in enumerate(timeline.side_events):
+        event = timeline.optimizer_step(index)
+        if event is None:
             continue
         update = event.updates[0]
         state = timeline.state(side_event.step)

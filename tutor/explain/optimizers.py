@@ -71,7 +71,7 @@ def finished_steps(timeline: Timeline, step: int) -> list[OptimizerReport]:
         previous = (navigation.back(timeline, step, inside=0) or 0) if step > 1 else 0
     return [
         report
-        for report in _reports_between(timeline, previous, step)
+        for report in reports_between(timeline, previous, step)
         if report.step > previous and (report.step == step or _depth(timeline, report.step) > 0)
     ]
 
@@ -80,20 +80,21 @@ def last_step(timeline: Timeline, step: int) -> OptimizerReport | None:
     """Return the last optimizer step that was over at this step; None before the first."""
     side_events = timeline.side_events
     for index in range(bisect_right(side_events, step, key=lambda aside: aside.step) - 1, -1, -1):
-        event = side_events[index].event
-        if isinstance(event, OptimizerStep):
+        event = timeline.optimizer_step(index)
+        if event is not None:
             return OptimizerReport(side_events[index].step, event)
     return None
 
 
-def _reports_between(timeline: Timeline, since: int, step: int) -> Iterator[OptimizerReport]:
+def reports_between(timeline: Timeline, since: int, step: int) -> Iterator[OptimizerReport]:
+    """Yield the optimizer steps that were over after step `since`, and not after `step`."""
     side_events = timeline.side_events
     for index in range(bisect_right(side_events, since, key=lambda side_event: side_event.step), len(side_events)):
-        side_event = side_events[index]
-        if side_event.step > step:
+        if side_events[index].step > step:
             return
-        if isinstance(side_event.event, OptimizerStep):
-            yield OptimizerReport(side_event.step, side_event.event)
+        event = timeline.optimizer_step(index)
+        if event is not None:
+            yield OptimizerReport(side_events[index].step, event)
 
 
 def _depth(timeline: Timeline, step: int) -> int:
@@ -294,11 +295,13 @@ def _last_update(timeline: Timeline, step: int, tensor: int) -> tuple[OptimizerR
     """Return the last optimizer step up to `step` that changed a parameter, and its update."""
     side_events = timeline.side_events
     for index in range(bisect_right(side_events, step, key=lambda side_event: side_event.step) - 1, -1, -1):
-        event = side_events[index].event
-        if isinstance(event, OptimizerStep):
-            update = next((update for update in event.updates if update.tensor == tensor), None)
-            if update is not None:
-                return OptimizerReport(side_events[index].step, event), update
+        changed = side_events[index].event
+        if not isinstance(changed, OptimizerStep) or all(update.tensor != tensor for update in changed.updates):
+            continue
+        event = timeline.optimizer_step(index)
+        update = next((update for update in event.updates if update.tensor == tensor), None) if event else None
+        if event is not None and update is not None:
+            return OptimizerReport(side_events[index].step, event), update
     return None, None
 
 

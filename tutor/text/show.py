@@ -16,6 +16,7 @@ from tutor.explain.optimizers import (
     last_step,
     place_text,
     report_lines,
+    reports_between,
     state_dtype,
     work_out_update,
 )
@@ -61,8 +62,8 @@ def last_optimizer_json(timeline: Timeline, step: int) -> dict[str, Any] | None:
 
 def optimizer_json_at(timeline: Timeline, step: int) -> dict[str, Any] | None:
     """Return the optimizer step that ended with exactly this step, of several the last; None if there is none."""
-    report = last_step(timeline, step)
-    return None if report is None or report.step != step else _optimizer_json(timeline, report)
+    reports = list(reports_between(timeline, step - 1, step))
+    return _optimizer_json(timeline, reports[-1]) if reports else None
 
 
 def _optimizer_json(timeline: Timeline, report: OptimizerReport) -> dict[str, Any]:

@@ -234,7 +234,9 @@ class Printed(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 class SideEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """An event that is not a step itself (a warning, figure, answer, check, gap or optimizer step), and the step
-    after which it came."""
+    after which it came.
+
+    Of an optimizer step only the parameters that it changed are here; `Timeline.optimizer_step` has the values."""
 
     step: int
     event: ev.Warned | ev.Figure | ev.Answer | ev.Checked | ev.Gap | ev.OptimizerStep | ev.OptimizerState
@@ -442,9 +444,8 @@ class Contents:
             ev.Iteration: self._iteration, ev.LoopEnd: self._loop_end, ev.Output: self._output,
             ev.Source: self._define, ev.Site: self._define, ev.Document: self._define, ev.Meta: self._define,
             ev.Saved: self._define, ev.Call: self._define, ev.Attributes: self._define,
-            **dict.fromkeys(
-                (ev.OptimizerStep, ev.OptimizerState, ev.Warned, ev.Figure, ev.Answer, ev.Checked), self._side_event
-            ),
+            **dict.fromkeys((ev.OptimizerState, ev.Warned, ev.Figure, ev.Answer, ev.Checked), self._side_event),
+            ev.OptimizerStep: self._optimizer_step,
             ev.Skipped: self._skipped, ev.Gap: self._gap, ev.Point: self._point, ev.RunEnd: self._run_end,
         }  # fmt: skip
         """By type of event: the method that indexes it, given the state after it."""
@@ -559,6 +560,11 @@ class Contents:
 
     def _side_event(self, event: ev.Warned | ev.Figure | ev.Answer | ev.Checked, state: State) -> None:
         self.side_events.append(SideEvent(len(self.columns), event))
+
+    def _optimizer_step(self, event: ev.OptimizerStep, state: State) -> None:
+        updates = [ev.Update(update.tensor, update.group, None, None, None, {}, {}) for update in event.updates]
+        bare = msgspec.structs.replace(event, options=[], updates=updates)
+        self.side_events.append(SideEvent(len(self.columns), bare))
 
     def _gap(self, event: ev.Gap, state: State) -> None:
         self.side_events.append(SideEvent(len(self.columns), event))

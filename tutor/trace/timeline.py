@@ -295,6 +295,19 @@ class Timeline:
         )
         return self.side_events[first:last]
 
+    def optimizer_step(self, index: int) -> ev.OptimizerStep | None:
+        """Return an optimizer step with its values, by its index in `side_events`; None for another event, and where
+        the recording is damaged."""
+        side_events = self.side_events
+        step, number = side_events[index].step, 0
+        if not isinstance(side_events[index].event, ev.OptimizerStep) or not 0 <= step <= self.steps:
+            return None
+        while index and side_events[index - 1].step == step:  # several optimizers may step before the next operation
+            index -= 1
+            number += isinstance(side_events[index].event, ev.OptimizerStep)
+        found = [event for event in self.following(step) if isinstance(event, ev.OptimizerStep)]
+        return found[number] if number < len(found) else None
+
     @property
     def run_end(self) -> ev.RunEnd | None:
         """How the run ended; None while it runs, or where the recording was cut off."""
