@@ -30,7 +30,8 @@ _JUMPS = ("End Home", "g")
 def settle(terminal: Terminal, still: float = 0.4) -> None:
     """Read until nothing more comes."""
     end = time.monotonic() + PATIENCE
-    while terminal.read(still):
+    while data := terminal.read(still):
+        terminal.draw(data)
         if time.monotonic() > end:
             raise RuntimeError("the screen does not come to rest")
 
@@ -46,6 +47,7 @@ def frame(terminal: Terminal, keys: str) -> Frame:
         sent += found
     if not sent:
         raise RuntimeError(f"nothing was drawn for {keys!r}")
+    terminal.draw(sent)
     return 1e3 * (last - started), sent
 
 
@@ -63,7 +65,7 @@ def jumps(terminal: Terminal, steps: Iterable[int]) -> list[Frame]:
         terminal.press(str(step))
         settle(terminal, STILL)
         found.append(frame(terminal, KEYS["enter"]))
-        if f"step {step}/".encode() not in found[-1][1]:
+        if f"step {step}/" not in terminal.text:
             raise RuntimeError(f"step {step} is not what came after going to it")
     return found
 

@@ -19,15 +19,19 @@ IN_VIEW = 8
 
 
 def until(terminal: Terminal, *texts: str | tuple[str, ...]) -> float:
-    """Seconds from the start until all these texts have been sent; of a tuple one is enough."""
+    """Seconds from the start until all these texts are on the screen; of a tuple one is enough.
+
+    Drawing takes its time: of the first frame the texts are found in what was sent, later only changes are sent.
+    """
     missing = [(text,) if isinstance(text, str) else text for text in texts]
-    seen = b""
     while missing:
-        seen += terminal.read(0.5)
+        data = terminal.read(0.5)
         now = time.perf_counter()
-        missing = [each for each in missing if not any(text.encode() in seen for text in each)]
+        missing = [each for each in missing if not any(text.encode() in data for text in each)]
+        terminal.draw(data)
+        missing = [each for each in missing if not any(text in terminal.text for text in each)]
         if missing and (terminal.ended or now - terminal.started > PATIENCE):
-            raise RuntimeError(f"{missing[0][0]!r} never came: {seen[-2000:].decode(errors='replace')}")
+            raise RuntimeError(f"{missing[0][0]!r} never came:\n{terminal.text}")
     return now - terminal.started
 
 

@@ -147,10 +147,11 @@ class Terminal:
         for modes, switch in _MODE.findall(data):
             self.modes.update((int(mode), switch == b"h") for mode in modes.split(b";") if mode)
         if self._draws:
-            self._draw(data)
+            self.draw(data)
         return data
 
-    def _draw(self, data: bytes) -> None:
+    def draw(self, data: bytes) -> None:
+        """Draw what was read; `read` does so unless it was said that it does not."""
         data = self._rest + data
         cut = _UNFINISHED.search(data)
         self._rest = data[cut.start() :] if cut else b""

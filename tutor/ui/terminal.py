@@ -20,6 +20,8 @@ from typing import Any, TextIO
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
+from tutor.ui.terminal_cells import TerminalCells
+
 SIGNAL_GRACE = 3.0
 """Seconds that an orderly exit may take after a signal; writing to a closed terminal can block for ever."""
 QUIT_GRACE = 10.0
@@ -84,6 +86,9 @@ class TerminalDriver(LinuxDriver):
         """When the last SIGCONT arrived."""
         self._suspending = False
         """Whether the terminal is only released for a while."""
+        self._cells = TerminalCells()
+        self._writing = threading.Lock()
+        """Held while cells are written: the thread that reads input writes as well."""
         self._ended = False
         super().__init__(*arguments, **options)
         out = sys.__stdout__
@@ -151,9 +156,21 @@ class TerminalDriver(LinuxDriver):
             super().close()
 
     def write(self, data: str) -> None:
-        """Write, unless the writer thread has ended: the queue would fill up and block."""
-        if self._writer_thread is not None and self._writer_thread.is_alive():
-            super().write(data)
+        """Write what changes on the screen, unless the writer thread has ended: the queue would fill up and block."""
+        if self._writer_thread is None or not self._writer_thread.is_alive():
+            return
+        with self._writing:
+            changes = self._cells.changes(data, self._cells_of_terminal())
+            if changes:
+                super().write(changes)
+
+    def _cells_of_terminal(self) -> tuple[int, int]:
+        """Return the columns and rows of the terminal now: it may have changed since the app was told."""
+        try:
+            columns, rows = os.get_terminal_size(self.fileno)
+        except OSError:
+            return self._get_terminal_size()
+        return columns, rows
 
     # ------------------------------------------------------------ input
 

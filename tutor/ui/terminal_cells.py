@@ -1,0 +1,291 @@
+"""The cells that the terminal shows, so that only those that change are sent.
+
+Textual sends rows from the left edge of a widget, with all of its colours before each piece of text and a reset after
+it: four bytes in five are colours. `TerminalCells` keeps what the terminal shows, and writes what Textual sends as the
+cells that differ, with the colours that differ.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from tutor.text_width import width
+
+SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
+"""Begin and end what the terminal is to show at once."""
+
+_SEQUENCE = re.compile(
+    r"(\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\x07|\x1b\\)|[ -/]*[0-~])|[\x00-\x1f\x7f])", re.DOTALL
+)
+_COLOURS = re.compile(r"\x1b\[([\d;]*)m")
+_MOVE = re.compile(r"\x1b\[(\d+);(\d+)H")
+_KEEPS_CELLS = re.compile(
+    r"\x1b\[\?(?!47[hl]|104[79][hl])[\d;]+(?:[hl]|\$p)|\x1b\[[<>=][\d;]*u|\x1b\].*|\x07", re.DOTALL
+)
+"""Modes but for the alternate screen, the keyboard protocol, titles, the clipboard and the bell."""
+_SURE = re.compile(
+    "[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff\u0370-\u03ff\u0400-\u0482\u2010-\u2027\u2030-\u205e\u2070-\u20cf"
+    "\u2190-\u23e8\u2400-\u2426\u2500-\u25fc\u25ff-\u2613\u2616-\u2647\u27c0-\u2aff\u2800-\u28ff"
+    "\u3000-\u3029\u3030-\u303e\u3041-\u3096\u309b-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60]*"
+)
+"""Characters that take as many cells in each terminal. Not so are emoji, and marks that join the one before."""
+_BRIDGE = 4
+"""The most unchanged cells between changed ones that are sent again rather than skipped."""
+
+
+class Style(NamedTuple):
+    """How text looks, as the parameters of SGR."""
+
+    foreground: str = ""
+    background: str = ""
+    attributes: tuple[str, ...] = ()
+
+
+_ENDS = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "7": "27", "9": "29"}
+"""What ends an attribute."""
+_SEEN_IN_SPACES = {"4", "7", "9", "21", "53"}
+_COLOUR_PARAMETERS = {"5": 3, "2": 5}
+"""How many parameters a colour of the palette and one of red, green and blue have."""
+
+
+@lru_cache(4096)
+def _only(style: Style) -> Style:
+    """Return the one object that stands for equal styles."""
+    return style
+
+
+_RESET = _only(Style())
+
+
+@lru_cache(4096)
+def _after(style: Style, parameters: str) -> Style:
+    """Return the style that SGR with these parameters makes of a style."""
+    foreground, background, attributes = style
+    values = parameters.split(";")
+    while values:
+        value = values[0].lstrip("0")
+        size = _COLOUR_PARAMETERS.get(values[1], 1) if value in ("38", "48") and len(values) > 1 else 1
+        taken, values = values[:size], values[size:]
+        number = int(value or 0)
+        if not number:
+            foreground, background, attributes = _RESET
+        elif 30 <= number <= 38 or 90 <= number <= 97:
+            foreground = ";".join(taken)
+        elif 40 <= number <= 48 or 100 <= number <= 107:
+            background = ";".join(taken)
+        elif number == 39:
+            foreground = ""
+        elif number == 49:
+            background = ""
+        elif value in _ENDS.values():
+            attributes = tuple(each for each in attributes if _ENDS.get(each) != value)
+        else:
+            attributes = tuple(sorted({*attributes, value}))
+    return _only(Style(foreground, background, attributes))
+
+
+@lru_cache(4096)
+def _change(old: Style, new: Style) -> str:
+    """Return the sequence that changes the style."""
+    if old == new:
+        return ""
+    ended = [value for value in old.attributes if value not in new.attributes]
+    if new == _RESET:
+        return "\x1b[0m"
+    weights = {"1", "2"}  # which have their end in common
+    if any(value not in _ENDS for value in ended) or (weights & set(ended) and weights & set(new.attributes)):
+        return f"\x1b[0;{_change(_RESET, new)[2:]}"
+    parts = [*dict.fromkeys(_ENDS[value] for value in ended)]
+    parts += [value for value in new.attributes if value not in old.attributes]
+    parts += [new.foreground or "39"] if new.foreground != old.foreground else []
+    parts += [new.background or "49"] if new.background != old.background else []
+    return f"\x1b[{';'.join(parts)}m"
+
+
+@lru_cache(4096)
+def _of_space(style: Style) -> Style:
+    """Return the style that a space needs: most show only the background."""
+    return style if _SEEN_IN_SPACES.intersection(style.attributes) else _only(Style(background=style.background))
+
+
+def _cells(text: str) -> list[str] | None:
+    """Return what each cell shows: a character, or nothing where a wide one goes on; None where terminals differ."""
+    if text.isascii():
+        return list(text)
+    return _wide_cells(text)
+
+
+@lru_cache(8192)
+def _wide_cells(text: str) -> list[str] | None:
+    if not _SURE.fullmatch(text):
+        return None
+    cells = []
+    for char in text:
+        cells += [char, ""] if width(char) == 2 else [char]
+    return cells
+
+
+class TerminalCells:
+    """What the terminal shows in each cell: `""` where a wide character goes on, None where that is not known."""
+
+    def __init__(self) -> None:
+        self._size = 0, 0
+        self._chars: list[list[str | None]] = []
+        self._styles: list[list[Style]] = []
+        self._new_chars: dict[int, list[str | None]] = {}
+        """Rows that are not sent yet; `_chars` and `_styles` have what the terminal still shows there."""
+        self._new_styles: dict[int, list[Style]] = {}
+        self._position: tuple[int, int] | None = None
+        """Column and row of the next text that comes; None where that is not known."""
+        self._style = _RESET
+        """The style of the next text that comes."""
+        self._in_forgotten_row = False
+        """Whether the next text that comes continues a row of which nothing is known."""
+        self._cursor: tuple[int, int] | None = None
+        """Column and row of the terminal's cursor."""
+        self._cursor_style = _RESET
+        """The style of what is sent next."""
+        self._begun = False
+        """Whether a frame has begun of which nothing is sent yet."""
+
+    def changes(self, data: str, size: tuple[int, int]) -> str:
+        """Return what to send in place of `data` to a terminal of this many columns and rows."""
+        if size != self._size:
+            self._size = size
+            self._forget()
+        out: list[str] = []
+        for index, part in enumerate(_SEQUENCE.split(data)):
+            if not index % 2:
+                if part and not self._put(part):
+                    self._send_as_it_is(part, out)
+            elif match := _COLOURS.fullmatch(part):
+                self._style = _after(self._style, match[1])
+            elif match := _MOVE.fullmatch(part):
+                self._position, self._in_forgotten_row = (int(match[2]) - 1, int(match[1]) - 1), False
+            elif part == "\n":
+                self._position, self._in_forgotten_row = None, False  # Textual moves the cursor next
+            else:
+                self._send_rows(out)
+                self._send_sequence(part, out)
+        self._send_rows(out)
+        if self._position is not None and self._position != self._cursor:
+            self._move(*self._position, out)
+        return "".join(out)
+
+    def _put(self, text: str) -> bool:
+        """Put text into the cells; return whether it is known in which."""
+        cells, (columns, rows) = _cells(text), self._size
+        if cells is None or self._position is None:
+            return False
+        start, y = self._position
+        end = start + len(cells)
+        if end > columns or y >= rows:
+            return False
+        if y not in self._new_chars:
+            self._new_chars[y], self._new_styles[y] = self._chars[y].copy(), self._styles[y].copy()
+        chars, styles = self._new_chars[y], self._new_styles[y]
+        if chars[start] == "":  # terminals empty the other half of a wide character
+            chars[start - 1] = None
+        if end < columns and chars[end] == "":
+            chars[end] = None
+        chars[start:end] = cells
+        style, of_space = self._style, _of_space(self._style)
+        styles[start:end] = [of_space if char == " " else style for char in cells]
+        self._position = end, y
+        return True
+
+    def _send_rows(self, out: list[str]) -> None:
+        """Send the cells that differ from what the terminal shows, and end their colours."""
+        for y, chars in self._new_chars.items():
+            styles = self._new_styles[y]
+            if chars != self._chars[y] or styles != self._styles[y]:
+                self._send_row(y, chars, styles, out)
+                self._chars[y], self._styles[y] = chars, styles
+        self._new_chars.clear()
+        self._new_styles.clear()
+        self._restyle(_RESET, out)
+
+    def _send_row(self, y: int, chars: list[str | None], styles: list[Style], out: list[str]) -> None:
+        cells = zip(chars, styles, self._chars[y], self._styles[y], strict=True)
+        for x, (char, style, old_char, old_style) in enumerate(cells):
+            if not char or (char == old_char and style is old_style):
+                continue
+            if self._cursor != (x, y):
+                self._go(x, y, chars, styles, out)
+            if not self._looks(char, style):
+                self._restyle(style, out)
+            out.append(char)
+            self._cursor = x + (2 if chars[x + 1 : x + 2] == [""] else 1), y
+
+    def _go(self, x: int, y: int, chars: list[str | None], styles: list[Style], out: list[str]) -> None:
+        """Go to a cell of a row: over a few cells by sending them again, over many by moving the cursor."""
+        column, row = self._cursor or (x, -1)
+        if row != y or column >= x:
+            self._move(x, y, out)
+            return
+        between = zip(chars[column:x], styles[column:x], strict=True)
+        if x - column <= _BRIDGE and all(
+            char and char.isascii() and self._looks(char, style) for char, style in between
+        ):
+            out += [char or "" for char in chars[column:x]]
+        else:
+            out.append(f"\x1b[{x - column}C")
+
+    def _looks(self, char: str, style: Style) -> bool:
+        """Return whether a character would look so if it was sent now."""
+        current = self._cursor_style
+        return style is current or (char == " " and style is _of_space(current))
+
+    def _move(self, x: int, y: int, out: list[str]) -> None:
+        self._begin(out)
+        out.append(f"\x1b[{y + 1};{x + 1}H")
+        self._cursor = x, y
+
+    def _restyle(self, style: Style, out: list[str]) -> None:
+        out.append(_change(self._cursor_style, style))
+        self._cursor_style = style
+
+    def _begin(self, out: list[str]) -> None:
+        """Begin the frame before anything is sent of it: an empty one is never sent."""
+        if self._begun:
+            self._begun = False
+            out.append(SYNC_START)
+
+    def _send_as_it_is(self, text: str, out: list[str]) -> None:
+        """Send text of which it is not known how many cells it takes, or where it is."""
+        position, continued = self._position, self._in_forgotten_row
+        self._send_rows(out)
+        self._begin(out)
+        if position is not None:
+            self._move(*position, out)
+        self._restyle(self._style, out)
+        out.append(text)
+        self._restyle(_RESET, out)
+        if position is not None and position[1] < self._size[1] and position[0] + width(text) <= self._size[0]:
+            self._chars[position[1]] = [None] * self._size[0]
+            continued = True
+        if not continued:
+            self._forget()
+        self._position = self._cursor = None
+        self._in_forgotten_row = continued
+
+    def _send_sequence(self, sequence: str, out: list[str]) -> None:
+        if sequence == SYNC_START:
+            self._begun = True
+        elif sequence == SYNC_END and self._begun:
+            self._begun = False
+        else:
+            self._begin(out)
+            out.append(sequence)
+            if sequence != SYNC_END and not _KEEPS_CELLS.fullmatch(sequence):
+                self._forget()
+
+    def _forget(self) -> None:
+        """Take nothing of what the terminal shows for known."""
+        columns, rows = self._size
+        self._chars = [[None] * columns for _row in range(rows)]
+        self._styles = [[_RESET] * columns for _row in range(rows)]
+        self._new_chars, self._new_styles = {}, {}
+        self._position = self._cursor = None
