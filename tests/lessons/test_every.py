@@ -70,7 +70,7 @@ def test_what_a_lesson_asks_has_this_answer_and_nothing_else_is_warned_of(name: 
     assert len(answers) == len(ANSWERS[name])
     for answer, right in zip(answers, ANSWERS[name], strict=True):
         assert type(answer) is type(right)
-        close = isinstance(right, float) or (isinstance(right, list) and not isinstance(right[0], list))
+        close = isinstance(right, float) or (isinstance(right, list) and not isinstance(next(iter(right), None), list))
         assert answer == (pytest.approx(right, rel=1e-4, nan_ok=True) if close else right)
 
 

@@ -23,6 +23,12 @@ def test_making_chooses_types() -> None:
     assert (names["result"] is target, target.shape, target.dtype) == (True, (2, 3), torch.float64)
 
 
+def test_slope() -> None:
+    names = figures("tensors/slope")
+    assert names["measured"] == pytest.approx([6.1, 6.01, 6.001, 6.0001, 6.00001], rel=1e-6)
+    assert (names["lost"], run("tensors/slope").names["w"].grad.item()) == (0, 6)
+
+
 def test_ranges(capsys: pytest.CaptureFixture[str]) -> None:
     found = figures("tensors/ranges")
     assert found["evens"] == [2, 4, 6, 8]

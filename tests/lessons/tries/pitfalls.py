@@ -5,6 +5,17 @@ from __future__ import annotations
 from tests.lessons.plainly import Tries
 
 TRIES: Tries = {
+    "float64/at-the-door": [
+        ("", "still returns float64 twice"),
+        ("def load(inputs, targets):\n    return torch.from_numpy(inputs).float(), torch.from_numpy(targets)",
+         "so the loss is too"),
+        ("net.double()", "the whole network"),
+        ("def load(inputs, targets):\n    return torch.from_numpy(inputs).int(), torch.from_numpy(targets).float()",
+         "are still torch.int32"),
+        ("def load(inputs, targets):\n    return torch.from_numpy(inputs).float(), torch.from_numpy(targets).float()\n"
+         "def cost(net, inputs, targets):\n    return ((net(inputs).double() - targets) ** 2).mean()",
+         "something in cost converts"),
+    ],
     "to-makes-nonleaf/float64-weights": [
         ("", "still a computed tensor (ToCopyBackward0)"),
         ("weights = torch.tensor([1.0, 3.0], requires_grad=True)", "should be float64, and are torch.float32"),

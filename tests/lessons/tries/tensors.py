@@ -5,6 +5,22 @@ from __future__ import annotations
 from tests.lessons.plainly import Tries
 
 TRIES: Tries = {
+    "slope/central": [
+        ("", "still returns the dots"),
+        ("def central(f, x, h):\n    return (f(x + h) - f(x)) / h", "the step to the right only"),
+        ("def central(f, x, h):\n    return (f(x + h) - f(x - h)) / h", "12 is twice as much"),
+        ("def central(f, x, h):\n    return (f(x + h) - f(x - h)) / 2 * h", "Put brackets around"),
+        ("def central(f, x, h):\n    return (f(x - h) - f(x + h)) / (2 * h)", "the order of the two is reversed"),
+        ("def central(f, x, h):\n    return 2 * x", "It is right for x²"),
+        ("def central(f, x, h):\n    print((f(x + h) - f(x - h)) / (2 * h))", "should return a number"),
+    ],
+    "dimensions/average": [
+        ("", "For a single number it stops: len() of a 0-d tensor"),
+        ("def average(values):\n    return values.sum() / values.shape[0]", "it stops: tuple index out of range"),
+        ("def average(values):\n    return values.sum() / (len(values) if values.ndim else 1)", "by the 2 rows"),
+        ("def average(values):\n    return values.mean(dim=-1)", "it should give one number"),
+        ("def average(values):\n    return values.sum() / max(values.ndim, 1)", "by the 2 rows"),
+    ],
     "making/half-a-point": [
         ("", "still torch.int64"),
         ("scores = torch.full((4,), 7)\nscores[0] = torch.tensor(7.5)", "still torch.int64"),
