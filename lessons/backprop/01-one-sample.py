@@ -48,6 +48,18 @@ print("before:", w.grad)
 #
 # 第一个样本就在下面的单元格里。`w.grad` 会是多少？注意正负号。
 
+# %% [markdown] wrong="-w.grad" lang="en"
+# That is `t - y` in place of `y - t`. Squaring hides the sign, the derivative does not.
+
+# %% [markdown] wrong="-w.grad" lang="zh"
+# 那是把 `y - t` 算成了 `t - y`。平方看不出符号，导数看得出。
+
+# %% [markdown] wrong="(y - t) * x" lang="en"
+# The 2 is missing that comes from the square: its derivative is `2 * (y - t)`.
+
+# %% [markdown] wrong="(y - t) * x" lang="zh"
+# 少了平方带来的 2：它的导数是 `2 * (y - t)`。
+
 # %%
 x = torch.tensor(1.0)
 t = torch.tensor(2.0)
@@ -58,7 +70,7 @@ first = w.grad.item()
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
 # It is {{ first }}, and below zero: **more** weight means **less** loss. A gradient points uphill, so to learn you go
-# the other way. (Without the minus you took `t - y`: squaring hides the sign, the derivative does not.)
+# the other way.
 #
 # Now another example, with the same weight. The error is twice as large, and so is the input. The first line clears
 # the old gradient; *Gradients add up* shows why.
@@ -67,12 +79,29 @@ first = w.grad.item()
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
 # 是 {{ first }}，小于零：权重**增大**，损失就**减小**。梯度指向上坡，所以要学习，就得往相反的方向走。
-# （如果你少了负号，那是把误差算成了 `t - y`；平方看不出符号，导数看得出。）
 #
 # 再来一个样本，权重不变。误差大一倍，输入也大一倍。
 # 第一行先把旧的梯度清掉，为什么要清，《梯度会累加》里会讲。
 #
 # 这一次 `w.grad` 会是多少？
+
+# %% [markdown] wrong="2 * (y - t)" lang="en"
+# That is the derivative of the square alone. By the chain rule it is still to be multiplied by `x`.
+
+# %% [markdown] wrong="2 * (y - t)" lang="zh"
+# 那只是平方的导数。按链式法则，还要乘以 `x`。
+
+# %% [markdown] wrong="first + w.grad" lang="en"
+# That is both gradients added up. The first line of the cell cleared the old one.
+
+# %% [markdown] wrong="first + w.grad" lang="zh"
+# 那是两次的梯度之和。这一格的第一行已经清掉了旧的。
+
+# %% [markdown] wrong="-w.grad" lang="en"
+# Only the sign is wrong: `y` is below the target here too, so `y - t` is negative.
+
+# %% [markdown] wrong="-w.grad" lang="zh"
+# 只差一个符号：这里 `y` 同样小于目标，`y - t` 是负的。
 
 # %%
 w.grad = None

@@ -58,6 +58,30 @@ loss = (y - t) ** 2
 #
 # 全部乘起来。`w1.grad` 会是多少？
 
+# %% [markdown] wrong="w1.grad / w2" lang="en"
+# You left out `w2`: the step from `w2 * h` back to `h` multiplies by it.
+
+# %% [markdown] wrong="w1.grad / w2" lang="zh"
+# 漏了 `w2`：从 `w2 * h` 回到 `h`，要乘以它。
+
+# %% [markdown] wrong="w1.grad / w2 / x" lang="en"
+# You stopped at `a`: that is the gradient which arrives there. It goes on through relu, `w2 * h` and `w1 * x`.
+
+# %% [markdown] wrong="w1.grad / w2 / x" lang="zh"
+# 停在了 `a`：这是传到那里的梯度。它还要经过 relu、`w2 * h` 和 `w1 * x`。
+
+# %% [markdown] wrong="w1.grad / x" lang="en"
+# One factor of 2 is missing: the 2 of the square, or `x` in the last step.
+
+# %% [markdown] wrong="w1.grad / x" lang="zh"
+# 少了一个因子 2：平方带来的 2，或者最后一步的 `x`。
+
+# %% [markdown] wrong="w1.grad / w3" lang="en"
+# You left out `w3`: the step from `w3 * a` back to `a` multiplies by it.
+
+# %% [markdown] wrong="w1.grad / w3" lang="zh"
+# 漏了 `w3`：从 `w3 * a` 回到 `a`，要乘以它。
+
 # %%
 loss.backward()
 
@@ -75,6 +99,31 @@ loss.backward()
 #
 # 再看第二个网络，只有一个符号不同：中间的权重 `v2` 是负的。`v2.grad` 会是多少？先把它的前向算一遍。
 
+# %% [markdown] wrong="-w2.grad" lang="en"
+# That is the number of the first network with another sign. Here the input of relu is negative, and its derivative is
+# 0 there.
+
+# %% [markdown] wrong="-w2.grad" lang="zh"
+# 那是第一个网络的数换了符号。这里 relu 的输入是负的，导数是 0。
+
+# %% [markdown] wrong="w2.grad" lang="en"
+# That is the number of the first network. Here the input of relu is negative, and its derivative is 0 there.
+
+# %% [markdown] wrong="w2.grad" lang="zh"
+# 那是第一个网络的数。这里 relu 的输入是负的，导数是 0。
+
+# %% [markdown] wrong="2 * (v3 * b - t) * v3 * v1 * x" lang="en"
+# The forward pass is right: relu gives 0. But the derivative of relu is a factor too, and it is 0 here.
+
+# %% [markdown] wrong="2 * (v3 * b - t) * v3 * v1 * x" lang="zh"
+# 前向计算是对的：relu 输出 0。但 relu 的导数也是一个因子，在这里是 0。
+
+# %% [markdown] wrong="2 * (v3 * v2 * v1 * x - t) * v3 * v1 * x" lang="en"
+# That is the gradient without relu. Its input is negative here, so its output is 0, and its derivative is 0 as well.
+
+# %% [markdown] wrong="2 * (v3 * v2 * v1 * x - t) * v3 * v1 * x" lang="zh"
+# 那是没有 relu 时的梯度。这里它的输入是负的，所以输出是 0，导数也是 0。
+
 # %%
 v1 = torch.tensor(3.0, requires_grad=True)
 v2 = torch.tensor(-4.0, requires_grad=True)
@@ -85,16 +134,15 @@ second_loss = (v3 * b - t) ** 2
 second_loss.backward()
 
 # %% [markdown] lang="en"
-# It is {{ v2.grad.item() }}. If you got another number, you forgot where relu is flat: its input was negative, and
-# there its derivative is zero. One factor of zero makes the whole product zero. The network is wrong, and yet no
-# weight will move: such a neuron is called **dead**. (A zero with a minus is a zero too; a negative factor left its
-# sign.)
+# It is {{ v2.grad.item() }}. The input of relu was negative, and there its derivative is zero. One factor of zero
+# makes the whole product zero. The network is wrong, and yet no weight will move: such a neuron is called **dead**.
+# (A zero with a minus is a zero too; a negative factor left its sign.)
 #
 # Below is a backward pass written by hand. It is right for the first network, and wrong for the second. Find the line
 # and fix it: press `e`.
 
 # %% [markdown] lang="zh"
-# 是 {{ v2.grad.item() }}。如果你得到别的数，那是忘了 relu 在负半轴导数为 0，而这里输入为负。
+# 是 {{ v2.grad.item() }}。这里 relu 的输入为负，而它在负半轴导数为 0。
 # 乘积里只要有一个因子是零，整个就是零。网络明明答错了，权重却一个也不会动，
 # 这样的神经元叫作**死掉**的神经元。（带负号的零还是零，只是因子里有个负数。）
 #

@@ -48,28 +48,57 @@ for nudge in (1.0, 0.1, 0.01, 0.001):
 #
 # 现在来问 PyTorch。先看底数，用课本上的法则：`x.grad` 会是多少？
 
+# %% [markdown] wrong="w * y" lang="en"
+# The exponent came down as a factor, but it must also be one less: `w * x ** (w - 1)`.
+
+# %% [markdown] wrong="w * y" lang="zh"
+# 指数乘到了前面，但它自己还要减一：`w * x ** (w - 1)`。
+
+# %% [markdown] wrong="y / x" lang="en"
+# The exponent is one less, but it must also come down as a factor: `w * x ** (w - 1)`.
+
+# %% [markdown] wrong="y / x" lang="zh"
+# 指数减了一，但它还要乘到前面：`w * x ** (w - 1)`。
+
 # %% [markdown] question="predict" of="w.grad" lang="en"
 # And the exponent: what will `w.grad` be? You have just measured it. (An answer within a thousandth counts as right.)
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
 # 再看指数：`w.grad` 会是多少？你刚刚测量过。（误差在千分之一以内都算对。）
 
+# %% [markdown] wrong="x.grad" lang="en"
+# That is the derivative for the base. The rule from school is not for an exponent that moves.
+
+# %% [markdown] wrong="x.grad" lang="zh"
+# 那是对底数的导数。课本上的法则不适用于变动的指数。
+
+# %% [markdown] wrong="y" lang="en"
+# That is `y` itself. Only where the base is *e* is a power its own derivative.
+
+# %% [markdown] wrong="y" lang="zh"
+# 那是 `y` 本身。只有底数是 *e* 时，幂的导数才等于它自己。
+
 # %%
 y.backward()
 
 # %% [markdown] question="predict" of="q.grad" lang="en"
-# It is {{ x.grad.item() }} for the base and {{ w.grad.item() }} for the exponent, which is `y` times the **logarithm**
-# of `x`. (The same number twice? That is the rule from school for both.)
+# It is {{ x.grad.item() }} for the base and {{ w.grad.item() }} for the exponent, which is `y` times the
+# **logarithm** of `x`.
 #
 # Now a negative base. `p ** q` itself is fine, because the exponent is a whole number. What will `q.grad` be? Think
 # of nudging the exponent. If you find no answer, write `NaN`, *not a number*.
 
 # %% [markdown] question="predict" of="q.grad" lang="zh"
 # 底数是 {{ x.grad.item() }}，指数是 {{ w.grad.item() }}，后者是 `y` 乘以 `x` 的**对数**。
-# （两次答了同一个数？那是对两者都用了课本上的法则。）
 #
 # 现在换成负的底数。`p ** q` 本身没问题，因为指数是整数。`q.grad` 会是多少？想想让指数变动一点会怎样。
 # 如果你觉得没有答案，就写 `NaN`，意思是“不是一个数”。
+
+# %% [markdown] wrong="0.0" lang="en"
+# 0 would mean that `r` stays as it is when the exponent moves a little. But there is no real number to move to.
+
+# %% [markdown] wrong="0.0" lang="zh"
+# 0 的意思是指数动一点而 `r` 不变。可是旁边根本没有实数值。
 
 # %%
 p = torch.tensor(-2.0, requires_grad=True)

@@ -32,11 +32,29 @@
 # %% [markdown] question="predict" of="a.grad" lang="zh"
 # 反向传播之后，`a.grad` 里会是多少？
 
+# %% [markdown] wrong="None" lang="en"
+# So it would be without `a.retain_grad()`: `a` was computed. Here it was asked to keep its gradient.
+
+# %% [markdown] wrong="None" lang="zh"
+# 没有 `a.retain_grad()` 才会这样，因为 `a` 是算出来的。这里让它保留了梯度。
+
+# %% [markdown] wrong="a" lang="en"
+# That is the value of `a`. Its gradient is the other factor, `b`.
+
+# %% [markdown] wrong="a" lang="zh"
+# 那是 `a` 的值。它的梯度是另一个因子 `b`。
+
 # %% [markdown] question="predict" of="b.grad" lang="en"
 # And `b.grad`?
 
 # %% [markdown] question="predict" of="b.grad" lang="zh"
 # `b.grad` 呢？
+
+# %% [markdown] wrong="a" lang="en"
+# That gradient came to `b`, and `b` did not keep it: only `a` was asked to.
+
+# %% [markdown] wrong="a" lang="zh"
+# 这个梯度确实传到了 `b`，但 `b` 没有保留：只有 `a` 要求了保留。
 
 # %%
 import torch
@@ -65,6 +83,12 @@ y.backward()
 #
 # 下一个单元格把同样的计算再做一遍，换了新名字。`c` 处在原来 `a` 的位置上，
 # 不过这一次，是在反向传播**之后**才调用的。`c.grad` 里会是什么？
+
+# %% [markdown] wrong="d" lang="en"
+# That gradient came by at `c`, before `c.retain_grad()` was called.
+
+# %% [markdown] wrong="d" lang="zh"
+# 这个梯度确实经过了 `c`，可那是在调用 `c.retain_grad()` 之前。
 
 # %%
 c = x + w

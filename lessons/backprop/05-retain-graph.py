@@ -24,6 +24,18 @@
 #
 # 一次反向传播会给 `w` 带来多少，你在《通向同一个叶子的两条路》里见过。两次之后，`w.grad` 里会是多少？
 
+# %% [markdown] wrong="2 * once" lang="en"
+# That would be two passes. The second failed, before it could add anything.
+
+# %% [markdown] wrong="2 * once" lang="zh"
+# 那是两次反向传播的结果。第二次失败了，什么也没来得及加上。
+
+# %% [markdown] wrong="0.0" lang="en"
+# The second pass failed, but what the first one had brought stays.
+
+# %% [markdown] wrong="0.0" lang="zh"
+# 第二次失败了，但第一次带来的梯度还在。
+
 # %%
 import torch
 
@@ -51,6 +63,18 @@ once = w.grad.item()
 #
 # 加上 `retain_graph=True`，反向传播之后，保存的值还留在原处，供下一次用。
 # 我们清掉梯度，重新计算 `y`，再反向传播两次。现在 `w.grad` 里会是多少？
+
+# %% [markdown] wrong="once" lang="en"
+# That is one pass. The second one adds its own to it.
+
+# %% [markdown] wrong="once" lang="zh"
+# 那是一次的结果。第二次还要加上自己的。
+
+# %% [markdown] wrong="3 * once" lang="en"
+# The gradient of the cell before is in that number. It was cleared: `x.grad = w.grad = None`.
+
+# %% [markdown] wrong="3 * once" lang="zh"
+# 这个数里含有上一格的梯度。它已经清掉了：`x.grad = w.grad = None`。
 
 # %%
 x.grad = w.grad = None

@@ -57,6 +57,18 @@ except RuntimeError as error:
 #
 # `w.grad` 会是多少？
 
+# %% [markdown] wrong="a + b" lang="en"
+# That is the first part alone. The second counts too, as often as `gradient=` says.
+
+# %% [markdown] wrong="a + b" lang="zh"
+# 那只是第一部分。第二部分也要算，按 `gradient=` 说的份量。
+
+# %% [markdown] wrong="a + b + 2" lang="en"
+# That is each part once. `gradient=` says how often the second counts.
+
+# %% [markdown] wrong="a + b + 2" lang="zh"
+# 那是两部分各算一次。第二部分算多少，由 `gradient=` 决定。
+
 # %%
 second = 2.0  # @param {type: number, min: -10, max: 10, step: 0.5}
 loss.backward(gradient=torch.tensor([1.0, second]))
@@ -79,6 +91,12 @@ weighted = w.grad.item()
 # 反向传播从不把它列出来，只算出各行乘以各自的数之后的和，即**向量-雅可比积**。
 #
 # 更常见的做法是先用 `sum()` 或 `mean()` 变成一个数。用 `sum()` 的话，`w.grad` 会是多少？
+
+# %% [markdown] wrong="weighted" lang="en"
+# That is the pass before, in which the second part counted by its number. `sum()` counts each once.
+
+# %% [markdown] wrong="weighted" lang="zh"
+# 那是上一次的结果，其中第二部分按它的份量计算。`sum()` 让每部分各算一次。
 
 # %%
 x.grad = w.grad = None

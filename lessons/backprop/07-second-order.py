@@ -25,6 +25,18 @@
 #
 # 下一个单元格之后，`x.grad` 里会是什么？
 
+# %% [markdown] wrong="g" lang="en"
+# That is the derivative, and it was returned to `g`. `torch.autograd.grad` writes nothing into `x.grad`.
+
+# %% [markdown] wrong="g" lang="zh"
+# 这个导数返回给了 `g`。`torch.autograd.grad` 不往 `x.grad` 里写。
+
+# %% [markdown] wrong="0.0" lang="en"
+# A zero would mean that a gradient was written there. None was, so there is no number at all.
+
+# %% [markdown] wrong="0.0" lang="zh"
+# 0 的意思是写过一个为零的梯度。这里没有写过，所以连数也没有。
+
 # %%
 import torch
 
@@ -52,6 +64,18 @@ print("g:", g.item(), "requires grad:", g.requires_grad)
 # 于是可以从它的结果再反向传播一次。
 #
 # `second`，也就是导数的导数，会是多少？
+
+# %% [markdown] wrong="first" lang="en"
+# That is the first derivative. `second` is the derivative of *that*: of `2 * u`.
+
+# %% [markdown] wrong="first" lang="zh"
+# 那是一阶导数。`second` 是*它*的导数，也就是 `2 * u` 的导数。
+
+# %% [markdown] wrong="0.0" lang="en"
+# That would be a straight line, whose derivative does not change.
+
+# %% [markdown] wrong="0.0" lang="zh"
+# 直线才是这样，它的导数不变。
 
 # %%
 u = torch.tensor(3.0, requires_grad=True)

@@ -47,6 +47,18 @@ print("pass 1:", w.grad.item())
 #
 # 循环之后，`w.grad` 里会是多少？
 
+# %% [markdown] wrong="w.grad / 4" lang="en"
+# That is what a single pass brings. Nothing was replaced: four of them are in there.
+
+# %% [markdown] wrong="w.grad / 4" lang="zh"
+# 那是一次带来的数。旧的并没有被替换，四次的都在里面。
+
+# %% [markdown] wrong="w.grad * 3 / 4" lang="en"
+# Those are the three passes of the loop. The one before it is still in there.
+
+# %% [markdown] wrong="w.grad * 3 / 4" lang="zh"
+# 那是循环里的三次。循环之前的那一次也还在里面。
+
 # %%
 for again in range(2, 5):
     y = (x + w) * (w + 1)
@@ -54,8 +66,7 @@ for again in range(2, 5):
     print(f"pass {again}:", w.grad.item())
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
-# Old plus incoming is new: the explaining line shows that sum at each pass (`b` and `B` go from one to the next). If
-# you expected what a single pass brings: nothing was replaced, four of them are in there.
+# Old plus incoming is new: the explaining line shows that sum at each pass (`b` and `B` go from one to the next).
 #
 # In an ordinary training loop adding is a bug: each step would include all earlier gradients, so you clear them, in
 # one of two ways. `zero_()` writes zeros into the gradient. `zero_grad()` is what an optimizer offers for all its
@@ -65,12 +76,17 @@ for again in range(2, 5):
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
 # 原来的加上新来的，就是新的：每一次反向传播，解释那一行都会写出这个和（用 `b` 和 `B` 在各次之间跳）。
-# 如果你答的是一次带来的数：旧的并没有被替换，四次的都在里面。
 #
 # 在普通的训练循环里，不能任其累加，否则每一步的梯度都混有之前各步的梯度。所以要清零，办法有两种。
 # `zero_()` 往梯度里写零。`zero_grad()` 是优化器提供的，一次管它所有的权重。
 #
 # 两种都用过之后，`w.grad` 里会是什么？照 Python 打印的样子输入。
+
+# %% [markdown] wrong="0.0" lang="en"
+# That is what `zero_()` left. Then `zero_grad()` ran, and did more than that.
+
+# %% [markdown] wrong="0.0" lang="zh"
+# 那是 `zero_()` 留下的。之后又执行了 `zero_grad()`，它做得更多。
 
 # %%
 w.grad.zero_()

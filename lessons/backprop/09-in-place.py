@@ -51,6 +51,12 @@ except RuntimeError as error:
 # 下一个单元格里，反向传播会失败。到 `backward()` 那一行才**发现**，但错不在它。
 # 是哪一行让失败变得不可避免？用 `↑` `↓` 选中它，按 `Enter`；或者输入行号。
 
+# %% [markdown] wrong="error" lang="en"
+# There you notice it. But what made it inevitable came before.
+
+# %% [markdown] wrong="error" lang="zh"
+# 你是在那里发现的。可让它不可避免的事发生在前面。
+
 # %%
 a = w.exp()
 a += 1

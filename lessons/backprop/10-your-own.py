@@ -31,6 +31,18 @@
 # %% [markdown] question="predict" of="v.grad" lang="zh"
 # `v.grad` 里会是多少？
 
+# %% [markdown] wrong="3 * v**2" lang="en"
+# That is the derivative of a cube, but `backward` says something else, and it is the code that runs.
+
+# %% [markdown] wrong="3 * v**2" lang="zh"
+# 那是立方的导数，可 `backward` 写的是另一个式子，而运行的是代码。
+
+# %% [markdown] wrong="y" lang="en"
+# That is the value of `y`. The gradient is what `backward` returns.
+
+# %% [markdown] wrong="y" lang="zh"
+# 那是 `y` 的值。梯度是 `backward` 返回的数。
+
 # %%
 import torch
 
@@ -69,14 +81,25 @@ y.backward()
 #
 # 测量的结果会是多少？
 
+# %% [markdown] wrong="v.grad" lang="en"
+# That is what `backward` says. The measurement does not use it, only `forward`.
+
+# %% [markdown] wrong="v.grad" lang="zh"
+# 那是 `backward` 说的。测量用不到它，只用 `forward`。
+
+# %% [markdown] wrong="u**3" lang="en"
+# That is the value of the cube. The measurement divides how far it moves by how far the input does.
+
+# %% [markdown] wrong="u**3" lang="zh"
+# 那是立方的值。测量是用它的变化量除以输入的变化量。
+
 # %%
 step = 1e-4
 u = torch.tensor(2.0, dtype=torch.float64)
 measured = (Cube.apply(u + step) - Cube.apply(u - step)) / (2 * step)
 
 # %% [markdown] lang="en"
-# It is {{ measured.item() }}: three times the square, and `backward` forgot to square. (If you had that number in the
-# first question: you knew the derivative, but it is the code that runs.)
+# It is {{ measured.item() }}: three times the square, and `backward` forgot to square.
 #
 # `torch.autograd.gradcheck` measures like that for every input and output, and compares. Use it on every operation
 # that you write. (Old code has `Cube()(x)`, without `@staticmethod`; that no longer works.)
@@ -86,7 +109,6 @@ measured = (Cube.apply(u + step) - Cube.apply(u - step)) / (2 * step)
 
 # %% [markdown] lang="zh"
 # 是 {{ measured.item() }}，这才是立方的导数：平方的三倍，而 `backward` 忘了平方。
-# （如果你在第一题里答的是这个数：你知道导数，可运行的是代码。）
 #
 # `torch.autograd.gradcheck` 对每个输入、每个输出都这样量一遍，再作比较。自己写的运算都应该用它查一查。
 # （在旧代码里你可能见到不带 `@staticmethod` 的 `Cube()(x)`，那种写法已经不能用了。）

@@ -42,6 +42,24 @@ w = torch.tensor([1.0], requires_grad=True)
 #
 # `y.backward()` 之后，`w.grad` 里会是多少？
 
+# %% [markdown] wrong="a" lang="en"
+# That is the path through `b` alone. `w` also reaches `y` through `a`.
+
+# %% [markdown] wrong="a" lang="zh"
+# 那只是经过 `b` 的路。`w` 还经过 `a` 到达 `y`。
+
+# %% [markdown] wrong="b" lang="en"
+# That is the path through `a` alone. `w` also reaches `y` through `b`.
+
+# %% [markdown] wrong="b" lang="zh"
+# 那只是经过 `a` 的路。`w` 还经过 `b` 到达 `y`。
+
+# %% [markdown] wrong="a * b" lang="en"
+# Along a path factors are multiplied, but what two paths bring is added. (Or was that the value of `y`?)
+
+# %% [markdown] wrong="a * b" lang="zh"
+# 同一条路上的因子相乘，而两条路带来的梯度相加。（还是说，你答的是 `y` 的值？）
+
 # %%
 a = x + w
 b = w + 1
@@ -67,6 +85,18 @@ y.backward()
 # `x` 只在一条路径上，所以只得到那一份：{{ x.grad.item() }}。
 #
 # 梯度也经过了 `a`。那么现在 `a.grad` 里是什么？
+
+# %% [markdown] wrong="b" lang="en"
+# That gradient did come by at `a`, but only leaves keep theirs.
+
+# %% [markdown] wrong="b" lang="zh"
+# 这个梯度确实经过了 `a`，但只有叶子节点保留自己的梯度。
+
+# %% [markdown] wrong="0.0" lang="en"
+# A zero would be a gradient that was kept. `a` keeps none at all.
+
+# %% [markdown] wrong="0.0" lang="zh"
+# 0 也是一个保留下来的梯度。`a` 根本不保留。
 
 # %%
 print("leaf:", x.is_leaf, w.is_leaf, a.is_leaf, b.is_leaf, y.is_leaf)

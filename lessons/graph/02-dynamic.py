@@ -50,6 +50,18 @@ y.backward()
 #
 # 现在给同一个函数一个负数。`down.grad` 会是多少？
 
+# %% [markdown] wrong="3.0" lang="en"
+# That is the derivative of the other branch, which did not run.
+
+# %% [markdown] wrong="3.0" lang="zh"
+# 那是另一个分支的导数，它没有执行。
+
+# %% [markdown] wrong="-down.grad" lang="en"
+# The derivative of the square is twice the number, and this number is negative.
+
+# %% [markdown] wrong="-down.grad" lang="zh"
+# 平方的导数是这个数的两倍，而这个数是负的。
+
 # %%
 down = torch.tensor(-2.0, requires_grad=True)
 z = bend(down)
@@ -70,6 +82,18 @@ z.backward()
 # 循环每迭代一次，图就长一截。下面的循环一直迭代到 `q` 达到上限，所以有多少个节点由**数据**决定。
 # 数一数，`q` 里最后一共乘进了几个 `p`。`p.grad` 会是多少？
 
+# %% [markdown] wrong="(q.log2() - 1) * q / p**2" lang="en"
+# One factor `p` is missing in your count: two are there before the loop begins.
+
+# %% [markdown] wrong="(q.log2() - 1) * q / p**2" lang="zh"
+# 少数了一个因子 `p`：循环开始之前就已经有两个了。
+
+# %% [markdown] wrong="(q.log2() - 2) * q / p**3" lang="en"
+# Those are the iterations of the loop. Two factors `p` are there before it begins.
+
+# %% [markdown] wrong="(q.log2() - 2) * q / p**3" lang="zh"
+# 那是循环的次数。循环开始之前就已经有两个因子 `p` 了。
+
 # %%
 limit = 20  # @param {type: number, min: 4, max: 200, step: 1}
 p = torch.tensor(2.0, requires_grad=True)
@@ -83,9 +107,8 @@ for node, _ in q.grad_fn.next_functions:
     print("it got its inputs from", node.name().split("::")[-1])
 
 # %% [markdown] lang="en"
-# The loop stopped with `q` at {{ q.item() }}, a power of `p`, and the derivative of that power is
-# {{ p.grad.item() }}. (Less? Two factors are there before the loop begins.) At `p` several paths meet, one per
-# factor. Press `k` to set another `limit`.
+# The loop stopped with `q` at {{ q.item() }}, a power of `p`, and the derivative of that power is {{ p.grad.item()
+# }}. At `p` several paths meet, one per factor. Press `k` to set another `limit`.
 #
 # The printed lines name the last node and what comes before it; `AccumulateGrad` stands for the leaf. Autograd's
 # **nodes are operations**, and tensors go along its **edges**; older notes have it the other way round. In early
@@ -95,7 +118,7 @@ for node, _ in q.grad_fn.next_functions:
 
 # %% [markdown] lang="zh"
 # 循环停下时 `q` 是 {{ q.item() }}，是 `p` 的一个幂，这个幂的导数是 {{ p.grad.item() }}。
-# （答小了？循环开始之前就已经有两个因子了。）好几条路在 `p` 处相会，每个因子一条。按 `k` 换一个 `limit`。
+# 好几条路在 `p` 处相会，每个因子一条。按 `k` 换一个 `limit`。
 #
 # 打印出来的是最后一个节点，以及它前面的节点；`AccumulateGrad` 代表叶子节点。
 # 在 autograd 里，**节点是运算**，张量沿着**边**流动；有些旧笔记里画得正好相反。

@@ -66,6 +66,18 @@ plain = c + c
 #
 # 下一个单元格三种都用到了。然后它拿 `w` 去乘 `cut`，而 `cut` 正是由 `w` 算出来的。`w.grad` 会是多少？
 
+# %% [markdown] wrong="2 * w.grad" lang="en"
+# That would be the derivative with both paths recorded. The one through `cut` is not.
+
+# %% [markdown] wrong="2 * w.grad" lang="zh"
+# 那是两条路都有记录时的导数。经过 `cut` 的那条没有记录。
+
+# %% [markdown] wrong="None" lang="en"
+# `y` does require grad: one of its factors is `w` itself, and that path is recorded.
+
+# %% [markdown] wrong="None" lang="zh"
+# `y` 是需要梯度的：它的一个因子就是 `w`，这条路有记录。
+
 # %%
 with torch.no_grad():
     quiet = w * c
@@ -78,7 +90,7 @@ y.backward()
 
 # %% [markdown] question="choice" of="1 if late is not None else 2" lang="en"
 # It is {{ w.grad.item() }}. `cut` does depend on `w`, but autograd cannot see it: there is no edge back from `cut`.
-# To autograd it is a plain number. (Twice as much? That would be the derivative with both paths recorded.)
+# To autograd it is a plain number.
 #
 # The three results look alike in the table; none requires grad. Now we use two of them later, outside of the blocks.
 # `w * quiet` will work. And the line after it, `w * fast`?
@@ -88,7 +100,7 @@ y.backward()
 
 # %% [markdown] question="choice" of="1 if late is not None else 2" lang="zh"
 # 是 {{ w.grad.item() }}。`cut` 确实依赖 `w`，可是 autograd 看不见：从 `cut` 往回没有边。
-# 在它看来，`cut` 就是个普通的数。（答大了一倍？那是两条路都有记录时的导数。）
+# 在它看来，`cut` 就是个普通的数。
 #
 # 三个结果在表里看上去一样，都不需要梯度。现在我们在那些代码块之外，再用其中的两个。
 # `w * quiet` 没问题。它后面那一行的 `w * fast` 呢？

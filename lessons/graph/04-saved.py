@@ -61,6 +61,12 @@ e = torch.exp(x)
 #
 # 下面从 `s` 出发反向传播两次。最后 `v.grad` 里会是多少？
 
+# %% [markdown] wrong="1.0" lang="en"
+# That would be so if the second pass failed. The node of a sum saved nothing, so there was nothing to free.
+
+# %% [markdown] wrong="1.0" lang="zh"
+# 第二次失败才会这样。加法的节点什么也没存，也就没有可释放的。
+
 # %%
 v = torch.tensor(5.0, requires_grad=True)
 s = v + 3
@@ -78,6 +84,18 @@ s.backward()
 # 所以，被禁止的并不是第二次反向传播，而是使用已经释放的值。
 #
 # 现在对 `e` 做同样的事。两次里有几次会成功？
+
+# %% [markdown] wrong="2" lang="en"
+# That was so with the sum. The node of `exp` has saved its result, and the first pass frees it.
+
+# %% [markdown] wrong="2" lang="zh"
+# 加法才是这样。`exp` 的节点存了它的结果，第一次用完就释放了。
+
+# %% [markdown] wrong="0" lang="en"
+# The first pass succeeds: what it needs is still there.
+
+# %% [markdown] wrong="0" lang="zh"
+# 第一次会成功：它需要的都还在。
 
 # %%
 passes = 0

@@ -24,6 +24,12 @@
 #
 # `w * w` 在 1 处的导数是 2，`backward()` 也不会报错。`w.grad` 里会是什么？
 
+# %% [markdown] wrong="2.0" lang="en"
+# That gradient was computed, but it went to the tensor before `.to`, which has no name. `w` names the result.
+
+# %% [markdown] wrong="2.0" lang="zh"
+# 这个梯度算出来了，却存进了 `.to` 之前的那个张量，它没有名字。`w` 指的是结果。
+
 # %%
 import torch
 

@@ -24,6 +24,12 @@
 # 下一个单元格会在 `backward()` 处出错，`try` 把它接住。不过那只是问题露面的地方。
 # 是哪一行让失败变得不可避免？输入行号，或者用 ↑ ↓ 标出来。
 
+# %% [markdown] wrong="error" lang="en"
+# There you notice it. But by then `loss` is a plain number already.
+
+# %% [markdown] wrong="error" lang="zh"
+# 你是在那里发现的。可那时 `loss` 早就是普通的数了。
+
 # %%
 import torch
 
@@ -48,6 +54,12 @@ except AttributeError as error:
 #
 # 网上流传着一种“改法”：把这样的数收进列表（这里只有一个），再做成张量，标记一下，PyTorch 就不报错了。
 # `w.grad` 里会是什么？
+
+# %% [markdown] wrong="2 * (w * 3 - 6) * 3" lang="en"
+# That is the gradient of the loss as it was computed. But `item()` had cut its history off.
+
+# %% [markdown] wrong="2 * (w * 3 - 6) * 3" lang="zh"
+# 那是原来那个损失的梯度。可是 `item()` 已经切断了它的历史。
 
 # %%
 again = torch.tensor([loss], requires_grad=True)

@@ -56,6 +56,18 @@ except RuntimeError as error:
 # 刚才算是走运。现在损失有两部分：`fit` 希望 `3 * w` 等于 5，`size` 希望 `w` 小一些。
 # 它们在 2 处的导数分别是 6 和 4。`w.grad` 里会是多少？
 
+# %% [markdown] wrong="w.grad + 2 * w" lang="en"
+# That is 6 and 4, both parts. But `size` was computed from `w.detach()`.
+
+# %% [markdown] wrong="w.grad + 2 * w" lang="zh"
+# 那是 6 加 4，两部分都算了。可是 `size` 是用 `w.detach()` 算出来的。
+
+# %% [markdown] wrong="2 * w" lang="en"
+# That is the part of `size`, the one that was cut off.
+
+# %% [markdown] wrong="2 * w" lang="zh"
+# 那是 `size` 的部分，而被切断的正是它。
+
 # %%
 fit = (w * 3 - 5) ** 2
 size = w.detach() ** 2

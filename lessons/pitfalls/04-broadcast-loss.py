@@ -23,6 +23,12 @@
 #
 # 下一个单元格里，每个预测都完全正确。损失会是多少？
 
+# %% [markdown] wrong="0.0" lang="en"
+# So it would be if each guess met its own target. Look at the shape of `apart`.
+
+# %% [markdown] wrong="0.0" lang="zh"
+# 每个猜测只与自己的目标相比才会这样。看看 `apart` 的形状。
+
 # %%
 import torch
 

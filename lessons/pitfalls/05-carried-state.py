@@ -24,6 +24,18 @@
 #
 # 循环本来要迭代三次。它会出错，由 `try` 接住；`finished` 数的是完成了几次。会是几？
 
+# %% [markdown] wrong="0" lang="en"
+# The first iteration succeeds: `h` starts as a plain number, without a history.
+
+# %% [markdown] wrong="0" lang="zh"
+# 第一次迭代会成功：`h` 一开始只是个普通的数，没有历史。
+
+# %% [markdown] wrong="2" lang="en"
+# The error is raised one iteration earlier: the second pass already goes back into the graph of the first.
+
+# %% [markdown] wrong="2" lang="zh"
+# 错误会早一次迭代出现：第二次反向传播就已经走进了第一次的计算图。
+
 # %%
 import torch
 

@@ -43,6 +43,12 @@ except RuntimeError as error:
 #
 # `w.grad` 里会是多少？
 
+# %% [markdown] wrong="w.grad / 100" lang="en"
+# So it would be if `percent` were a copy. `numpy()` shares the memory of the tensor.
+
+# %% [markdown] wrong="w.grad / 100" lang="zh"
+# `percent` 是副本才会这样。而 `numpy()` 与张量共享内存。
+
 # %%
 percent = growth.detach().numpy()
 percent *= 100

@@ -22,6 +22,12 @@
 #
 # 下面的模块有一个权重，标记了 `requires_grad=True`。清单里会有几个参数？
 
+# %% [markdown] wrong="1" lang="en"
+# `requires_grad=True` is for autograd. The module does not look at it.
+
+# %% [markdown] wrong="1" lang="zh"
+# `requires_grad=True` 是给 autograd 看的，模块并不看它。
+
 # %%
 import torch
 from torch import nn
@@ -56,6 +62,13 @@ except ValueError as error:
 #
 # 清单空着，优化器至少会报错。我们在权重旁边放一层：清单里有了 `nn.Linear` 的两个张量，于是不再报错。
 # 反向传播一次，更新一步。`model.scale` 原来是 2，之后会是多少？
+
+
+# %% [markdown] wrong="model.scale - 0.1 * model.scale.grad" lang="en"
+# That would be a step of SGD. But the optimizer was given only what the module lists.
+
+# %% [markdown] wrong="model.scale - 0.1 * model.scale.grad" lang="zh"
+# 那是 SGD 走一步的结果。可是优化器只拿到了模块列出的参数。
 
 
 # %%

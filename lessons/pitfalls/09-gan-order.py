@@ -28,6 +28,18 @@
 # 为了省事，两个损失用同一次判断。最后那个 `backward()` 会出错。
 # 是哪一行让失败变得不可避免？输入行号，或者用 ↑ ↓ 标出来。
 
+# %% [markdown] wrong="error" lang="en"
+# There you notice it. But what made it inevitable came before.
+
+# %% [markdown] wrong="error" lang="zh"
+# 你是在那里发现的。可让它不可避免的事发生在前面。
+
+# %% [markdown] wrong="g.grad is not None" lang="en"
+# That line is a mistake too, a silent one: it fails nothing here. `retain_graph=True` keeps what `verdict` has saved.
+
+# %% [markdown] wrong="g.grad is not None" lang="zh"
+# 那一行也有问题，但不会报错：这里的失败不是它造成的。`retain_graph=True` 留住了 `verdict` 存下的值。
+
 # %%
 import torch
 
@@ -66,6 +78,18 @@ except RuntimeError as error:
 # 沿这个梯度更新，生成器反而更容易*被识破*。
 #
 # 现在按正确的次序来。判别器从 `fake.detach()` 学习。`reached` 记下这时 `g.grad` 里有什么。会是什么？
+
+# %% [markdown] wrong="stray" lang="en"
+# That is what reached `g` when the fake was not detached.
+
+# %% [markdown] wrong="stray" lang="zh"
+# 那是没有 detach 时传到 `g` 的梯度。
+
+# %% [markdown] wrong="0.0" lang="en"
+# A zero would be a gradient that came and was zero. None came: `zero_grad()` had set it to `None`.
+
+# %% [markdown] wrong="0.0" lang="zh"
+# 0 的意思是来过一个为零的梯度。这里没有来过：`zero_grad()` 把它设成了 `None`。
 
 # %%
 d_optimizer.zero_grad()

@@ -55,6 +55,18 @@ y.sum().backward()
 # 改法是选两次，先选**输入**，让平方根的输入没有 0。`v.grad` 会是什么？平方根在 4 处的导数是 0.25。
 # 两个数写成一个列表。
 
+# %% [markdown] wrong="[x.grad[0], 0.25]" lang="en"
+# That was the gradient before. Now the root is taken of `safe`, which has no 0 in it.
+
+# %% [markdown] wrong="[x.grad[0], 0.25]" lang="zh"
+# 那是修改之前的梯度。现在开方的是 `safe`，里面没有 0。
+
+# %% [markdown] wrong="[0.5, 0.25]" lang="en"
+# 0.5 is the derivative of the root at the harmless 1. It is multiplied by the zero that `where` sends back.
+
+# %% [markdown] wrong="[0.5, 0.25]" lang="zh"
+# 0.5 是平方根在 1 处的导数。它还要乘以 `where` 传回的 0。
+
 # %%
 v = torch.tensor([0.0, 4.0], requires_grad=True)
 safe = torch.where(v > 0, v, 1.0)

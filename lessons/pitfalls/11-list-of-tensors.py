@@ -51,6 +51,18 @@ except RuntimeError as error:
 #
 # `torch.stack` 拼的是张量本身，是图里的一个运算。现在 `a.grad` 里会是多少？
 
+# %% [markdown] wrong="2.0" lang="en"
+# That is the first part, `a * 2`. `a * a` brings its own.
+
+# %% [markdown] wrong="2.0" lang="zh"
+# 那是第一部分 `a * 2`。`a * a` 还有它的一份。
+
+# %% [markdown] wrong="2 * a" lang="en"
+# That is the second part, `a * a`. `a * 2` brings its own.
+
+# %% [markdown] wrong="2 * a" lang="zh"
+# 那是第二部分 `a * a`。`a * 2` 还有它的一份。
+
 # %%
 stacked = torch.stack(parts)
 stacked.sum().backward()

@@ -68,13 +68,24 @@ y = x * 4
 #
 # `x.grad` 会是多少？输入一个数，按 `Enter`；不想答就按 `s` 跳过。
 
+# %% [markdown] wrong="y" lang="en"
+# That is the value of `y`. A gradient says how fast `y` moves, not how large it is.
+
+# %% [markdown] wrong="y" lang="zh"
+# 那是 `y` 的值。梯度说的是 `y` 变得多快，不是它有多大。
+
+# %% [markdown] wrong="x" lang="en"
+# That is the value of `x`. `y` moves 4 times as far as `x` does, wherever `x` is.
+
+# %% [markdown] wrong="x" lang="zh"
+# 那是 `x` 的值。无论 `x` 在哪里，`y` 都动它的 4 倍。
+
 # %%
 y.backward()
 
 # %% [markdown] lang="en"
 # The backward pass went through the graph from the end to the beginning and left {{ x.grad.item() }} in `x.grad`,
-# marked `∇`: nudge `x`, and `y` moves that many times as far. (The value of `y` is another matter. A gradient says
-# how fast `y` moves, not how large it is.)
+# marked `∇`: nudge `x`, and `y` moves that many times as far.
 #
 # **Now step back.** Press `←` until the gradient is gone, then `→` to see it come again. No Python can run backward
 # like that; a recording can.
@@ -89,7 +100,6 @@ y.backward()
 
 # %% [markdown] lang="zh"
 # 反向传播从图的末尾走回开头，在 `x.grad` 里留下了 {{ x.grad.item() }}，标着 `∇`：`x` 动一点，`y` 动它的这么多倍。
-# （`y` 的值是另一回事。梯度说的是 `y` 变得多快，不是它有多大。）
 #
 # **现在往回走。** 按 `←`，直到梯度消失，再按 `→`，看它重新到来。
 # Python 没法这样倒着运行，录像可以。

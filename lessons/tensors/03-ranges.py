@@ -24,13 +24,19 @@
 #
 # `evens = torch.arange(2, 10, 2)` 里会是什么？输入一个列表：`[…, …]`。
 
+# %% [markdown] wrong="torch.arange(2, 11, 2)" lang="en"
+# The end is not in: `arange` stops before 10.
+
+# %% [markdown] wrong="torch.arange(2, 11, 2)" lang="zh"
+# 终点不包括在内：`arange` 在 10 之前停下。
+
 # %%
 import torch
 
 evens = torch.arange(2, 10, 2)
 
 # %% [markdown] question="predict" of="gap" lang="en"
-# {{ evens.tolist() }}: as with `range`, the start is in and **the end is not**. Many add the end.
+# {{ evens.tolist() }}: as with `range`, the start is in and **the end is not**.
 #
 # `linspace(start, end, steps)` asks the other way round: not how far apart, but **how many**. Both ends are in. (The
 # argument is called `steps`, but it counts points.)
@@ -44,6 +50,18 @@ evens = torch.arange(2, 10, 2)
 # （参数虽叫 `steps`，数的却是点。）
 #
 # 从 2 到 10 取七个点，相邻两点相隔多少？误差在千分之一以内都算对。
+
+# %% [markdown] wrong="(points[-1] - points[0]) / 7" lang="en"
+# Seven points have only six gaps between them.
+
+# %% [markdown] wrong="(points[-1] - points[0]) / 7" lang="zh"
+# 七个点之间只有六段。
+
+# %% [markdown] wrong="1.0" lang="en"
+# Seven points have only six gaps, and they go from 2 to 10, which is 8.
+
+# %% [markdown] wrong="1.0" lang="zh"
+# 七个点之间只有六段，而从 2 到 10 是 8。
 
 # %%
 points = torch.linspace(2, 10, 7)
@@ -65,6 +83,18 @@ gap = points[1] - points[0]
 # 它的起点和终点是**指数**，底数默认是十，也可以用 `base` 另给。
 #
 # `tens = torch.logspace(0, 2, 3)` 里会是什么？
+
+# %% [markdown] wrong="torch.linspace(0, 2, 3)" lang="en"
+# Those are the exponents. `logspace` takes ten to the power of each.
+
+# %% [markdown] wrong="torch.linspace(0, 2, 3)" lang="zh"
+# 那是指数。`logspace` 取的是十的这些次幂。
+
+# %% [markdown] wrong="torch.tensor([1.0, 2.0, 3.0])" lang="en"
+# They start at ten to the power zero, which is 1, and go by factors of ten.
+
+# %% [markdown] wrong="torch.tensor([1.0, 2.0, 3.0])" lang="zh"
+# 从十的零次幂 1 开始，每次乘以十。
 
 # %%
 tens = torch.logspace(0, 2, 3)

@@ -27,6 +27,18 @@
 #
 # `x` 的**第一个**数会是多少，`y` 的呢？原来是 1。输入两个：`[…, …]`。
 
+# %% [markdown] wrong="[99.0, 99.0]" lang="en"
+# `torch.tensor` copies: `y` does not see the write.
+
+# %% [markdown] wrong="[99.0, 99.0]" lang="zh"
+# `torch.tensor` 会复制：`y` 看不到这次写入。
+
+# %% [markdown] wrong="[1.0, 1.0]" lang="en"
+# `from_numpy` shares the memory of the array: `x` sees the write.
+
+# %% [markdown] wrong="[1.0, 1.0]" lang="zh"
+# `from_numpy` 与数组共享内存：`x` 能看到这次写入。
+
 # %%
 import numpy as np
 import torch
@@ -55,6 +67,18 @@ print(array)
 # PyTorch 自己也常常共用。`m.t()` 把 `m` 转置，行变成列，却不移动任何数：它是同一块存储的**视图**。
 #
 # `m` 原来是 `[[0, 1, 2], [3, 4, 5]]`，之后 `t[0, 1] = 100` 往 `t` 里写。`m` 会变成什么？
+
+# %% [markdown] wrong="[[0, 1, 2], [3, 4, 5]]" lang="en"
+# `t` is a view: what is written into it shows in `m`.
+
+# %% [markdown] wrong="[[0, 1, 2], [3, 4, 5]]" lang="zh"
+# `t` 是一个视图：写进它的数在 `m` 里也看得到。
+
+# %% [markdown] wrong="[[0, 100, 2], [3, 4, 5]]" lang="en"
+# Rows and columns are swapped in `t`: its row 0, column 1 is row 1, column 0 of `m`.
+
+# %% [markdown] wrong="[[0, 100, 2], [3, 4, 5]]" lang="zh"
+# `t` 的行和列是互换的：它的第 0 行第 1 列是 `m` 的第 1 行第 0 列。
 
 # %%
 m = torch.arange(6).reshape(2, 3)

@@ -26,6 +26,12 @@
 #
 # `a` 和 `b` 都是两行三列。`below = torch.cat([a, b], dim=0)` 的形状会是什么？输入一个列表。
 
+# %% [markdown] wrong="list(beside.shape)" lang="en"
+# That is `dim=1`, side by side. `dim=0` goes down the rows.
+
+# %% [markdown] wrong="list(beside.shape)" lang="zh"
+# 那是 `dim=1`，并排放。`dim=0` 沿着行往下。
+
 # %%
 import torch
 
@@ -51,6 +57,18 @@ beside = torch.cat([a, b], dim=1)
 #
 # `stacked = torch.stack([a, b])` 的形状会是什么？
 
+# %% [markdown] wrong="list(below.shape)" lang="en"
+# That is `cat` along dimension 0. `stack` makes a dimension that was not there.
+
+# %% [markdown] wrong="list(below.shape)" lang="zh"
+# 那是沿第 0 维的 `cat`。`stack` 会新建一个维度。
+
+# %% [markdown] wrong="list(beside.shape)" lang="en"
+# That is `cat` along dimension 1. `stack` makes a dimension that was not there.
+
+# %% [markdown] wrong="list(beside.shape)" lang="zh"
+# 那是沿第 1 维的 `cat`。`stack` 会新建一个维度。
+
 # %%
 stacked = torch.stack([a, b])
 
@@ -69,6 +87,19 @@ stacked = torch.stack([a, b])
 # 再拆开。`chunk` 要指定**几份**，`split` 要指定每份**多长**。
 #
 # 七个数分成三份，每份多长？输入三个数的列表。
+
+# %% [markdown] wrong="[3, 2, 2]" lang="en"
+# The lengths are not made as equal as they can be: each chunk is as long as the first, and the last takes what is
+# left.
+
+# %% [markdown] wrong="[3, 2, 2]" lang="zh"
+# 各段并不是尽量平均的：每段都和第一段一样长，最后一段取剩下的。
+
+# %% [markdown] wrong="[2, 2, 3]" lang="en"
+# Seven divided by three is rounded up, not down, and the last chunk takes what is left.
+
+# %% [markdown] wrong="[2, 2, 3]" lang="zh"
+# 七除以三是向上取整，不是向下，最后一段取剩下的。
 
 # %%
 seven = torch.arange(7)

@@ -53,6 +53,18 @@ columns = table.index_select(1, wanted)
 #
 # 有六个数不小于 6。`large` 的**形状**会是什么？
 
+# %% [markdown] wrong="[2, 3]" lang="en"
+# What a mask leaves seldom makes a rectangle, so the result always has one dimension.
+
+# %% [markdown] wrong="[2, 3]" lang="zh"
+# 掩码留下的数很少正好排成矩形，所以结果总是一维的。
+
+# %% [markdown] wrong="list(table.shape)" lang="en"
+# That is the shape of the mask. The numbers under `False` are left out.
+
+# %% [markdown] wrong="list(table.shape)" lang="zh"
+# 那是掩码的形状。`False` 处的数不取。
+
 # %%
 mask = table.ge(6)
 large = table.masked_select(mask)
@@ -74,6 +86,18 @@ exactly = table[table.gt(3) & table.le(5)]
 # 那么，哪个和 `table` 共用内存：用掩码挑出来的，按位置切下的一行，都共用，还是都不？
 #
 # 下面哪一行会改动 `table`？用 `↑` `↓` 选中它，按 `Enter`；或者输入行号。
+
+# %% [markdown] wrong="picked[0].item() == -1" lang="en"
+# What a mask picks is a copy, so this write does not reach `table`.
+
+# %% [markdown] wrong="picked[0].item() == -1" lang="zh"
+# 掩码取出的是副本，这次写入影响不到 `table`。
+
+# %% [markdown] wrong="row.shape" lang="en"
+# That line makes a view. It changes nothing yet; the write comes after it.
+
+# %% [markdown] wrong="row.shape" lang="zh"
+# 这一行只是建立视图，还没有改变什么；写入在它之后。
 
 # %%
 picked = table[table > 8]

@@ -27,6 +27,18 @@
 #
 # 一共十二个数。`halves = numbers.reshape(2, -1)` 的形状会是什么？
 
+# %% [markdown] wrong="list(flat.shape)" lang="en"
+# That would be `reshape(-1)`. Here the first length is 2, and `-1` is what is left.
+
+# %% [markdown] wrong="list(flat.shape)" lang="zh"
+# 那是 `reshape(-1)`。这里第一个长度是 2，`-1` 是剩下的。
+
+# %% [markdown] wrong="[2, -1]" lang="en"
+# `-1` is never a length: it stands for the one that fits.
+
+# %% [markdown] wrong="[2, -1]" lang="zh"
+# `-1` 不会是真正的长度：它代表合适的那个数。
+
 # %%
 import torch
 
@@ -50,6 +62,18 @@ flat = cube.reshape(-1)
 # `squeeze` 去掉它们，全部，或你指定的那一维；`unsqueeze` 在指定的地方添上一维。
 #
 # `box` 的形状是 [1, 2, 3, 1]，`tried` 是 `box.squeeze(1)`。它是什么形状？
+
+# %% [markdown] wrong="list(first_gone.shape)" lang="en"
+# Dimensions count from 0: `squeeze(1)` names the second one, of length two.
+
+# %% [markdown] wrong="list(first_gone.shape)" lang="zh"
+# 维度从 0 数起：`squeeze(1)` 指的是第二个，长度是 2。
+
+# %% [markdown] wrong="list(bare.shape)" lang="en"
+# That is `squeeze()` without a number, which takes away all dimensions of length one.
+
+# %% [markdown] wrong="list(bare.shape)" lang="zh"
+# 那是不带参数的 `squeeze()`，它去掉所有长度为一的维度。
 
 # %%
 box = torch.ones(1, 2, 3, 1)

@@ -28,6 +28,18 @@
 #
 # `a` 是 `[[1, 2], [3, 4]]`，`b` 是 `[[10, 0], [0, 1]]`。`matrix` 会是什么？输入两行：`[[…, …], […, …]]`。
 
+# %% [markdown] wrong="elements" lang="en"
+# That is `a * b`, element by element. `@` takes a row of `a` and a column of `b`.
+
+# %% [markdown] wrong="elements" lang="zh"
+# 那是 `a * b`，逐元素相乘。`@` 取的是 `a` 的一行和 `b` 的一列。
+
+# %% [markdown] wrong="b @ a" lang="en"
+# That is `b @ a`. The order matters: the rows are those of `a`.
+
+# %% [markdown] wrong="b @ a" lang="zh"
+# 那是 `b @ a`。次序很要紧：行取自 `a`。
+
 # %%
 import torch
 
@@ -50,6 +62,18 @@ matrix = a @ b
 # 左边的一行要对上右边的一列，两者就得一样长：**里面**的两个长度必须相等，乘完消失；**外面**的两个留下。
 #
 # `x` 的形状是 [2, 3]，`w` 的形状是 [3, 4]。`result` 的形状会是什么？
+
+# %% [markdown] wrong="[3, 3]" lang="en"
+# Those are the inner lengths: they agree, and vanish. The outer ones stay.
+
+# %% [markdown] wrong="[3, 3]" lang="zh"
+# 那是里面的两个长度：它们相等，不再出现。留下的是外面的。
+
+# %% [markdown] wrong="[4, 2]" lang="en"
+# The rows come from `x`, so their number is first.
+
+# %% [markdown] wrong="[4, 2]" lang="zh"
+# 行来自 `x`，所以行数在前。
 
 # %%
 x = torch.ones(2, 3)

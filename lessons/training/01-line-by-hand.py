@@ -57,6 +57,18 @@ print("before training: 4 gives", forward(4).item())
 #
 # 第一个样本是 1，应当得到 2。第一个梯度是多少？
 
+# %% [markdown] wrong="-first" lang="en"
+# Only the sign is wrong: the output is too small, and the error is output minus target.
+
+# %% [markdown] wrong="-first" lang="zh"
+# 只差一个符号：模型的输出偏小，而误差是输出减去目标。
+
+# %% [markdown] wrong="first / 2" lang="en"
+# The 2 is missing that comes from the square: its derivative is `2 * (output - target)`.
+
+# %% [markdown] wrong="first / 2" lang="zh"
+# 少了平方带来的 2：它的导数是 `2 * (output - target)`。
+
 # %%
 gradients = []
 for x, target in samples:
@@ -70,11 +82,10 @@ first = gradients[0]
 print("gradients of epoch 0:", [round(gradient, 4) for gradient in gradients])
 
 # %% [markdown] lang="en"
-# It was {{ first }}: twice the error, times the input. (If you left out the minus: the model's output was too small,
-# and the error is output minus target.)
+# It was {{ first }}: twice the error, times the input.
 
 # %% [markdown] lang="zh"
-# 是 {{ first }}：误差的两倍，再乘以输入。（少了负号的话：模型的输出偏小，而误差是输出减去目标。）
+# 是 {{ first }}：误差的两倍，再乘以输入。
 
 # %% [markdown] when="gradients[2] < gradients[1]" lang="en"
 # All three gradients are below zero, so all three samples want a larger weight, and each update gives them some. The

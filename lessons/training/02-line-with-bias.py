@@ -31,6 +31,24 @@
 #
 # `b.grad` 会是多少？
 
+# %% [markdown] wrong="w.grad" lang="en"
+# That is the gradient of `w`: you gave the bias an input.
+
+# %% [markdown] wrong="w.grad" lang="zh"
+# 那是 `w` 的梯度：你给偏置也乘上了输入。
+
+# %% [markdown] wrong="-b.grad" lang="en"
+# Only the sign is wrong: the output is 5 here, below the target, and the error is output minus target.
+
+# %% [markdown] wrong="-b.grad" lang="zh"
+# 只差一个符号：这里输出是 5，小于目标，而误差是输出减去目标。
+
+# %% [markdown] wrong="b.grad / 2" lang="en"
+# The 2 is missing that comes from the square.
+
+# %% [markdown] wrong="b.grad / 2" lang="zh"
+# 少了平方带来的 2。
+
 # %%
 import torch
 
@@ -48,8 +66,7 @@ loss.backward()
 
 # %% [markdown] question="choice" of="1 if abs(answer - 8) < 0.0001 else 2" lang="en"
 # It is {{ b.grad.item() }}, twice the error, while `w.grad` is {{ w.grad.item() }}: the input makes the difference.
-# (If you took the number of `w`, you gave the bias an input.) In the graph the gradient passes the addition
-# unchanged, once to `b`, once on towards `w`.
+# In the graph the gradient passes the addition unchanged, once to `b`, once on towards `w`.
 #
 # Now the training. Without a bias, 100 epochs brought the answer for 4 to within a hundred-thousandth of 8. Here are
 # 500 epochs. Will the answer be as close?
@@ -59,7 +76,6 @@ loss.backward()
 
 # %% [markdown] question="choice" of="1 if abs(answer - 8) < 0.0001 else 2" lang="zh"
 # 是 {{ b.grad.item() }}，误差的两倍；而 `w.grad` 是 {{ w.grad.item() }}，差别就在输入。
-# （如果你答的是 `w` 的那个数，那是给偏置也乘上了输入。）
 # 在图里，梯度原样通过加法，一份给 `b`，一份继续传向 `w`。
 #
 # 现在开始训练。没有偏置的时候，100 个 epoch 之后，对 4 的回答离 8 只差十万分之一不到。

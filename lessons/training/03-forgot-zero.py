@@ -30,6 +30,12 @@
 #
 # **第二次**反向传播之后，`w.grad` 里会是多少？
 
+# %% [markdown] wrong="second - gradients[0]" lang="en"
+# You cleared it in your head: that is what the second sample brings alone. It is added to what is there.
+
+# %% [markdown] wrong="second - gradients[0]" lang="zh"
+# 你在心里替它清了零：那是第二个样本单独带来的梯度。它要加到原有的梯度上。
+
 # %%
 import torch
 
@@ -48,8 +54,8 @@ second = round(gradients[1], 4)
 print("gradients of epoch 0:", [round(gradient, 4) for gradient in gradients])
 
 # %% [markdown] question="choice" of="3 if not losses[-1] < 1e6 else 2 if rises > 5 else 1" lang="en"
-# It is {{ second }}: a pass **adds** to what is there. (If you said -7.84, you cleared it in your head.) So each
-# update still contains the gradients of all earlier samples, even when the weight is right.
+# It is {{ second }}: a pass **adds** to what is there. So each update still contains the gradients of all earlier
+# samples, even when the weight is right.
 #
 # Now the other 99 epochs. How will the loss go?
 #
@@ -58,7 +64,7 @@ print("gradients of epoch 0:", [round(gradient, 4) for gradient in gradients])
 # 3. up and up, until it is no number any more
 
 # %% [markdown] question="choice" of="3 if not losses[-1] < 1e6 else 2 if rises > 5 else 1" lang="zh"
-# 是 {{ second }}：反向传播是往上**加**的。（如果你答了 -7.84，那是你在心里替它清了零。）
+# 是 {{ second }}：反向传播是往上**加**的。
 # 于是每次更新用的是此前所有样本梯度之和，权重到位之后还会继续往前冲。
 #
 # 现在跑完其余 99 个 epoch。损失会怎样变化？

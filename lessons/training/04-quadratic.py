@@ -53,14 +53,26 @@ loss.backward()
 #
 # 清掉梯度，用输入 2 再来一次。`w1.grad` 会是 `w2.grad` 的多少倍？
 
+# %% [markdown] wrong="1.0" lang="en"
+# They would be equal only for an input of 1: `w1` is multiplied by the square of the input.
+
+# %% [markdown] wrong="1.0" lang="zh"
+# 只有输入为 1 时二者才相等：`w1` 乘的是输入的平方。
+
+# %% [markdown] wrong="w1.grad / b.grad" lang="en"
+# That is `w1.grad` compared with `b.grad`. `w2` is multiplied by the input, too.
+
+# %% [markdown] wrong="w1.grad / b.grad" lang="zh"
+# 那是 `w1.grad` 与 `b.grad` 之比。`w2` 也乘着输入。
+
 # %%
 w1.grad = w2.grad = b.grad = None
 loss = (forward(2.0) - 4.0) ** 2
 loss.backward()
 
 # %% [markdown] lang="en"
-# `w1.grad` is {{ w1.grad.item() }} and `w2.grad` is {{ w2.grad.item() }}. One is multiplied by the square of the input,
-# the other by the input itself, so their ratio is the input. (They would be equal only for an input of 1.)
+# `w1.grad` is {{ w1.grad.item() }} and `w2.grad` is {{ w2.grad.item() }}. One is multiplied by the square of the
+# input, the other by the input itself, so their ratio is the input.
 #
 # Below is the whole training, and it has **two mistakes**. Neither raises an error while it trains. You have two
 # clues:

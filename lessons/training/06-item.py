@@ -51,6 +51,19 @@ for x, target in samples:
 # 下一个单元格数一数，三个样本之后，`total` 一共引用着多少个运算（因此不能释放）。会是多少？
 
 
+# %% [markdown] wrong="3 * len(samples)" lang="en"
+# Those are the operations of the losses. Each `total += loss` is an operation as well.
+
+# %% [markdown] wrong="3 * len(samples)" lang="zh"
+# 那是各个损失的运算。每次 `total += loss` 也是一次运算。
+
+# %% [markdown] wrong="3" lang="en"
+# Those are the operations of one loss. `total` holds on to all three losses, and to its own additions.
+
+# %% [markdown] wrong="3" lang="zh"
+# 那是一个损失的运算。`total` 引用着全部三个损失，还有它自己的加法。
+
+
 # %%
 def operations(tensor):
     """How many recorded operations this tensor keeps alive."""
@@ -66,14 +79,14 @@ def operations(tensor):
 held = operations(total)
 
 # %% [markdown] question="predict" of="type(total) is float" lang="en"
-# It is {{ held }}: three for each loss, and **one more for each addition** to `total`. (Forgot those? `+=` is an
-# operation as well.) With a million samples it would be four million, and some day the memory is full: the loop that
-# ran for hours ends with "out of memory", and the line to blame looks like bookkeeping.
+# It is {{ held }}: three for each loss, and **one more for each addition** to `total`. With a million samples it
+# would be four million, and some day the memory is full: the loop that ran for hours ends with "out of memory", and
+# the line to blame looks like bookkeeping.
 #
 # `loss.item()` gives the number, as Python knows it, without any history. Below, will `total` be a plain `float`?
 
 # %% [markdown] question="predict" of="type(total) is float" lang="zh"
-# 是 {{ held }}：每个损失三个，**每次加到 `total` 上又多一个**。（漏了这些？`+=` 也是运算。）
+# 是 {{ held }}：每个损失三个，**每次加到 `total` 上又多一个**。
 # 一百万个样本就是四百万个，总有一天内存会满：跑了几个小时的循环以 “out of memory” 收场，
 # 而罪魁祸首看上去只是一行记账的代码。
 #

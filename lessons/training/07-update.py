@@ -47,6 +47,12 @@ w = w - lr * w.grad
 #
 # 新的 `w` 需要梯度，所以下一次反向传播照样能进行。之后，`w.grad` 里会是什么？
 
+# %% [markdown] wrong="4 * (w * 2 - 6)" lang="en"
+# That is the gradient at `w`, but `w` is not a leaf any more: it went on to the old leaf.
+
+# %% [markdown] wrong="4 * (w * 2 - 6)" lang="zh"
+# 这是 `w` 处的梯度，但 `w` 已经不是叶子节点：梯度传到了旧的叶子节点。
+
 # %%
 loss = (w * 2 - 6) ** 2
 loss.backward()
@@ -67,6 +73,18 @@ loss.backward()
 #
 # 每做一次就地操作，**版本计数器**都该加一。最后 `u._version` 会是多少？
 
+# %% [markdown] wrong="2" lang="en"
+# That would be so if the write through `.data` were counted.
+
+# %% [markdown] wrong="2" lang="zh"
+# `.data` 的写入也计数才会这样。
+
+# %% [markdown] wrong="3" lang="en"
+# The first of the three is refused, and the write through `.data` is not counted.
+
+# %% [markdown] wrong="3" lang="zh"
+# 三次里的第一次被拒绝了，而 `.data` 的写入不计数。
+
 # %%
 u = torch.tensor(1.0, requires_grad=True)
 loss = (u * 2 - 6) ** 2
@@ -82,8 +100,8 @@ count = u._version
 
 # %% [markdown] lang="en"
 # It is {{ count }}. Both writes changed the value, and `u.is_leaf` is {{ u.is_leaf }} as before; but only the one
-# under `no_grad` was **counted**. (Two? That would be so if `.data` were counted.) The counter is how autograd
-# notices that a saved value was written over; the lesson *Written over* shows what happens when it cannot.
+# under `no_grad` was **counted**. The counter is how autograd notices that a saved value was written over; the lesson
+# *Written over* shows what happens when it cannot.
 #
 # - `w = w - …` makes a new tensor, and loses the leaf
 # - `w -= …` fails
@@ -94,7 +112,7 @@ count = u._version
 
 # %% [markdown] lang="zh"
 # 是 {{ count }}。两次写入都改了值，`u.is_leaf` 也还是 {{ u.is_leaf }}；
-# 但只有 `no_grad` 里的那一次**计了数**。（答了 2？那得 `.data` 也计数才行。）
+# 但只有 `no_grad` 里的那一次**计了数**。
 # autograd 就是靠这个计数器发现保存的值被改写的；《就地改写》里讲过，发现不了会怎样。
 #
 # - `w = w - …` 创建新张量，丢了叶子节点

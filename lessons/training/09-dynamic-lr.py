@@ -24,6 +24,18 @@
 #
 # 一个样本：输入 2，应当得到 4，`w` 从 1 开始。梯度是 -8。更新一次之后，`w` 会是多少？
 
+# %% [markdown] wrong="2 - w" lang="en"
+# A minus got lost: the gradient is negative, and minus times minus is plus.
+
+# %% [markdown] wrong="2 - w" lang="zh"
+# 漏了一个负号：梯度是负的，负负得正。
+
+# %% [markdown] wrong="1 + 64.0" lang="en"
+# That is the learning rate alone, the square of the gradient. The step is the rate times the gradient.
+
+# %% [markdown] wrong="1 + 64.0" lang="zh"
+# 那只是学习率，即梯度的平方。这一步是学习率乘以梯度。
+
 # %%
 import torch
 
@@ -39,15 +51,14 @@ with torch.no_grad():
 
 # %% [markdown] question="predict" of="moved" lang="en"
 # `w` is {{ w.item() }}, where 2 would have been right. The step is lr times gradient, so it is the **cube** of the
-# gradient: far from the goal it is huge, and the next one will be larger still. (Below 1? A minus got lost: minus times
-# minus.)
+# gradient: far from the goal it is huge, and the next one will be larger still.
 #
 # Then perhaps it is good near the goal? Below, `u` starts at 1.999, only 0.001 away, and its gradient is -0.008. Will
 # **one hundred** updates bring it half of the way? Answer `True` or `False`.
 
 # %% [markdown] question="predict" of="moved" lang="zh"
 # `w` 是 {{ w.item() }}，而正确的是 2。步子是学习率乘以梯度，也就是梯度的**立方**：
-# 离目标远时大得吓人，下一步还会更大。（答得比 1 小？漏了一个负号：负负得正。）
+# 离目标远时大得吓人，下一步还会更大。
 #
 # 那么靠近目标时也许还不错？下面的 `u` 从 1.999 开始，只差 0.001，梯度是 -0.008。
 # 更新**一百次**，能走完一半的路吗？回答 `True` 或 `False`。
@@ -79,6 +90,18 @@ moved = way > 0.0005
 # `StepLR(optimizer, step_size=10, gamma=0.5)` 每走 10 步就把学习率减半。
 # 我们从 0.04 开始。第一个 epoch 是第 0 个，那么第 25 个 epoch 用的学习率是多少？
 
+# %% [markdown] wrong="0.02" lang="en"
+# The rate is halved after epoch 9 and again after epoch 19.
+
+# %% [markdown] wrong="0.02" lang="zh"
+# 学习率在第 9 个 epoch 之后减半，在第 19 个之后又减半。
+
+# %% [markdown] wrong="0.005" lang="en"
+# The third halving comes only after epoch 29.
+
+# %% [markdown] wrong="0.005" lang="zh"
+# 第三次减半要到第 29 个 epoch 之后。
+
 # %%
 v = torch.tensor(1.0, requires_grad=True)
 optimizer = torch.optim.SGD([v], lr=0.04)
@@ -95,15 +118,15 @@ for epoch in range(30):
 rate = round(rates[25], 6)
 
 # %% [markdown] lang="en"
-# {{ rate }}: it was halved twice, after epochs 9 and 19. (0.02? Once too few.) First `optimizer.step()`, then
-# `scheduler.step()`, once in each epoch; the other way round the first rate would never be used, and PyTorch warns.
+# {{ rate }}: it was halved twice, after epochs 9 and 19. First `optimizer.step()`, then `scheduler.step()`, once in
+# each epoch; the other way round the first rate would never be used, and PyTorch warns.
 #
 # Such a scheduler is a small function from the epoch to the rate. Write one that first **warms up**: epochs 0 to 4
 # train with a fifth of `base`, two fifths, and so on up to all of it; from epoch 5 on it stays at `base`, and is halved
 # after every ten more epochs (so 5 to 14 have `base`, 15 to 24 half of it). Press `e`.
 
 # %% [markdown] lang="zh"
-# {{ rate }}：减半了两次，在第 9 个和第 19 个 epoch 之后。（0.02？少了一次。）
+# {{ rate }}：减半了两次，在第 9 个和第 19 个 epoch 之后。
 # 先 `optimizer.step()`，再 `scheduler.step()`，每个 epoch 一次；反过来的话，第一个学习率就永远用不上，PyTorch 会警告。
 #
 # 这样的调度器，不过是从 epoch 到学习率的一个小函数。写一个会**预热**的：第 0 到 4 个 epoch 依次用

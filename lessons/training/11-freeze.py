@@ -26,6 +26,18 @@
 # `requires_grad_(False)` 把 `w1` 冻结，名字末尾的下划线表示它改的是张量本身。
 # 一次反向传播之后，`w1.grad` 里会是什么？
 
+# %% [markdown] wrong="0.0" lang="en"
+# A zero would mean that a gradient came, and was zero. None came here.
+
+# %% [markdown] wrong="0.0" lang="zh"
+# 0 的意思是来过一个为零的梯度。这里没有来过。
+
+# %% [markdown] wrong="w2.grad" lang="en"
+# That gradient is the one of `w2`. `w1` would have got the same, were it not frozen.
+
+# %% [markdown] wrong="w2.grad" lang="zh"
+# 那是 `w2` 的梯度。`w1` 若没有冻结，得到的也会是它。
+
 # %%
 import plotext as plt
 import torch
@@ -43,8 +55,8 @@ loss.backward()
 
 # %% [markdown] question="predict" of="reached[0]" lang="en"
 # Nothing, `None`: the pass never went there. Look at the graph: `hidden` is a mere number in it, `w1` is not there at
-# all, and the pass **ends at `w2`**. What is frozen costs no backward pass; at the start of a large network that saves
-# most of the work. (A zero would mean that a gradient came, and was zero.)
+# all, and the pass **ends at `w2`**. What is frozen costs no backward pass; at the start of a large network that
+# saves most of the work.
 #
 # `w2.grad` is {{ w2.grad.item() }}. The optimizer gets only what should learn, `[w2]`, and the `lr` in the code. What
 # will `w2` be after the first of 20 epochs?
@@ -56,6 +68,12 @@ loss.backward()
 #
 # `w2.grad` 是 {{ w2.grad.item() }}。只把要学的交给优化器：`[w2]`，`lr` 见代码。
 # 20 个 epoch 里的第一个之后，`w2` 会是多少？
+
+# %% [markdown] wrong="2 - reached[0]" lang="en"
+# An update goes against the gradient: the gradient is negative, so `w2` grows.
+
+# %% [markdown] wrong="2 - reached[0]" lang="zh"
+# 更新逆着梯度走：梯度是负的，所以 `w2` 变大。
 
 # %%
 lr = 0.01  # @param {type: number, min: 0.001, max: 1, step: 0.001}

@@ -132,6 +132,17 @@ def change(old: str, new: str, says: str, at: str | None = None) -> tuple[str, s
     return text, says, at if at is not None else new.strip("\n").split("\n")[0]
 
 
+def diagnosed(*expressions: str, says: str, code: str = "lr = 0.5  # @param {type: number}") -> tuple[str, str, str]:
+    """A lesson that explains these wrong answers to its first question, and what is said of the last one."""
+    cells = [
+        f'# %% [markdown] wrong="{of}" lang="{language}"\n# {text}\n\n'
+        for of in expressions
+        for language, text in (("en", "You forgot a factor."), ("zh", "漏了一个因子。"))
+    ]
+    text = GOOD.replace("# `w.grad` 会是什么？\n\n", f"# `w.grad` 会是什么？\n\n{''.join(cells)}")
+    return text.replace("lr = 0.5  # @param {type: number}", code), says, f'# %% [markdown] wrong="{expressions[-1]}"'
+
+
 def asks(kind: str, of: str, says: str) -> tuple[str, str, str]:
     """A lesson whose question of this kind asks for something else, in both languages."""
     question = f'# %% [markdown] question="{kind}"'
@@ -193,6 +204,27 @@ WAYS = {
         GOOD[: GOOD.index("# %%\nwith torch")],
         "no code follows the question",
         '# %% [markdown] question="line"',
+    ),
+    # Wrong answers that are explained.
+    "no mistake": diagnosed("w.grad / 2", "2 * 3", says="`2 * 3` gives 6, and that is the right answer"),
+    "no mistake with a knob": diagnosed(
+        "6.0 if lr < 0.1 else 3.0",
+        says="with lr = 0.01: `6.0 if lr < 0.1 else 3.0` gives 6, and that is the right answer",
+        code="lr = 0.5  # @param {type: number, min: 0.01}",
+    ),
+    "a mistake explained twice": diagnosed("w.grad / 2", "3.0", says="`3.0` gives 3, and another text explains"),
+    "a mistake that fails": diagnosed("w.grad.q", says="`w.grad.q` cannot be computed: AttributeError"),
+    "a mistake that is not typed": diagnosed("w.dtype", says="which cannot be typed as an answer"),
+    "a mistake that is no expression": diagnosed("w.grad /", says="`wrong` is not an expression: w.grad /"),
+    "a mistake explained in one language": (
+        without(diagnosed("3.0", says="")[0], '# %% [markdown] wrong="3.0" lang="zh"', "# %%"),
+        "the text with `wrong` is not there in zh",
+        '# %% [markdown] wrong="3.0"',
+    ),
+    "a mistake in no answer": change(
+        '# %% [markdown] lang="en"\n# Now',
+        '# %% [markdown] wrong="1" lang="en"\n# Now',
+        "must follow a question",
     ),
     # Exercises.
     "a starter that passes": change("slope = None", "slope = 0.0", "the starter of `slope` already passes"),
@@ -264,6 +296,10 @@ def test_a_way_to_be_wrong(way: str, findings: Check) -> None:
     assert matching[0].path.endswith("backprop/01-slope.py")
     assert matching[0].line == line_of(text, at), str(matching[0])
     assert not matching[0].warning
+
+
+def test_a_lesson_that_explains_mistakes(findings: Check) -> None:
+    assert findings(diagnosed("w.grad / 2", "w.grad * 2", "None", says="")[0]) == []
 
 
 def test_all_is_told_and_not_only_the_first(findings: Check) -> None:

@@ -69,6 +69,8 @@ def test_a_bad_header(body: str, line: int, says: str) -> None:
             8,
             "a question is always shown",
         ),
+        ('# %%\nx = 1\n# %% [markdown] wrong="x"\n# a\n', 8, "a text with `wrong` must follow a question"),
+        ('# %% [markdown] question="predict" of="x" wrong="2"\n# ?\n# %%\nx = 1\n', 6, "Give it a prose cell after"),
         ('# %% [markdown] lang="fr"\n# oui\n# %%\nx = 1\n', 6, "unknown language `fr`"),
         ('# %% [markdown] lang="en"\n# a\n# b {{ x + }}\n# %%\nx = 1\n', 8, "live value `x +`"),
         ('# %% [markdown] qestion="predict"\n# a\n# %%\nx = 1\n', 6, "Did you mean question?"),

@@ -118,6 +118,23 @@ def test_each_step_says_what_changed(plain: Timeline) -> None:
     assert "     w.grad: None → 18" not in walk(plain, "end")
 
 
+@pytest.mark.parametrize(
+    ("typed", "explained"),
+    [
+        ("3", "the path through `b` alone"),
+        ("[2.001]", "the path through `a` alone"),
+        ("6", "what two paths bring is added"),
+        ("4", None),
+        ("5", None),
+        ("s", None),
+    ],
+)
+def test_a_wrong_answer_is_explained_to_who_gave_it(two_paths: Timeline, typed: str, explained: str | None) -> None:
+    text = walk(two_paths, "cell:2", typed, "s")
+    texts = ("the path through `b` alone", "the path through `a` alone", "what two paths bring is added")
+    assert [part for part in texts if part in text] == ([] if explained is None else [explained])
+
+
 def test_going_to_places(plain: Timeline) -> None:
     end = plain.steps
     assert plain.kind(end - 1) == "failed"

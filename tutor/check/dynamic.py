@@ -21,7 +21,9 @@ from tutor.check.static import Finding, live_lines, mark_line
 from tutor.explain import describe_check_failure, describe_end
 from tutor.explain.expressions import evaluate
 from tutor.i18n import N_, _
+from tutor.lesson import answers
 from tutor.lesson.model import MISSING, Cell, Knob, Lesson, Setting
+from tutor.study.progress import agrees
 from tutor.trace import events as ev
 from tutor.trace import values
 from tutor.trace.command import RunCommand
@@ -220,54 +222,88 @@ def _check_size(lesson: Lesson, result: RunResult) -> Iterator[Finding]:
 
 
 def _check_answers(lesson: Lesson, result: RunResult) -> Iterator[Finding]:
-    """Yield questions whose answer cannot be computed, chosen or typed."""
+    """Yield questions whose answer cannot be computed, chosen or typed, and diagnoses of answers that cannot be told
+    from others.
+    """
     answers_by_cell = _choices(result)
+    question: Cell | None = None
+    told: list[ev.Answer] = []
     for cell in lesson.cells:
+        if cell.question is not None:
+            question, told = cell, []
         answer = answers_by_cell.get(cell.index)
-        if cell.question is None or answer is None:
+        if cell.kind not in ("question", "diagnosis") or question is None or answer is None:
             continue
-        mark = mark_line(cell)
+        mark, of = mark_line(cell), cell.of if cell.wrong is None else cell.wrong
         if answer.error is not None:
             what = (
-                _("`{of}` cannot be computed: {error}.", of=cell.of, error=answer.error)
-                if cell.question != "line"
-                else f"{_(answer.error)}: {cell.of}"
+                _("`{of}` cannot be computed: {error}.", of=of, error=answer.error)
+                if question.question != "line"
+                else f"{_(answer.error)}: {of}"
             )
             yield Finding(lesson.path, mark, what, _("It is worked out when the next code cell has ended."))
-        elif cell.question == "choice":
-            yield from _check_choice(lesson, cell, answer.value, mark)
-        elif cell.question == "predict":
-            yield from _check_prediction(lesson, cell, answer.value, mark)
+            continue
+        if question.question == "choice":
+            yield from _check_choice(lesson, of, answer.value, _count_options(question), mark)
+        elif question.question == "predict":
+            yield from _check_prediction(lesson, of, answer.value, mark)
+        if cell.kind == "diagnosis":
+            yield from _check_diagnosis(lesson, cell, answer, told)
+        told.append(answer)
 
 
-def _check_choice(lesson: Lesson, cell: Cell, value: Any, mark: int) -> Iterator[Finding]:
-    """Yield a choice whose answer is no number of an option."""
-    count = max((len(options) for options in cell.options.values()), default=0)
+def _check_diagnosis(lesson: Lesson, cell: Cell, answer: ev.Answer, told: list[ev.Answer]) -> Iterator[Finding]:
+    """Yield a diagnosis of what is the right answer, or another diagnosis already; `told` has these, the right one
+    first.
+    """
+    for other in told:
+        if agrees(answer.value, other):
+            what = (
+                N_("`{of}` gives {value}, and that is the right answer.")
+                if other is told[0]
+                else N_("`{of}` gives {value}, and another text explains that answer already.")
+            )
+            yield Finding(
+                lesson.path,
+                mark_line(cell),
+                _(what, of=cell.wrong, value=answers.format_answer(answer.value)),
+                _("Let the expression give what only this mistake gives."),
+            )
+            return
+
+
+def _check_choice(lesson: Lesson, of: str | None, value: Any, count: int, mark: int) -> Iterator[Finding]:
+    """Yield a choice whose answer is no number of an option; there are `count`."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= count:
         what = _(
             "`{of}` gives {value}, and the options are numbered 1 to {count}.",
-            of=cell.of,
+            of=of,
             value=repr(value),
             count=count,
         )
         yield Finding(lesson.path, mark, what, _("Let it give the number of the right one."))
 
 
-def _check_prediction(lesson: Lesson, cell: Cell, value: Any, mark: int) -> Iterator[Finding]:
+def _check_prediction(lesson: Lesson, of: str | None, value: Any, mark: int) -> Iterator[Finding]:
     """Yield a prediction whose answer cannot be typed."""
     if not _is_typeable(value):
-        what = _("`{of}` gives {value}, which cannot be typed as an answer.", of=cell.of, value=repr(str(value)[:40]))
+        what = _("`{of}` gives {value}, which cannot be typed as an answer.", of=of, value=repr(str(value)[:40]))
         yield Finding(
             lesson.path, mark, what, _("Ask for a number, a small list, True, False or None; or give a choice.")
         )
     elif _count_elements(value) > MAX_ANSWER_ELEMENTS:
         what = _(
             "`{of}` has {count} elements, and a learner can type {small}.",
-            of=cell.of,
+            of=of,
             count=_count_elements(value),
             small=MAX_ANSWER_ELEMENTS,
         )
         yield Finding(lesson.path, mark, what, _("Ask for a part of it."))
+
+
+def _count_options(question: Cell) -> int:
+    """Return how many options a question has to choose from."""
+    return max((len(options) for options in question.options.values()), default=0)
 
 
 def _is_typeable(value: Any) -> bool:
@@ -318,14 +354,21 @@ def _false_statement(lesson: Lesson, statement: claims.Statement, value: str) ->
 
 
 def _texts(lesson: Lesson, result: RunResult) -> Iterator[tuple[Cell, claims.Moment]]:
-    """Yield the prose cells that a run shows, each with where it stands: at the end of the code cell before it."""
+    """Yield the prose cells that a run shows, each with where it stands: at the end of the code cell before it, or
+    of a diagnosis, after it.
+    """
     ends = {info.cell: info.end for info in result.timeline.cells if info.end is not None}
     moment = claims.Moment(result.timeline, 0)
     choices = _choices(result)
+    diagnoses: list[Cell] = []
     for cell in lesson.cells:
         if cell.is_code:
             step = ends.get(cell.number or 0, moment.step)
             moment = moment if step == moment.step else claims.Moment(result.timeline, step)
+            yield from ((diagnosis, moment) for diagnosis in diagnoses)
+            diagnoses = []
+        elif cell.kind == "diagnosis":
+            diagnoses.append(cell)
         elif cell.when is None or (cell.index in choices and choices[cell.index].value is True):
             yield cell, moment
 

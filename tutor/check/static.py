@@ -139,6 +139,7 @@ def _missing_languages(message: ast.expr | None) -> list[str]:
 _MISSING_TEXTS = {
     "prose": N_("the prose is not there in {names}."),
     "question": N_("the question is not there in {names}."),
+    "diagnosis": N_("the text with `wrong` is not there in {names}."),
     "hint": N_("the hint is not there in {names}."),
 }
 

@@ -99,7 +99,7 @@ class Cell(msgspec.Struct, frozen=True):
     """A cell, in one language or several."""
 
     kind: str
-    """prose, question, hint (text to read); code, exercise, solution, check (code to run)."""
+    """prose, question, diagnosis, hint (text to read); code, exercise, solution, check (code to run)."""
     index: int
     """Index in `Lesson.cells`, from 0."""
     first_line: int
@@ -127,6 +127,9 @@ class Cell(msgspec.Struct, frozen=True):
     """Id of the exercise that the cell is part of."""
     when: str | None = None
     """Of prose: the expression that makes it shown, if it is true at the end of the code cell before it."""
+    wrong: str | None = None
+    """Of a diagnosis: the expression for the wrong answer that it explains, worked out as `of` of the question before
+    it."""
 
     @property
     def is_code(self) -> bool:

@@ -227,8 +227,10 @@ def _assemble(raw: list[RawCell], path: str, report: Report | None) -> list[Cell
         text = {str(version.attributes.get("lang", "")): version.source for version in versions}
         lines = versions[-1].first_line + versions[-1].source.count("\n") + 1 - line
         question = cell.attributes.get("question") if strict else None
+        wrong = _text(cell.attributes.get("wrong")) if strict else None
+        kind = "question" if question is not None else "diagnosis" if wrong is not None else role or "prose"
         cells.append(
-            Cell("question" if question is not None else role or "prose", len(cells), line, lines, text=text,
+            Cell(kind, len(cells), line, lines, text=text, wrong=wrong,
                  text_lines={str(version.attributes.get("lang", "")): version.first_line for version in versions},
                  attributes=_without_lang(cell), question=None if question is None else str(question),
                  of=_text(cell.attributes.get("of")) if strict else None,

@@ -12,7 +12,7 @@ from tutor.lesson.model import LANGUAGES, UNPARSED, Cell, LessonError, RawCell, 
 QUESTIONS = ("predict", "choice", "line")
 EXERCISES = ("fill", "bug")
 TAGS = ("exercise", "hint", "solution", "check", "raises-exception")
-_PROSE = ("lang", "question", "of", "when", "tags")
+_PROSE = ("lang", "question", "of", "when", "wrong", "tags")
 _CODE = ("tags", "id", "kind")
 
 
@@ -54,6 +54,12 @@ def check_cell(cell: Cell, path: str, report: Report) -> None:
             wrong(what, _("Put what depends on the run into a prose cell above it."))
         elif not is_expression(cell.when):
             wrong(_("`when` is not an expression: {when}", when=cell.when))
+    if cell.wrong is not None:
+        if cell.kind != "diagnosis":
+            what = _("`wrong` explains one answer to a question, and stands on the question itself.")
+            wrong(what, _("Give it a prose cell after the question."))
+        elif not is_expression(cell.wrong):
+            wrong(_("`wrong` is not an expression: {wrong}", wrong=cell.wrong))
 
 
 def check_prose(cell: RawCell, path: str, report: Report) -> None:
@@ -100,6 +106,9 @@ def check_lesson(cells: list[Cell], path: str, report: Report) -> None:
             wrong(_("no code comes before the `when`, so nothing has run that could decide."), mark)
         if cell.kind == "question" and not any(other.is_code for other in cells[index + 1 :]):
             wrong(_("no code follows the question, so nothing can answer it."), mark)
+        if cell.kind == "diagnosis" and (not index or cells[index - 1].kind not in ("question", "diagnosis")):
+            what = _("{kind} must follow {names}.", kind=_with_article(cell.kind), names=_with_article("question"))
+            wrong(what, mark, _("It explains a wrong answer to the question right above it."))
         if cell.kind == "exercise":
             _check_exercise(cells[index:], mark, wrong)
             if cell.exercise in ids:
@@ -179,6 +188,7 @@ def _check_exercise(cells: list[Cell], mark: int, wrong: Callable[..., None]) ->
 
 _KINDS = {
     "question": N_("a question"),
+    "diagnosis": N_("a text with `wrong`"),
     "exercise": N_("an exercise"),
     "hint": N_("a hint"),
     "solution": N_("a solution"),

@@ -7,6 +7,7 @@ with `when`, those are shown that the run has made true.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -94,6 +95,8 @@ class Question:
     """The number of options of a choice."""
     lines: range | None = None
     """Line numbers of the code that it asks about; None if there is none."""
+    diagnoses: tuple[int, ...] = ()
+    """Indices of the cells that each explain a wrong answer."""
 
 
 def _make_question(cells: list[dict[str, Any]], index: int, before: int | None) -> Question:
@@ -103,7 +106,10 @@ def _make_question(cells: list[dict[str, Any]], index: int, before: int | None) 
     code_cell = next((cell for cell in cells if cell.get("number") == before), {}) if before is not None else {}
     first = code_cell.get("first_line", 0)
     lines = range(first, first + code_cell.get("lines", 0)) or None
-    return Question(index, str(cell.get("of") or ""), before, str(cell.get("question")), options, lines)
+    following = takewhile(lambda at: cells[at].get("kind") == "diagnosis", range(index + 1, len(cells)))
+    return Question(
+        index, str(cell.get("of") or ""), before, str(cell.get("question")), options, lines, tuple(following)
+    )
 
 
 class Gate:

@@ -318,6 +318,20 @@ class Study:
                 self.answers[index] = (text, _is_right(text, result[1]))
                 self._save()
 
+    def diagnosis(self, index: int, timeline: Timeline) -> int | None:
+        """Return the index of the cell that explains a wrong answer to the question at an index; None if none does."""
+        text, right = self.answers.get(index, ("", None))
+        given_in = self._given_in.get(index, timeline)
+        result = self.gate.run_answer(given_in, index)
+        if right is not False or result is None or self.differs(index, result[1]):
+            return None
+        question = next(each for each in self.gate.questions if each.index == index)
+        for cell in question.diagnoses:
+            explained = self.gate.run_answer(given_in, cell)
+            if explained is not None and explained[1].error is None and _is_right(text, explained[1]):
+                return cell
+        return None
+
     def _restore_judged(self, index: int, answer: GivenAnswer) -> None:
         """Take over what the run of an earlier time gave."""
         with contextlib.suppress(answers.AnswerError):
@@ -438,15 +452,19 @@ class Study:
         return GivenAnswer(text, right, answers.format_answer(judged.value), judged.last_line)
 
 
-def _is_right(text: str, run: ev.Answer) -> bool:
-    """Return whether a text answers a question as the run did."""
+def agrees(answer: Any, run: ev.Answer) -> bool:
+    """Return whether an answer is what the run gives."""
     from tutor.trace.values import to_json
 
+    if run.last_line is not None:  # a line of the statement is meant, whichever
+        return answers.matches_line(answer, run.value, run.last_line)
+    return answers.matches(answer, to_json(run.value, "float32"))
+
+
+def _is_right(text: str, run: ev.Answer) -> bool:
+    """Return whether a text answers a question as the run did."""
     try:
-        answer = answers.parse(text)
-        if run.last_line is not None:  # a line of the statement is meant, whichever
-            return answers.matches_line(answer, run.value, run.last_line)
-        return answers.matches(answer, to_json(run.value, "float32"))
+        return agrees(answers.parse(text), run)
     except answers.AnswerError:
         return False
 

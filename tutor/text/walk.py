@@ -95,7 +95,9 @@ class Lesson:
         return _(text, name=result.exercise, problem=describe_check_failure(result))
 
     def verdicts(self, number: int) -> Iterator[tuple[str, bool]]:
-        """Yield a verdict on each answered question before a code cell, and whether the answer is right."""
+        """Yield a verdict on each answered question before a code cell, and whether the answer is right; after a wrong
+        one also where it comes from, if the lesson says so.
+        """
         model = self._model
         for question in model.gate.questions:
             result = model.gate.run_answer(model.timeline, question.index)
@@ -121,6 +123,10 @@ class Lesson:
             else:
                 places = _wrong_places(typed, event.value) if question.kind == "predict" else ""
                 yield _("You said {answer}, but {what}.{off}", answer=typed, what=what, off=places), False
+                diagnosis = model.study.diagnosis(question.index, model.timeline)
+                if diagnosis is not None:
+                    text = self._cells[diagnosis].text_in(self.language)
+                    yield "\n".join(text_lines(text, model.timeline.state(result[0]))[1:-1]), False
 
 
 def _rows_of(explained: Explained) -> list[list[Part]]:

@@ -427,7 +427,8 @@ class Figure(Event, frozen=True, tag=43):
 class Answer(Event, frozen=True, tag=44):
     """The value of the expression of cell `cell` (its index in `Document.cells`), computed from the run.
 
-    It is the right answer to a question, or whether a prose cell with `when` is shown.
+    It is the right answer to a question, a wrong one that has a diagnosis, or whether a prose cell with `when` is
+    shown.
 
     For a question "which line?" the value is the first line of the statement.
     """

@@ -57,7 +57,7 @@ from tutor.trace.command import Nudge, RunCommand
 from tutor.trace.events import CellEnd, CellStart, Document, Failed, Gap, RunEnd
 from tutor.worker import import_hook
 from tutor.worker.stdio import OutputRecorder
-from tutor.worker.tasks import Exercise, LineWatch, answer, conditional_texts, is_shown, watching
+from tutor.worker.tasks import Asked, Exercise, LineWatch, answer, asked_before, conditional_texts, is_shown, watching
 
 
 def nudge_when_due(recorder: Recorder, nudge: Nudge) -> None:
@@ -140,22 +140,17 @@ class Run:
             record_figures(self._send, recorder.unseen)
         recorder.code.names[self._path] = self._command.name
         begun = False
-        asked: list[Cell] = []
-        texts = conditional_texts(lesson)
+        asked, texts = asked_before(lesson), conditional_texts(lesson)
         for cell in lesson.cells:
-            if not cell.is_code:
-                asked += [cell] if cell.question else []
-                continue
             if cell.number is None:
-                continue  # part of its exercise
+                continue  # prose, or part of an exercise
             code = self._compile(cell, whole)
             if not begun:
                 begun = True
                 with recorder.switched_on():
                     recorder.frames.module(self._path)
             exercise = Exercise(lesson, cell, self._path) if cell.kind == "exercise" else None
-            self._run_cell(cell, code, asked, texts.get(cell.number, []), exercise)
-            asked = []
+            self._run_cell(cell, code, asked.get(cell.number, []), texts.get(cell.number, []), exercise)
             may_fail = exercise is not None or "raises-exception" in cell.attributes.get("tags", ())
             if self._outcome == "failed" and may_fail:
                 self._outcome, self._status, self._outcome_note = "ok", 0, ""
@@ -226,7 +221,7 @@ class Run:
         self,
         cell: Cell,
         code: types.CodeType | SyntaxError,
-        asked: list[Cell],
+        asked: list[Asked],
         texts: list[Cell],
         exercise: Exercise | None,
     ) -> None:
@@ -242,7 +237,7 @@ class Run:
             self._unrecorded_code_ran = False
             with recorder.switched_on():
                 recorder.catch_up(names)
-        watches = [LineWatch(question, names, recorder) for question in asked if question.question == "line"]
+        watches = [LineWatch(each, names, recorder) for each in asked if each.by_line]
         failure: Failed | None = None
         ended: BaseException | None = None
         started = perf_counter()
@@ -268,9 +263,9 @@ class Run:
         if self._outcome == "ok":
             for watch in watches:
                 self._send(watch.end())
-            for question in asked:
-                if question.question != "line":
-                    self._send(answer(question, names, recorder))
+            for each in asked:
+                if not each.by_line:
+                    self._send(answer(each, names, recorder))
         if self._outcome in ("ok", "failed"):
             for text in texts:
                 self._send(is_shown(text, names, recorder))

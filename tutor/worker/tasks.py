@@ -14,7 +14,7 @@ import random
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -29,13 +29,39 @@ MAIN = 1
 """The frame of the program itself."""
 
 
-def answer(question: Cell, names: dict[str, Any], recorder: Recorder) -> Answer:
-    """Return the answer to a question whose code cell has ended."""
+class Asked(NamedTuple):
+    """An expression that the run answers: what a question asks for, or a wrong answer that has a diagnosis."""
+
+    cell: int
+    """Index of the cell in `Lesson.cells`."""
+    of: str
+    by_line: bool
+    """Whether the answer is the statement that makes the expression true."""
+
+
+def asked_before(lesson: Lesson) -> dict[int, list[Asked]]:
+    """Return what each code cell that is walked answers, by its number."""
+    result: dict[int, list[Asked]] = {}
+    waiting: list[Asked] = []
+    by_line = False
+    for cell in lesson.cells:
+        if cell.kind == "question":
+            by_line = cell.question == "line"
+        if cell.kind in ("question", "diagnosis"):
+            expression = cell.of if cell.kind == "question" else cell.wrong
+            waiting.append(Asked(cell.index, (expression or "None").strip(), by_line))
+        elif cell.number is not None and waiting:
+            result[cell.number], waiting = waiting, []
+    return result
+
+
+def answer(asked: Asked, names: dict[str, Any], recorder: Recorder) -> Answer:
+    """Return the value of an expression whose code cell has ended."""
     with unrecorded(recorder):
         try:
-            return Answer(question.index, copy.deepcopy(_plain(eval(question.of or "None", names))))
+            return Answer(asked.cell, copy.deepcopy(_plain(eval(asked.of, names))))
         except Exception as error:
-            return Answer(question.index, None, f"{type(error).__name__}: {error}")
+            return Answer(asked.cell, None, f"{type(error).__name__}: {error}")
 
 
 def conditional_texts(lesson: Lesson) -> dict[int, list[Cell]]:
@@ -62,11 +88,11 @@ class LineWatch:
     """Finds the statement of a cell after which a condition is true for the first time, for questions of kind
     "line"."""
 
-    def __init__(self, question: Cell, names: dict[str, Any], recorder: Recorder) -> None:
-        self._question = question
+    def __init__(self, asked: Asked, names: dict[str, Any], recorder: Recorder) -> None:
+        self._index = asked.cell
         self._names = names
         self._recorder = recorder
-        self._condition = compile((question.of or "None").strip(), "<condition>", "eval")
+        self._condition = compile(asked.of, "<condition>", "eval")
         self._runs: Counter[int] = Counter()
         self._last = 0
         self._answer: Answer | None = None
@@ -89,7 +115,7 @@ class LineWatch:
         """Note the last statement as the answer if the condition has become true."""
         if self._answer is None and self._last and self._is_true():
             first, last = self._recorder.code.lines_of(self._last)
-            self._answer = Answer(self._question.index, first, None, last, self._runs[self._last])
+            self._answer = Answer(self._index, first, None, last, self._runs[self._last])
 
     def _is_true(self) -> bool:
         with unrecorded(self._recorder):
@@ -99,7 +125,7 @@ class LineWatch:
                 return False
 
     def _no_answer(self, why: str) -> Answer:
-        return Answer(self._question.index, None, why)
+        return Answer(self._index, None, why)
 
 
 @contextlib.contextmanager

@@ -381,8 +381,12 @@ class LessonPane(Pane):
             result = study.judged.get(index)  # this run does not come to it
         other = result if result is not None and study.differs(index, result) else None
         run = result if other is None else study.judged[index]
-        pieces = verdict(kind, *answer, run, self.glyphs, other)
-        return [(("  ", "plain"), *row) for row in wrapped(pieces, max(cells - 2, 1))]
+        rows: list[Row] = wrapped(verdict(kind, *answer, run, self.glyphs, other), max(cells - 2, 1))
+        diagnosis = study.diagnosis(index, self.timeline) if run is not None else None
+        answered = self.gate.run_answer(self.timeline, index)
+        if diagnosis is not None and answered is not None:
+            rows += self._prose(diagnosis, self.timeline.state(answered[0]), max(cells - 2, 1))
+        return [(("  ", "plain"), *row) for row in rows]
 
     def heading(self) -> Row:
         below = self.count() - self.top - self.page

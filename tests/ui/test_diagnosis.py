@@ -1,0 +1,67 @@
+"""What explains a wrong answer on the screen, with the real worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.ui.conftest import ended, opened, text
+
+LESSON = """\
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "The derivative"}
+# ---
+
+# %%
+import torch
+
+w = torch.tensor(3.0, requires_grad=True)
+
+# %% [markdown] question="predict" of="w.grad" lang="en"
+# What will `w.grad` be?
+
+# %% [markdown] wrong="y" lang="en"
+# That is the value of `y`, which is {{ y.item() }}.
+
+# %% [markdown] wrong="w" lang="en"
+# The factor 2 is missing.
+
+# %% [markdown] question="line" of="w.grad is not None" lang="en"
+# And which line writes it?
+
+# %% [markdown] wrong="y" lang="en"
+# That line only computes `y`.
+
+# %%
+y = w * w
+y.backward()
+
+# %% [markdown] lang="en"
+# Read on.
+
+# %%
+done = True
+"""
+
+
+async def test_a_wrong_answer_is_explained_below_what_the_run_gives(tmp_path: Path, home: Path) -> None:
+    async with opened(tmp_path, LESSON) as (pilot, screen):
+        await pilot.press("end", "9", "enter")
+        await pilot.pause()
+        await pilot.press("2", "8", "enter")
+        await pilot.pause()
+        assert "That is the value" not in text(pilot.app)
+        await pilot.press("right_square_bracket")
+        await pilot.press("right_square_bracket")
+        await pilot.pause()
+        shown = " ".join(text(pilot.app).split())
+        assert "9 ✗ the run gives 6" in shown
+        assert "That is the value of y, which is 9." in shown
+        assert "That line only computes y." in shown
+        assert "The factor 2 is missing" not in shown
+        await pilot.press("r")  # the answers stay, and what explains them
+        await ended(pilot, screen)
+        await pilot.press("end")
+        await pilot.pause()
+        assert screen.model.study.diagnosis(1, screen.model.timeline) == 2
