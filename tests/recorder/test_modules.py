@@ -11,7 +11,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from tests.worker.recording import Forker
-from tutor.recorder.modules import ModuleRecorder
+from tutor.recorder.modules import ModuleRecorder, module_of
 from tutor.trace import events as ev
 
 NETWORK = """\
@@ -110,8 +110,12 @@ class Watch(TorchFunctionMode):
         self.learner = sys._getframe(1)
         self.modules: dict[str, int | None] = {}
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.modules[func.__name__] = self.recorder.enclosing(sys._getframe(1), self.learner, None)
+    def __torch_function__(self, func: Any, kinds: Any, args: Any = (), kwargs: Any = None) -> Any:
+        frame: types.FrameType | None = sys._getframe(1)
+        module = None
+        while frame is not None and frame is not self.learner and module is None:
+            module, frame = module_of(frame), frame.f_back
+        self.modules[func.__name__] = None if module is None else self.recorder.serial(module, frame, None)
         return func(*args, **(kwargs or {}))
 
 

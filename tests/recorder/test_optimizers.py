@@ -142,7 +142,8 @@ def recorder(monkeypatch: pytest.MonkeyPatch, parts: Parts) -> Iterator[Optimize
     for name in ("register_optimizer_step_pre_hook", "register_optimizer_step_post_hook"):
         register = getattr(optimizers, name)
         monkeypatch.setattr(optimizers, name, lambda hook, register=register: handles.append(register(hook)))
-    recorder = OptimizerRecorder(lambda event: parts.waiting.append(wire_tuple(event)), parts.tensors.serial)
+    send = lambda event: parts.waiting.append(wire_tuple(event))  # noqa: E731
+    recorder = OptimizerRecorder(send, parts.tensors.serial, parts.tensors.value)
     recorder.on = lambda: True
     recorder.location = lambda: (31, 2)
     recorder.on_error = parts.errors.append

@@ -9,7 +9,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import msgspec
@@ -33,6 +33,7 @@ _IN_PLACE = frozenset({
     "ilshift", "irshift", "setitem", "set", "delete",
 })  # fmt: skip
 """Special methods that write to the first argument."""
+_ZERO = frozenset({0})
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,16 @@ class WrittenArguments:
         positions: Their positions.
         names: Their names as keywords.
         every: Whether it may write to any tensor among its arguments: a Python function whose name ends with `_`.
+        first: Whether the first is the only one that has a position.
     """
 
     positions: frozenset[int] = frozenset()
     names: frozenset[str] = frozenset()
     every: bool = False
+
+    @cached_property
+    def first(self) -> bool:
+        return self.positions == _ZERO and not self.every
 
     def among(self, args: Any, kwargs: dict[str, Any]) -> Iterator[Any]:
         """Yield the arguments of a call that it writes to."""
@@ -102,7 +108,8 @@ _TENSOR, _UNKNOWN = msgspec.msgpack.Ext(1, b""), msgspec.msgpack.Ext(2, b"")
 """Stand for a tensor and for what is no JSON value."""
 _LISTS = (list, tuple, torch.Size)
 """Of a class derived from these, items may be what the learner's code makes them."""
-_PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter)
+_PLAIN_TENSORS = _Tensor, _Parameter = (torch.Tensor, torch.nn.Parameter)
+_SIMPLE = frozenset((int, float, bool, type(None)))
 MOST_DEFINED = 1 << 15
 """Most different calls that are sent, and attributes of nodes: readers hold them all."""
 _MOST_BYTES = 4 << 20
@@ -126,10 +133,38 @@ class CallRecorder:
     def __init__(self, append: Callable[[Any], None]) -> None:
         self._append = append
         self._calls: dict[Any, int] = {}
+        self._simple: dict[Any, int] = {}
+        """The same of calls whose arguments are tensors, numbers and None, by these and their types."""
         self._bytes = 0
 
     def number_of(self, func: Any, args: Any, kwargs: dict[str, Any]) -> int:
         """Return the number of a call, 0 where all its arguments are tensors; send its event before its first use."""
+        key: list[Any] = [func]
+        for argument in args:
+            kind = type(argument)
+            if kind is _Tensor or kind is _Parameter:
+                key.append(_Tensor)
+            elif kind in _SIMPLE and (argument or kind is not float):  # 0.0 equals -0.0
+                key.append(kind)
+                key.append(argument)
+            else:
+                return self._number_of(func, args, kwargs)
+        for name, argument in kwargs.items():
+            kind = type(argument)
+            if kind in _SIMPLE and (argument or kind is not float):
+                key += name, kind, argument
+            else:
+                return self._number_of(func, args, kwargs)
+        simple = tuple(key)
+        number = self._simple.get(simple)
+        if number is None:
+            number = self._number_of(func, args, kwargs)
+            if len(self._simple) < MOST_DEFINED:
+                self._simple[simple] = number
+        return number
+
+    def _number_of(self, func: Any, args: Any, kwargs: dict[str, Any]) -> int:
+        """As `number_of`, for any arguments."""
         values = [_json(argument) for argument in args]
         if func in _INDEXING and type(args[1]) is not tuple and values[1] is not _TENSOR and values[1] is not _UNKNOWN:
             values[1] = [values[1]]  # `a[[0, 1]]` is no `a[0, 1]`
@@ -151,6 +186,7 @@ class CallRecorder:
     def release(self) -> None:
         """Drop references to the learner's functions."""
         self._calls.clear()
+        self._simple.clear()
 
 
 def _json(value: Any) -> Any:

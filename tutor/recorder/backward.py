@@ -452,12 +452,10 @@ class BackwardRecorder:
                 tensors.record(grad, grad_record)
         grad_record.version = version = version_of(grad)
         record.grad = grad_record.serial
-        self._append(
-            (
-                _ACCUMULATE, node, record.serial, grad_record.serial, incoming,
-                self._value(grad) if new is None else new, version, storage,
-            )
-        )  # fmt: skip
+        value = self._value(grad) if new is None else new
+        if type(value) is not dict or "data" in value:
+            tensors.keep_value(grad_record, version, value)
+        self._append((_ACCUMULATE, node, record.serial, grad_record.serial, incoming, value, version, storage))
         self._record_sharing(grad, grad_record)
 
     def _record_sharing(self, grad: torch.Tensor, grad_record: TensorRecord) -> None:

@@ -36,28 +36,19 @@ class ModuleRecorder:
         caller."""
         if not values or not issubclass(type(values[0]), Module):
             return around
-        return self._serial(values[0], frame.f_back, around)
+        return self.serial(values[0], frame.f_back, around)
 
-    def enclosing(self, frame: types.FrameType | None, learner: types.FrameType, otherwise: int | None) -> int | None:
-        """Return the number of the library module whose `forward` runs between `frame` and the learner's frame; else
-        `otherwise`.
-        """
-        while frame is not None and frame is not learner:
-            module = _module_of(frame)
-            if module is not None:
-                return self._serial(module, frame.f_back, otherwise)
-            frame = frame.f_back
-        return otherwise
-
-    def _serial(self, module: Module, caller: types.FrameType | None, otherwise: int | None) -> int:
+    def serial(self, module: Module, caller: types.FrameType | None, otherwise: int | None) -> int:
+        """Return the number of a module whose `forward` was called from `caller`; `otherwise` is that of the module in
+        whose `forward` the learner's code runs."""
         previous = self._known.get(id(module))
         if previous is not None and previous[0]() is module:
             return previous[1]
         parent, above = otherwise, None
         while caller is not None and id(caller.f_code) not in self._own:
-            above = _module_of(caller)
+            above = module_of(caller)
             if above is not None:
-                parent = self._serial(above, caller.f_back, otherwise)
+                parent = self.serial(above, caller.f_back, otherwise)
                 break
             caller = caller.f_back
         serial = len(self._modules) + 1
@@ -82,7 +73,7 @@ def _is_torchs(kind: type) -> bool:
     return isinstance(module, str) and module.startswith("torch.")
 
 
-def _module_of(frame: types.FrameType) -> Module | None:
+def module_of(frame: types.FrameType) -> Module | None:
     """Return the module whose `forward` this frame is. Reads the locals of no other frame, since that keeps them
     alive."""
     code = frame.f_code

@@ -57,6 +57,7 @@ _QUIET = {
     "__reduce_ex__", "is_shared", "is_same_size", "is_tensor", "is_storage", "is_signed", "is_inference", "is_conj",
     "is_neg", "is_set_to", "has_names", "_is_view", "__dir__", "dense_dim", "sparse_dim", "result_type", "can_cast",
     "is_grad_enabled", "get_default_dtype", "_nnz", "__dlpack_device__", "custom_function_call",
+    "_record_function_enter", "_record_function_enter_new", "_record_function_exit",
 }  # fmt: skip
 _LEAVING = {"item", "tolist", "numpy", "__array__", "__dlpack__"}
 _OUTSIDE = {"as_tensor", "asarray", "frombuffer", "from_dlpack", "from_file"}
@@ -193,6 +194,8 @@ _SILENT = frozenset({
     "detach", "alias", "lift_fresh", "scalar_tensor", "empty", "empty_like", "new_empty", "local_scalar_dense",
 })  # fmt: skip
 """Calls that torch makes for itself."""
+_overloads: dict[int, tuple[Any, str]] = {}
+"""The overloads seen in composites, and their names, by `id`: comparing two is slow."""
 
 COMPOSITES: frozenset[Any] = frozenset({
     F.linear, F.cross_entropy, F.cosine_similarity, F.kl_div, F.triplet_margin_loss, F.margin_ranking_loss,
@@ -271,12 +274,19 @@ class _DispatchedCalls(DispatchMode):
         self._results: list[Any] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = schema_of(func).name.rpartition("::")[2].lstrip("_").removesuffix("_forward")
+        if kwargs is None:
+            kwargs = {}
+        named = _overloads.get(id(func))
+        if named is None:
+            named = func, schema_of(func).name.rpartition("::")[2].lstrip("_").removesuffix("_forward")
+            _overloads[id(func)] = named
+        name = named[1]
         if name in _SILENT:
-            return func(*args, **(kwargs or {}))
-        self.flush()
-        result = func(*args, **(kwargs or {}))
-        self._last = name, func, args, kwargs or {}, result
+            return func(*args, **kwargs)
+        if self._last is not None:
+            self.flush()
+        result = func(*args, **kwargs)
+        self._last = name, func, args, kwargs, result
         self._results.append(result)  # keeps the Python object, by whose `id` it is known
         return result
 

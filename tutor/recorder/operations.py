@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
-from torch.nn import Parameter
+from torch.nn import Module, Parameter
 from torch.overrides import TorchFunctionMode, handle_torch_function
 
 from tutor.recorder import op_kinds, saved
@@ -20,6 +20,7 @@ from tutor.recorder.arguments import SELECTING, CallRecorder, selected_by, writt
 from tutor.recorder.call_sites import CallSite, OpSite, SourceRecorder
 from tutor.recorder.callbacks import FrameRecorder
 from tutor.recorder.event_writer import EventWriter
+from tutor.recorder.modules import module_of
 from tutor.recorder.op_kinds import COMPOSITES, PRODUCTS, CompositeRecorder, is_composite
 from tutor.recorder.originals import original
 from tutor.recorder.signals import DeferredSignals
@@ -157,18 +158,18 @@ class OperationRecorder(TorchFunctionMode):
         if kind == op_kinds.SET_DATA and looks_into(args[0], args[1]):
             return place.call(func, args, kwargs)  # the end of `t.data -= …`: the write itself was recorded
         site = place.sites.get(func) if place.is_own else None
-        learner = frame
+        learner, forward = frame, None
         if site is None:
-            site_and_frame = self._site(frame, place, func, kwargs)
-            if site_and_frame is None:
+            site_and_frames = self._site(frame, place, func, kwargs)
+            if site_and_frames is None:
                 return place.call(func, args, kwargs)
-            site, learner = site_and_frame
+            site, learner, forward = site_and_frames
         self._location[OPERATION] = site.serial
         owner = self._by_id.get(id(learner))
         serial = owner.serial if owner is not None else self._frames.serial_at(learner)
         self._module = owner.module if owner is not None else None
-        if not place.is_own:
-            self._module = self._frames.modules.enclosing(frame, learner, self._module)
+        if forward is not None:
+            self._module = self._frames.modules.serial(forward[0], forward[1].f_back, self._module)
         if kind in self.handlers:
             result = self.handlers[kind](func, args, kwargs, place, site, serial)
         else:
@@ -190,19 +191,27 @@ class OperationRecorder(TorchFunctionMode):
 
     def _site(
         self, frame: types.FrameType, place: CallSite, func: Any, kwargs: dict[str, Any]
-    ) -> tuple[OpSite, types.FrameType] | None:
-        """Return the site of a call that is new, or that a library makes for the learner, and the learner's frame.
+    ) -> tuple[OpSite, types.FrameType, tuple[Module, types.FrameType] | None] | None:
+        """Return the site of a call that is new, or that a library makes for the learner, the learner's frame, and the
+        library's module whose `forward` runs between, with the frame of its `forward`.
 
         None where no code of the learner's is on the stack.
         """
         own = self._code.own_code
         learner: types.FrameType | None = frame
-        while learner is not None and id(learner.f_code) not in own:
-            if learner.f_code.co_filename == _IMPORTING:  # operations that a library runs while it is imported
+        forward: tuple[Module, types.FrameType] | None = None
+        while learner is not None:
+            code = learner.f_code
+            if id(code) in own:
+                break
+            if code.co_filename == _IMPORTING:  # operations that a library runs while it is imported
                 return None
+            if code.co_name == "forward" and forward is None and (module := module_of(learner)) is not None:
+                forward = module, learner
             learner = learner.f_back
-        if learner is None:
+        else:
             return None
+        assert learner is not None
         key = None if place.is_own else (place.key, id(learner.f_code) + learner.f_lasti, func)
         site = self._library_sites.get(key) if key else None
         if site is None:
@@ -213,7 +222,7 @@ class OperationRecorder(TorchFunctionMode):
                 self._library_sites[key] = site
             else:
                 place.sites[func] = site
-        return site, learner
+        return site, learner, forward
 
     def site_of(self, frame: types.FrameType, func: Any, kwargs: dict[str, Any]) -> OpSite | None:
         """Return the site of a call of `func` from a frame; None where no code of the learner's is on the stack."""
@@ -223,8 +232,8 @@ class OperationRecorder(TorchFunctionMode):
             place = self._places[key] = CallSite(frame, id(frame.f_code) in self._code.own_code)
         site = place.sites.get(func) if place.is_own else None
         if site is None:
-            site_and_frame = self._site(frame, place, func, kwargs)
-            site = None if site_and_frame is None else site_and_frame[0]
+            site_and_frames = self._site(frame, place, func, kwargs)
+            site = None if site_and_frames is None else site_and_frames[0]
         return site
 
     def send_site(self, site: OpSite) -> int:
@@ -277,9 +286,12 @@ class OperationRecorder(TorchFunctionMode):
                 record = record_at(id(argument))
                 if record is not None and record.ref() is argument:
                     version = record.version
-                    if version is not None and version == argument._version:  # type: ignore[union-attr]
+                    if version is not None:
                         inputs.append(record.serial)
-                        needs += needs + record.requires_grad
+                        if version == argument._version:  # type: ignore[union-attr]
+                            needs += needs + record.requires_grad
+                        else:
+                            written.append((argument, record))
                         continue
             else:
                 only_tensors = False
@@ -287,10 +299,14 @@ class OperationRecorder(TorchFunctionMode):
                     inputs.append(None)
                     continue
             self._input(argument, inputs, written)
+        writes_keyword = False
         if kwargs:
             self._keywords(kwargs, inputs, written)
-        if kwargs or writes.every or writes.positions:
-            self._add_written(writes.among(args, kwargs), written)
+            writes_keyword = not writes.names.isdisjoint(kwargs)
+        if writes_keyword or writes.every or writes.positions:
+            is_listed = writes.first and not writes_keyword and written and written[0][0] is args[0]
+            if not is_listed:
+                self._add_written(writes.among(args, kwargs), written)
         outputs: list[int] = []
         new: list[Any] = []
         kind_of_result = type(result)
@@ -327,8 +343,12 @@ class OperationRecorder(TorchFunctionMode):
             self._append((_OP, place, frame, inputs, outputs))
         else:
             self._append((_OP, place, frame, inputs, outputs, self._module))
-        if needs not in site.looked or (site.shapes is not None and _is_new_shape(site.shapes, needs, new or written)):
-            self._record_saved(site, needs, new or written, args, kwargs)
+        changed = new or written
+        if (enabled or (changed and not changed[0][1].is_leaf)) and (
+            needs not in site.looked
+            or (site.shapes is not None and _is_new_shape(site.shapes, needs, changed))
+        ):  # fmt: skip
+            self._record_saved(site, needs, changed, args, kwargs)
         for tensor, record in new:
             tensors.record(tensor, record)
         if kind in (op_kinds.SET_DATA, op_kinds.RESHAPE):

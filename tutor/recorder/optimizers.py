@@ -55,9 +55,15 @@ class OptimizerRecorder:
         on_error: Called with an error of the recorder.
     """
 
-    def __init__(self, send: Callable[[Event], None], serial: Callable[[torch.Tensor], int]) -> None:
+    def __init__(
+        self,
+        send: Callable[[Event], None],
+        serial: Callable[[torch.Tensor], int],
+        value: Callable[[torch.Tensor], Any],
+    ) -> None:
         self._send = send
         self._serial = serial
+        self._value = value
         self._records: dict[int, _Record] = {}
         self._numbers = 0
         self._before: dict[int, list[Any]] = {}
@@ -156,17 +162,16 @@ class OptimizerRecorder:
                 if len(parameters) >= MAX_PARAMETERS:
                     unlisted.append(self._serial(parameter))
                 else:
-                    state = _state(optimizer.state.get(parameter, {}))
-                    grad = None if closure else value_of(parameter.grad)
-                    parameters.append((group, parameter, value_of(parameter), grad, state))
+                    state = self._state(optimizer.state.get(parameter, {}))
+                    grad = None if closure else self._value(parameter.grad)
+                    parameters.append((group, parameter, self._value(parameter), grad, state))
         return parameters
 
     def _record_step(self, optimizer: Any, number: int, before: list[Any], unlisted: list[int]) -> None:
         updates = [
             Update(
-                self._serial(parameter), group, value, _grad(parameter) if grad is None else grad,
-                value_of(parameter), state,
-                _state(optimizer.state.get(parameter, {})),
+                self._serial(parameter), group, value, self._grad(parameter) if grad is None else grad,
+                self._value(parameter), state, self._state(optimizer.state.get(parameter, {})),
             )
             for group, parameter, value, grad, state in before
             if value is not None
@@ -178,6 +183,19 @@ class OptimizerRecorder:
         unlisted += [serial for _, parameter, *_ in before if (serial := self._serial(parameter)) not in listed]
         options = _options(optimizer)
         self._send(OptimizerStep(name, site, frame, options, updates, left_out, unlisted, number))
+
+    def _grad(self, parameter: torch.Tensor) -> Any:
+        return None if parameter.grad is None else self._value(parameter.grad)
+
+    def _state(self, state: Any) -> dict[str, Any]:
+        """Return what the optimizer stores for a parameter: momentum buffer, moments, the number of steps, lists of
+        these."""
+        state_values = {}
+        for name, value in state.items():
+            state_value = self._value(value) if isinstance(value, torch.Tensor) else _numbers(value)
+            if state_value is not None:
+                state_values[str(name)] = state_value
+        return state_values
 
 
 def _name_in_callers(optimizer: Any) -> str:
@@ -205,21 +223,6 @@ def _has_closure(args: Any, kwargs: dict[str, Any]) -> bool:
 def _options(optimizer: Any) -> list[dict[str, Any]]:
     """Return the options of each parameter group."""
     return [{key: _plain(value) for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
-
-
-def _grad(parameter: torch.Tensor) -> Any:
-    return None if parameter.grad is None else value_of(parameter.grad)
-
-
-def _state(state: Any) -> dict[str, Any]:
-    """Return what the optimizer stores for a parameter: momentum buffer, moments, the number of steps, lists of
-    these."""
-    state_values = {}
-    for name, value in state.items():
-        state_value = value_of(value) if isinstance(value, torch.Tensor) else _numbers(value)
-        if state_value is not None:
-            state_values[str(name)] = state_value
-    return state_values
 
 
 def _numbers(value: Any) -> Any:

@@ -93,7 +93,7 @@ class Recorder:
         self._charted_passes = ChartedPasses(self.operations, losses, self.frames.gate, threads.is_other_thread)
         self.backward.graph.serial_of_leaf = self.tensors.serial
         self.tensors.graph = self.backward.graph
-        optimizers = OptimizerRecorder(self.writer.send, self.tensors.serial)
+        optimizers = OptimizerRecorder(self.writer.send, self.tensors.serial, self.tensors.value)
         self.operations.handlers = {op_kinds.BACKWARD: self.backward.run, op_kinds.HOOK: self.backward.hooks.register}
         for part in (self.operations, self.backward, self.tensors, variables, optimizers):
             part.on_error = self._report_error

@@ -15,7 +15,7 @@ import torch
 from tutor.recorder.autograd_graph import GraphRecorder
 from tutor.recorder.originals import name_of
 from tutor.recorder.torch_private import storage_id
-from tutor.recorder.values import CODES, LIST, dtype_name, fingerprint_of, is_readable, summary_of, unmeasured, value_of
+from tutor.recorder.values import CODES, FULL, dtype_name, fingerprint_of, is_readable, summary_of, unmeasured, value_of
 from tutor.trace.events import Gone, Meta, Snapshot
 
 
@@ -32,8 +32,8 @@ class TensorRecord:
     shape: Any = None
     requires_grad = False
     is_leaf = True
-    small = False
-    """Whether it is a leaf of few elements, which can be recorded the fast way."""
+    is_listed = False
+    """Whether it is a leaf whose elements are recorded one by one, which can be done the fast way."""
     storage: Storage | None = None
     grad = 0
     fingerprint: Any = None
@@ -183,6 +183,8 @@ _AN_OPERATION, _A_MEASUREMENT = 1 << 13, 1 << 14
 """What they cost apart from their elements, in elements of about 2 ns."""
 _FREE = 1 << 23
 """What may be measured in any case, in elements."""
+_KEPT = 1 << 11
+"""Most values that are kept, of up to 8 kB."""
 _WATCHED = 1 << 16
 """Values of at most this many elements are compared at each statement, where versions do not show changes."""
 
@@ -216,6 +218,23 @@ class TensorRecorder:
         self._marked_changed: set[int] = set()
         """Tensors that were written to unseen, by `id` of their records."""
         self._unmeasured: dict[int, TensorRecord] = {}
+        self._values: dict[int, tuple[int | None, Any]] = {}
+        """The values recorded last, each with the version that the tensor then had, by the tensor's number."""
+
+    def value(self, t: torch.Tensor) -> Any:
+        """As `value_of`; what was recorded where it has not changed since."""
+        record = self.find(t)
+        if record is not None and record.storage is not None and not record.storage.exposed:
+            version, value = self._values.get(record.serial, (None, None))
+            if version is not None and version == t._version:
+                return value
+        return value_of(t)
+
+    def keep_value(self, record: TensorRecord, version: int | None, value: Any) -> None:
+        """Keep what was recorded of a tensor, as `value_of` returns it, for `value`."""
+        if len(self._values) >= _KEPT:
+            self._values.clear()
+        self._values[record.serial] = version, value
 
     def find(self, t: torch.Tensor) -> TensorRecord | None:
         """Return the record of `t`; None if it is unknown."""
@@ -271,19 +290,21 @@ class TensorRecorder:
             self.on_error(error)
 
     def record_values(self, t: torch.Tensor, record: TensorRecord) -> None:
-        """Send a snapshot of `t`, of which only the elements have changed: fast for small leaves."""
+        """Send a snapshot of `t`, of which only the elements have changed: fast for leaves that are not large."""
         storage = record.storage
         if not self._is_plain_leaf(t, record) or storage is None or storage.exposed:
             self.record(t, record)
             return
         record.version = version = t._version
-        event = (_SNAPSHOT, record.serial, record.meta, version, storage.serial, None, record.grad or None, t.tolist())
+        value = value_of(t)
+        self.keep_value(record, version, value)
+        event = (_SNAPSHOT, record.serial, record.meta, version, storage.serial, None, record.grad or None, value)
         self._append((*event, record.offset) if record.offset else event)
 
     @staticmethod
     def _is_plain_leaf(t: torch.Tensor, record: TensorRecord) -> bool:
-        """Return whether `t` is a small leaf of which only the elements can have changed."""
-        if not record.small or t.shape != record.shape or t.requires_grad != record.requires_grad:
+        """Return whether `t` is a leaf of which only the elements can have changed, and these are recorded."""
+        if not record.is_listed or t.shape != record.shape or t.requires_grad != record.requires_grad:
             return False
         try:
             return t.grad_fn is None
@@ -323,9 +344,9 @@ class TensorRecorder:
                 layout, type(t), is_leaf,
             )  # fmt: skip
             meta = self._metas.get(key)
-            small = layout is _strided and dtype in CODES and shape.numel() <= LIST
+            is_listed = layout is _strided and dtype in CODES and shape.numel() <= FULL
         except Exception:  # nested tensors have no shape, subclasses may refuse anything
-            shape, small = torch.Size(), False
+            shape, is_listed = torch.Size(), False
             key = (shape, t.dtype, t.device, None, requires_grad, name, retains, t.layout, type(t), is_leaf)
             meta = self._metas.get(key)
         if meta is None:
@@ -340,15 +361,15 @@ class TensorRecorder:
         record.shape = shape
         record.requires_grad = requires_grad
         record.is_leaf = is_leaf is True
-        record.small = small and record.is_leaf and version is not None and is_readable(t)
+        record.is_listed = is_listed and record.is_leaf and version is not None and is_readable(t)
         record.version = version
         value_sent: Any = None
         if value:
-            try:
-                value_sent = t.tolist() if small and is_readable(t) else self._value(t, record)
-            except Exception:  # a meta tensor, a wrapper of functorch's: let `value_of` say so
-                record.small = False
-                value_sent = self._value(t, record)
+            value_sent = value_of(t)
+            if value_sent is None:
+                value_sent = self._summary(t, record)
+            elif type(value_sent) is dict and "data" not in value_sent:  # a meta tensor, a wrapper of functorch's
+                record.is_listed = False
         if version is None or (storage is not None and storage.exposed):
             record.fingerprint = fingerprint_of(t, _WATCHED)
         event = _SNAPSHOT, record.serial, meta, version, storage.serial if storage else None, node, grad, value_sent
@@ -372,19 +393,17 @@ class TensorRecorder:
             self.record_write(grad, record)
         return record.serial
 
-    def _value(self, t: torch.Tensor, record: TensorRecord) -> Any:
-        value = value_of(t)
-        if value is None:
-            count = t.numel()
-            self._seen += count + _AN_OPERATION
-            if self._unlimited or self.may_measure(count):
-                summary = summary_of(t)
-                if record.storage is not None and record.storage.exposed and count > _WATCHED:
-                    summary["note"] += ", in memory shared with what is not torch: as last measured"
-                return summary
-            self._unmeasured[record.serial] = record
-            return unmeasured(t)
-        return value
+    def _summary(self, t: torch.Tensor, record: TensorRecord) -> Any:
+        """Return what is recorded of a large tensor."""
+        count = t.numel()
+        self._seen += count + _AN_OPERATION
+        if self._unlimited or self.may_measure(count):
+            summary = summary_of(t)
+            if record.storage is not None and record.storage.exposed and count > _WATCHED:
+                summary["note"] += ", in memory shared with what is not torch: as last measured"
+            return summary
+        self._unmeasured[record.serial] = record
+        return unmeasured(t)
 
     def may_measure(self, count: int) -> bool:
         """Return whether there is time to measure a tensor of `count` elements, and take that time."""
@@ -459,6 +478,7 @@ class TensorRecorder:
 
     def mark_changed(self, tensors: list[torch.Tensor]) -> None:
         """Note that these were written to, whatever their versions: by a fused optimizer in compiled code."""
+        self._values.clear()
         self._marked_changed.update(id(record) for tensor in tensors if (record := self.find(tensor)) is not None)
 
     def record_changed(self) -> None:

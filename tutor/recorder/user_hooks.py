@@ -8,6 +8,7 @@ saved-tensor hooks, since `checkpoint` runs its forward again in such a hook.
 from __future__ import annotations
 
 import contextlib
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,6 +31,8 @@ from tutor.recorder.torch_private import (
 from tutor.trace.events import HookRan
 
 _HOOK_RAN = HookRan.__struct_config__.tag
+_FIRST = -1
+"""The number of the recorder's hook where it is a node's first: torch counts from 0."""
 _Change = tuple[str, Any, Any, int | None]
 """A hook's name, a gradient before and after it, and, for a post hook, the input of the node that it goes to."""
 
@@ -128,7 +131,8 @@ class HookRecorder:
     def _register_node_hook(self, hooks: Any, hook: Any) -> Any:
         """Replacement for torch's function that adds a hook to a node."""
         if isinstance(hook, RecorderHook):
-            return register_hook(hooks, hook)
+            # The first one needs no handle, nor a number that differs from those of later hooks in other nodes.
+            return (OrderedDict(((_FIRST, hook),)), None) if hooks is None else register_hook(hooks, hook)
         own_item = next((item for item in hooks.items() if isinstance(item[1], RecorderHook)), None) if hooks else None
         try:
             module = str(getattr(hook, "__module__", None) or "")

@@ -44,6 +44,9 @@ CODES = {
     torch.uint8: "B", torch.bool: "?",
 }  # fmt: skip
 """The dtypes whose bytes can be sent as they are, and `array`'s codes for them."""
+_bytes_at: Callable[[int, int], bytes] = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_ssize_t)(
+    ("PyBytes_FromStringAndSize", ctypes.pythonapi)
+)
 _T = TypeVar("_T")
 _strided = torch.strided
 _Tensor, _Parameter, _NO_DISPATCH = torch.Tensor, torch.nn.Parameter, torch.Tensor.__torch_dispatch__
@@ -55,6 +58,18 @@ def value_of(t: torch.Tensor) -> Any:
 
     Costs a copy to the host on CUDA.
     """
+    try:
+        kind, count = type(t), t.numel()
+        if (kind is _Tensor or kind is _Parameter) and t.layout is _strided and not t.is_nested:
+            code = CODES.get(t.dtype)
+            if code is not None and count <= LIST:
+                return t.tolist()
+            if code is not None and count <= FULL and t.is_cpu and t.is_contiguous() and not t.is_neg():
+                size = t.nbytes
+                if t.untyped_storage().nbytes() >= size:  # or it was released
+                    return {"shape": tuple(t.shape), "code": code, "data": _bytes_at(t.data_ptr(), size)}
+    except Exception:  # below, what it is
+        pass
     try:
         return _read(_value_of, t)
     except Exception as error:  # a subclass or wrapper that cannot be read: say so
@@ -96,12 +111,12 @@ def _value_of(t: torch.Tensor) -> Any:
 def _bytes_of(t: torch.Tensor) -> bytes:
     """Return a contiguous copy of the elements. (`t.numpy()` would keep the learner from resizing `t` afterwards.)"""
     if t.device.type == "cpu" and t.is_contiguous() and not t.is_neg():
-        return ctypes.string_at(t.data_ptr(), t.nbytes)
+        return _bytes_at(t.data_ptr(), t.nbytes)
     data = t.detach().resolve_neg()
     if data.device.type != "cpu":
         data = data.cpu()
     data = data.contiguous()
-    return ctypes.string_at(data.data_ptr(), data.nbytes)
+    return _bytes_at(data.data_ptr(), data.nbytes)
 
 
 def is_readable(t: torch.Tensor) -> bool:
