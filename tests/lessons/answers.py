@@ -51,12 +51,15 @@ ANSWERS: dict[str, list[object]] = {
     "training/linear-regression": [True, False],
     "training/item": [True, 3 * (3 + 1), True],
     "training/update": [False, None, 1],
-    "training/optimizers": [5 - 0.01 * 5712, 2, -0.1 - 0.1 * 1.5, 4.99],
+    "training/sgd": [5 - 0.01 * 5712, 2],
     "training/dynamic-lr": [1 + 8.0**3, False, 0.01],
-    "training/modules": [0, 2 * 3 + 3],
+    "training/parameters": [0],
     "training/freeze": [None, 1.02],
     "training/batches": [1000 - 15 * 64, 64.0, 3],
     "training/logistic-regression": [0.5, 3, False],
+    "training/layers": [2 * 3 + 3, [5, 3]],
+    "training/momentum": [-0.1 - 0.1 * 1.5, 1 / (1 - 0.5)],
+    "training/adam": [4.99, 0.01],
 }
 
 # The line that is to blame, or that does it, where a lesson asks for one.

@@ -79,15 +79,25 @@ def test_update(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_optimizers() -> None:
-    names = run("training/optimizers", "solution").names
+    names = run("training/sgd", "solution").names
     losses = names["losses"]
     assert losses[:2] == near([14161, 4.196e11])
     assert losses[2] == float("inf")
     assert losses[4] != losses[4]
-    names = run("training/optimizers", "solution", lr=0.0001).names
+    names = run("training/sgd", "solution", lr=0.0001).names
     assert names["losses"] == sorted(names["losses"], reverse=True)  # the knob repairs it
-    names = run("training/optimizers", 4).names
-    assert (names["step"], names["adam_loss"].item()) == (99, near(3436.99))
+    names = run("training/adam").names
+    assert (names["adam_loss"].item(), names["moved"]) == (near(3436.99), near(0.01))
+
+
+def test_momentum() -> None:
+    names = run("training/momentum").names
+    at, velocity, path = 0.0, 0.0, []
+    for _ in range(10):
+        velocity = 0.9 * velocity + 2 * (at - 3)
+        at -= 0.02 * velocity
+        path.append(at)
+    assert names["path"] == near(path)
 
 
 def test_dynamic_lr() -> None:
@@ -96,7 +106,8 @@ def test_dynamic_lr() -> None:
 
 
 def test_modules(capsys: pytest.CaptureFixture[str]) -> None:
-    run("training/modules")
+    run("training/parameters")
+    run("training/layers")
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "optimizer got an empty parameter list"
     assert "module 'torch.functional' has no attribute 'relu'" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import stat
@@ -12,7 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from tutor import paths
+from tutor.lesson import catalog
 from tutor.study.progress import GivenAnswer, Progress, Store, merge
+
+QUESTIONS_BEFORE: dict[str, list[int]] = json.loads(Path(__file__).with_name("questions_before.json").read_text())
+"""The indices of the cells with questions, by lesson, when answers were stored by index."""
 
 
 def test_nothing_done_yet(tmp_path: Path) -> None:
@@ -24,7 +30,10 @@ def test_nothing_done_yet(tmp_path: Path) -> None:
 
 def test_what_is_saved_is_there(tmp_path: Path) -> None:
     progress = Progress(
-        "graph/two-paths", begun=True, step=7, answers={2: GivenAnswer("5", True), 4: GivenAnswer("", None)}
+        "graph/two-paths",
+        begun=True,
+        step=7,
+        answers={"predict w": GivenAnswer("5", True), "predict v": GivenAnswer("", None)},
     )
     assert Store(tmp_path).save(progress)
     assert Store(tmp_path).load("graph/two-paths") == progress
@@ -35,23 +44,92 @@ def test_what_is_saved_is_there(tmp_path: Path) -> None:
 def test_done_stays_done(tmp_path: Path) -> None:
     mine, theirs = Store(tmp_path), Store(tmp_path)
     old = mine.load("a/b")
-    theirs.save(Progress("a/b", begun=True, done=True, step=40, answers={1: GivenAnswer("5", True)}))
-    old.begun, old.step, old.answers = True, 3, {1: GivenAnswer("6", False), 2: GivenAnswer("1", False)}
+    theirs.save(Progress("a/b", begun=True, done=True, step=40, answers={"predict w": GivenAnswer("5", True)}))
+    old.begun, old.step, old.answers = (
+        True,
+        3,
+        {"predict w": GivenAnswer("6", False), "predict v": GivenAnswer("1", False)},
+    )
     mine.save(old)
     found = mine.load("a/b")
     assert (found.mark, found.step) == ("done", 3)
-    assert found.answers == {1: GivenAnswer("5", True), 2: GivenAnswer("1", False)}
+    assert found.answers == {"predict w": GivenAnswer("5", True), "predict v": GivenAnswer("1", False)}
 
 
 def test_a_wrong_answer_makes_way_for_a_right_one() -> None:
-    old, new = Progress("a", answers={1: GivenAnswer("6", False)}), Progress("a", answers={1: GivenAnswer("5", True)})
-    assert merge(old, new).answers == {1: GivenAnswer("5", True)}
+    old, new = (
+        Progress("a", answers={"predict w": GivenAnswer("6", False)}),
+        Progress("a", answers={"predict w": GivenAnswer("5", True)}),
+    )
+    assert merge(old, new).answers == {"predict w": GivenAnswer("5", True)}
+
+
+# ---------------------------------------------------------------- files of before
+
+
+def write_before(folder: Path, lesson: str, **fields: object) -> None:
+    """Write a file as it was written when answers were stored by the index of their cell."""
+    path = folder / f"{lesson.replace('/', '__')}.json"
+    path.write_text(json.dumps({"lesson": lesson, "begun": True, "done": True, "step": 40, **fields}))
+
+
+def test_answers_by_index_are_those_of_the_same_questions(tmp_path: Path) -> None:
+    answers = {"2": {"answer": "5", "right": True}, "4": {"answer": "1", "right": False, "run": "None"}}
+    write_before(tmp_path, "graph/two-paths", answers=answers)
+    store = Store(tmp_path)
+    expected = {"predict w.grad": GivenAnswer("5", True), "predict a.grad": GivenAnswer("1", False, "None")}
+    assert store.load("graph/two-paths").answers == expected
+    assert store.save(Progress("graph/two-paths", answers={"predict a.grad": GivenAnswer("None", True)}))
+    assert store.load("graph/two-paths").answers == expected | {"predict a.grad": GivenAnswer("None", True)}
+
+
+def test_in_another_authors_lesson_they_stay_by_index(tmp_path: Path) -> None:
+    write_before(tmp_path, "graph/mine", answers={"2": {"answer": "5", "right": True}})
+    assert Store(tmp_path).load("graph/mine").answers == {"2": GivenAnswer("5", True)}
+
+
+def test_the_parts_of_a_lesson_that_was_split_take_over_what_was_done_in_it(tmp_path: Path) -> None:
+    answers = {str(index): {"answer": text, "right": True} for index, text in ((0, "-52"), (9, "-0.25"), (11, "4.99"))}
+    write_before(tmp_path, "training/optimizers", answers=answers, attempts={"rate": "rate = 1"}, solved=["rate"])
+    before = [path.read_bytes() for path in tmp_path.iterdir()]
+    store, parts = Store(tmp_path), {}
+    for name in ("training/sgd", "training/momentum", "training/adam"):
+        parts[name] = store.load(name, ["training/optimizers"])
+        assert (parts[name].lesson, parts[name].mark, parts[name].step) == (name, "done", 0)
+        assert parts[name].solved == {"rate"}
+    assert [answer.answer for part in parts.values() for answer in part.answers.values()] == ["-52", "-0.25", "4.99"]
+    assert list(parts["training/momentum"].answers) == ["predict p.item()"]
+    assert store.save(parts["training/sgd"])
+    assert (tmp_path / "training__optimizers.json").read_bytes() == before[0]
+
+
+def test_every_question_of_before_has_a_lesson(tmp_path: Path) -> None:
+    """Each lesson of before, with an answer to each question: none of them is lost."""
+    lessons = catalog.load(paths.lessons_dir()).lessons
+    for stored, indices in QUESTIONS_BEFORE.items():
+        answered = {str(index): {"answer": str(index), "right": True} for index in indices}
+        write_before(tmp_path, stored, answers=answered)
+        parts = [lesson for lesson in lessons if stored in (lesson.id, *lesson.aliases)]
+        loaded = [Store(tmp_path).load(lesson.id, lesson.aliases).answers for lesson in parts]
+        assert all(not key.isdecimal() for answers in loaded for key in answers)
+        assert sorted(int(a.answer) for answers in loaded for a in answers.values()) == sorted(indices)
+        assert catalog.resolve(stored, paths.lessons_dir()).name == parts[0].id
+
+
+def test_a_part_is_forgotten_alone(tmp_path: Path) -> None:
+    write_before(tmp_path, "training/optimizers")
+    store, aliases = Store(tmp_path), ["training/optimizers"]
+    assert store.reset("training/sgd", aliases)
+    assert store.load("training/sgd", aliases) == Progress("training/sgd")
+    assert store.load("training/adam", aliases).done
 
 
 def test_two_at_once_lose_nothing(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from tutor.study.progress import *; s = Store(Path(sys.argv[1]))\n"
-        "for k in range(50): assert s.save(Progress('a/b', answers={int(sys.argv[2]) + k: GivenAnswer('1', True)}))\n"
+        "for k in range(50):\n"
+        "    key = str(int(sys.argv[2]) + k)\n"
+        "    assert s.save(Progress('a/b', answers={key: GivenAnswer('1', True)}))\n"
     )
     writers = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(n)]) for n in (0, 1000, 2000)]
     assert [writer.wait() for writer in writers] == [0, 0, 0]
@@ -99,7 +177,13 @@ def test_a_full_disk_is_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_where_to_go_on_from(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.save(
-        Progress("a/b", begun=True, step=12, steps=40, answers={2: GivenAnswer("5", True), 4: GivenAnswer("1", False)})
+        Progress(
+            "a/b",
+            begun=True,
+            step=12,
+            steps=40,
+            answers={"predict w": GivenAnswer("5", True), "predict v": GivenAnswer("1", False)},
+        )
     )
     found = store.load("a/b")
     assert (found.resume, found.steps, found.right) == (12, 40, 1)
@@ -174,10 +258,11 @@ def test_a_link_to_itself_is_a_notice(tmp_path: Path) -> None:
 def test_half_of_a_character_does_not_lose_the_rest(tmp_path: Path, text: str) -> None:
     store = Store(tmp_path)
     assert store.save(
-        Progress("a/b", done=True, answers={1: GivenAnswer(text, True)}, attempts={"slope": f"x = '{text}'"})
+        Progress("a/b", done=True, answers={"predict w": GivenAnswer(text, True)}, attempts={"slope": f"x = '{text}'"})
     )
     found = store.load("a/b")
-    assert (found.done, found.answers, found.attempts) == (True, {1: GivenAnswer("?", True)}, {"slope": "x = '?'"})
+    assert (found.done, found.answers) == (True, {"predict w": GivenAnswer("?", True)})
+    assert found.attempts == {"slope": "x = '?'"}
     assert store.notice is None
 
 

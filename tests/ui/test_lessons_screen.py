@@ -160,7 +160,7 @@ async def test_a_small_terminal_gets_a_hint(lessons: Path) -> None:
 
 
 async def test_what_was_done_is_shown_and_forgotten_at_the_second_time(lessons: Path, home: Path) -> None:
-    Store().save(Progress("graph/two", begun=True, step=7, steps=21, answers={0: GivenAnswer("1", True)}))
+    Store().save(Progress("graph/two", begun=True, step=7, steps=21, answers={"predict x": GivenAnswer("1", True)}))
     app = listed(lessons)
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.pause()
@@ -180,7 +180,7 @@ async def test_what_was_done_is_shown_and_forgotten_at_the_second_time(lessons: 
 
 
 async def test_a_lesson_goes_on_where_it_was_left(lessons: Path, home: Path) -> None:
-    Store().save(Progress("graph/two", begun=True, step=9, answers={2: GivenAnswer("5", True)}))
+    Store().save(Progress("graph/two", begun=True, step=9, answers={"predict w.grad": GivenAnswer("5", True)}))
     app = listed(lessons)
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("enter")

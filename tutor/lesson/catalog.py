@@ -160,11 +160,12 @@ def of_file(path: Path, lessons: Path) -> Target:
     files.load(path)
     inside = lessons.is_dir() and path.resolve().is_relative_to(lessons.resolve())
     header = next((h for h in load(lessons).lessons if path.samefile(h.path)), None) if inside else None
-    return _lesson_target(header, path) if header else Target("file", path, str(path))
+    return Target("lesson", path, header.id, header.aliases) if header else Target("file", path, str(path))
 
 
-def _lesson_target(header: Header, path: Path) -> Target:
-    return Target("lesson", path, header.id, header.aliases)
+def lesson_target(header: Header) -> Target:
+    """Return the target of a lesson that was listed."""
+    return Target("lesson", Path(header.path), header.id, header.aliases)
 
 
 def _find_lesson(text: str, headers: tuple[Header, ...]) -> Target:
@@ -178,7 +179,7 @@ def _find_lesson(text: str, headers: tuple[Header, ...]) -> Target:
     for test, first_wins in tests:
         matching = [header for header in headers if test(header)]
         if len(matching) == 1 or (matching and first_wins):
-            return _lesson_target(matching[0], Path(matching[0].path))
+            return lesson_target(matching[0])
         if matching:
             ids = join_words([header.id for header in matching], "or")
             raise LessonError(_("`{text}` could be {ids}.", text=text, ids=ids), fix=_("Name one of them."))

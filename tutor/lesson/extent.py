@@ -9,7 +9,8 @@ import msgspec
 
 from tutor.lesson.model import HIDDEN_KINDS
 
-_UNSEEN = re.compile(f'"({"|".join((*HIDDEN_KINDS, "hint"))})"')
+_UNSEEN = re.compile(f'"({"|".join((*HIDDEN_KINDS, "hint"))})"| wrong=')
+"""In the first line of a cell: not everybody reads it."""
 _TRANSLATED = re.compile(r'lang="(?!en")')
 _WORD = re.compile(r"\w+")
 

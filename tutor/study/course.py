@@ -49,5 +49,5 @@ def lesson_after(folder: Path, lesson: str) -> Header | None:
     if any(header.id == lesson and header.order is None for header in lessons):
         store = Store()
         path = (header for header in lessons if header.order is not None)
-        return next((header for header in path if not store.load(header.id).done), following)
+        return next((header for header in path if not store.load(header.id, header.aliases).done), following)
     return following

@@ -112,6 +112,20 @@ def _make_question(cells: list[dict[str, Any]], index: int, before: int | None) 
     )
 
 
+def question_keys(cells: list[dict[str, Any]]) -> dict[int, str]:
+    """Return what the answer to each question is stored under, by the index of its cell.
+
+    It is made of kind and expression, which stay when cells are added or moved; equal ones are numbered.
+    """
+    keys: dict[int, str] = {}
+    for index, cell in enumerate(cells):
+        if cell.get("question"):
+            key = f"{cell['question']} {cell.get('of') or ''}"
+            count = sum(other.split(" #")[0] == key for other in keys.values()) + 1
+            keys[index] = key if count == 1 else f"{key} #{count}"
+    return keys
+
+
 class Gate:
     """The questions of a lesson, which of them are settled, and what the others hide."""
 
@@ -125,6 +139,8 @@ class Gate:
             for index in section.cells
             if cells[index].get("kind") == "question"
         ]
+        self.keys = question_keys(cells)
+        """What the answer to each question is stored under, by the index of its cell."""
         self.exercises = exercises(document)
         self.unsolved: set[int] = set()
         """Numbers of the exercise cells that are not solved: their section stays after they have ended."""

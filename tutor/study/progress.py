@@ -23,11 +23,13 @@ import msgspec
 from tutor import paths
 from tutor.i18n import _
 from tutor.lesson import answers
-from tutor.study.flow import Exercise, Gate
+from tutor.study import old_answers
+from tutor.study.flow import Exercise, Gate, question_keys
 from tutor.trace import events as ev
 
 if TYPE_CHECKING:
     from tutor.lesson.catalog import Target
+    from tutor.lesson.model import Header
     from tutor.trace.timeline import Timeline
 
 
@@ -52,8 +54,8 @@ class Progress(msgspec.Struct):
     """The last step shown."""
     steps: int = 0
     """The number of steps of the run; 0 if unknown."""
-    answers: dict[int, GivenAnswer] = {}
-    """Answers by the index of the question's cell in the lesson."""
+    answers: dict[str, GivenAnswer] = {}
+    """Answers by the key of the question (`Gate.keys`)."""
     attempts: dict[str, str] = {}
     """The learner's code by exercise id."""
     solved: set[str] = set()
@@ -93,20 +95,38 @@ class Store:
             self.folder = None
         self.notice: str | None = None
 
-    def load(self, lesson: str) -> Progress:
-        """Return the progress of a lesson; an empty one if there is none or its file cannot be read."""
+    def load(self, lesson: str, aliases: Iterable[str] = ()) -> Progress:
+        """Return the progress of a lesson; an empty one if there is none or its file cannot be read.
+
+        Without a file it is what is known of the lesson by its `aliases`: of a longer lesson that it was a part of, the
+        answers to its own questions and the exercises. The step is not taken over.
+        """
+        progress = self._read_file(lesson)
+        if progress is not None:
+            progress.answers = old_answers.renamed(progress.answers, lesson, lesson)
+            return progress
+        for alias in aliases:
+            old = self._read_file(alias)
+            if old is not None:
+                answers = old_answers.renamed(old.answers, lesson, alias)
+                return Progress(lesson, old.begun, old.done, answers=answers, attempts=old.attempts, solved=old.solved,
+                                hints=old.hints, opened=old.opened)  # fmt: skip
+        return Progress(lesson)
+
+    def _read_file(self, lesson: str) -> Progress | None:
+        """Return what the file of a lesson holds; None if there is none or it cannot be read."""
         try:
             progress = msgspec.json.decode(_read(self._path(lesson)), type=Progress)
         except FileNotFoundError:
-            return Progress(lesson)
+            return None
         except (OSError, msgspec.MsgspecError, ValueError) as error:
             self.notice = _("The progress of {lesson} cannot be read: {why}.", lesson=lesson, why=_reason(error))
-            return Progress(lesson)
-        return progress if progress.lesson == lesson else Progress(lesson)
+            return None
+        return progress if progress.lesson == lesson else None
 
-    def load_all(self, lessons: Iterable[str]) -> dict[str, Progress]:
+    def load_all(self, lessons: Iterable[Header]) -> dict[str, Progress]:
         """Return the progress of these lessons by id."""
-        return {lesson: self.load(lesson) for lesson in lessons}
+        return {lesson.id: self.load(lesson.id, lesson.aliases) for lesson in lessons}
 
     def save(self, progress: Progress) -> bool:
         """Merge with the file, which another process may have written, and write it. Return False on failure."""
@@ -120,10 +140,16 @@ class Store:
             return False
         return True
 
-    def reset(self, lesson: str) -> bool:
-        """Delete the progress of a lesson. Return False on failure."""
+    def reset(self, lesson: str, aliases: Iterable[str] = ()) -> bool:
+        """Delete the progress of a lesson. Return False on failure.
+
+        What other parts of a longer lesson have by an alias stays: then an empty file says that this part has none.
+        """
         try:
-            self._path(lesson).unlink()
+            if any(self._path(alias).exists() for alias in aliases):
+                _replace(self._path(lesson), _encode(Progress(lesson)))
+            else:
+                self._path(lesson).unlink()
         except FileNotFoundError:
             return True
         except (OSError, ValueError) as error:
@@ -266,15 +292,17 @@ class Study:
         if target.kind == "lesson":
             self._store = store or Store()
             if not ask_all:
-                self.progress = self._store.load(target.name)
+                self.progress = self._store.load(target.name, target.aliases)
             self.resume = self.progress.resume
 
     def settle_answers(self, gate: Gate) -> None:
         """Take over the gate of a run and settle the questions that were answered at an earlier time."""
         self.gate = gate
         indices = {question.index for question in gate.questions}
-        for index, answer in self.progress.answers.items():
-            if index in indices and index not in self.answers:
+        for index in indices:
+            saved = self.progress.answers
+            answer = saved.get(gate.keys[index]) or saved.get(str(index))
+            if answer is not None and index not in self.answers:
                 self.answers[index] = answer.answer, answer.right
                 if answer.run:
                     self._restore_judged(index, answer)
@@ -409,8 +437,6 @@ class Study:
             new_index[index]: (text, None) for index, (text, _) in self.answers.items() if index in new_index
         }
         self.judged, self._given_in = {}, {}
-        saved = self.progress.answers
-        self.progress.answers = {new_index[index]: answer for index, answer in saved.items() if index in new_index}
 
     def reset_run(self) -> None:
         """Prepare for another run of the same lesson: answers stay."""
@@ -441,7 +467,7 @@ class Study:
         self.progress.done |= done
         for index, (text, right) in self.answers.items():
             if right is not None or not text:
-                self.progress.answers[index] = self._given(index, text, right)
+                self.progress.answers[self.gate.keys[index]] = self._given(index, text, right)
         self._store.save(self.progress)
 
     def _given(self, index: int, text: str, right: bool | None) -> GivenAnswer:
@@ -471,17 +497,6 @@ def _is_right(text: str, run: ev.Answer) -> bool:
 
 def _new_indices(before: ev.Document | None, now: ev.Document | None) -> dict[int, int]:
     """Return the new index of each question's cell, by its old one, where the file still has the question."""
-    keys = [
-        [
-            (index, (cell.get("question"), cell.get("of")))
-            for index, cell in enumerate(document.cells if document else ())
-        ]
-        for document in (before, now)
-    ]
-    questions = [[(index, key) for index, key in cells if key[0] is not None] for cells in keys]
-    new_indices: dict[int, int] = {}
-    for index, key in questions[0]:
-        match = next((new for new, new_key in questions[1] if new_key == key and new not in new_indices.values()), None)
-        if match is not None:
-            new_indices[index] = match
-    return new_indices
+    old, new = (question_keys(document.cells if document else []) for document in (before, now))
+    index_of = {key: index for index, key in new.items()}
+    return {index: index_of[key] for index, key in old.items() if key in index_of}

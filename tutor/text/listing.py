@@ -18,7 +18,7 @@ _MARKS = {"done": N_("done"), "begun": N_("begun"), "new": ""}
 
 def write_json(catalog: Catalog, store: Store, language: str, out: TextIO) -> None:
     """Write a JSON list of the lessons, in learning order."""
-    marks = {header.id: store.load(header.id).mark for header in catalog.lessons}
+    marks = {name: progress.mark for name, progress in store.load_all(catalog.lessons).items()}
     following = next_lesson(catalog.lessons, marks)
     records = [
         _record(header, number, marks[header.id], header is following, language)
@@ -46,7 +46,7 @@ def _record(header: Header, number: int, progress: str, is_next: bool, language:
 
 def write_text(catalog: Catalog, store: Store, language: str, out: TextIO) -> None:
     """Write a line for each lesson: number, id, title, minutes and progress; the path first, then the side roads."""
-    marks = {header.id: store.load(header.id).mark for header in catalog.lessons}
+    marks = {name: progress.mark for name, progress in store.load_all(catalog.lessons).items()}
     following = next_lesson(catalog.lessons, marks)
     rows = [
         [

@@ -114,9 +114,9 @@ class GradtutorApp(App[int]):
 
     def on_lesson_chosen(self, message: LessonChosen) -> None:
         """Open the chosen lesson."""
-        from tutor.lesson.catalog import Target
+        from tutor.lesson.catalog import lesson_target
 
-        self.open(Target("lesson", Path(message.path), message.lesson))
+        self.open(lesson_target(message.lesson))
 
     def action_change_language(self) -> None:
         """Switch all screens to the next language."""

@@ -49,7 +49,23 @@ TRIES: Tries = {
         (("        v = v - lr * v.grad\n        v.grad = None", "        v.data -= lr * v.grad"), "add up"),
         (("        v = v - lr * v.grad", "        v.data += lr * v.grad"), "should be"),
     ],
-    "optimizers/rate": [
+    "momentum/velocity": [
+        ("", "the old velocity is thrown away"),
+        (("velocity = gradient", "velocity = 0.9 * gradient"), "the first step leads to 0.1200"),
+        (("velocity = gradient", "velocity = velocity + gradient"), "Is 0.9 the factor of the velocity"),
+        (("velocity = gradient", "velocity = 0.9 * velocity + 0.1 * gradient"), "the first step leads to"),
+        (("range(10)", "range(3)"), "path has 3"),
+    ],
+    "adam/bias-correction": [
+        ("", "neither mean is corrected"),
+        (("mean = m", "mean = m / (1 - 0.9**n)"), "only the mean of the gradients"),
+        (("square = s", "square = s / (1 - 0.999**n)"), "only the mean of the squares"),
+        (("mean = m\n    square = s", "mean = m / (1 - 0.9)\n    square = s / (1 - 0.999)"), "depends on n"),
+        (("mean = m\n    square = s", "mean = m = m / (1 - 0.9**n)\n    square = s / (1 - 0.999**n)"),
+         "uncorrected values"),
+        (("range(1, 6)", "range(1, 3)"), "there are 2"),
+    ],
+    "sgd/rate": [
         ("", "becomes nan"),
         (("rate = 0.01", "rate = 0.001"), "stuck at exactly 1"),
         (("rate = 0.01", "rate = 0.00001"), "make `rate` larger"),
@@ -62,7 +78,7 @@ TRIES: Tries = {
         (("return base", "return base * min(epoch + 1, 5) / 5"), "epoch 15 should have 0.2"),
         (("return base", "base"), "Nothing is returned"),
     ],
-    "modules/parameters": [
+    "parameters/parameters": [
         ("", "finds no parameter"),
         (LINE + "        self.w = nn.Parameter(torch.tensor([1.0]))\n"
          "        self.b = torch.tensor([0.0])\n" + FORWARD, "should find w and b, and finds w"),
@@ -71,7 +87,7 @@ TRIES: Tries = {
         (LINE + "        self.w = nn.Parameter(torch.tensor([1.0]))\n"
          "        self.b = nn.Parameter(torch.tensor([1.0]))\n" + FORWARD, "yours gives 4"),
     ],
-    "modules/relu": [
+    "layers/relu": [
         ("", "has no attribute 'relu'"),
         (("torch.functional.relu(self.first(x))", "self.first(x)"), "The relu is gone"),
         (("torch.functional.relu(self.first(x))", "torch.sigmoid(self.first(x))"), "is something else"),

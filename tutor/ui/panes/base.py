@@ -35,6 +35,7 @@ from tutor.ui.render.segments import (
 from tutor.ui.theme import Palette, palette_of
 
 if TYPE_CHECKING:
+    from tutor.lesson.model import Header
     from tutor.trace.timeline import Timeline
 
 
@@ -89,10 +90,9 @@ class Said(Message):
 class LessonChosen(Message):
     """Posted when a lesson in the list is opened."""
 
-    def __init__(self, lesson: str, path: str) -> None:
+    def __init__(self, lesson: Header) -> None:
         super().__init__()
         self.lesson = lesson
-        self.path = path
 
 
 class LessonLeft(Message):

@@ -163,7 +163,7 @@ class CatalogPane(Pane):
                 self._marked_entry = index
                 self.paint()
                 self.post_message(self.Moved())
-                self.post_message(LessonChosen(lesson.id, lesson.path))
+                self.post_message(LessonChosen(lesson))
 
 
 class LessonInfoPane(Pane, can_focus=False):
@@ -310,7 +310,7 @@ class LessonsScreen(Screen[None]):
         except LessonError as error:
             problem = str(error)
         store = Store()
-        progress = self._progress = store.load_all(lesson.id for lesson in lessons)
+        progress = self._progress = store.load_all(lessons)
         marks = {name: lesson_progress.mark for name, lesson_progress in progress.items()}
         self._extents = {lesson.id: self._extents.get(lesson.id) or measure(lesson.path) for lesson in lessons}
         self.catalog.fill(lessons, marks, self._extents, self.language, self.at)
@@ -382,7 +382,7 @@ class LessonsScreen(Screen[None]):
     def action_open(self) -> None:
         """Open the marked lesson."""
         if self.catalog.lesson is not None:
-            self.post_message(LessonChosen(self.catalog.lesson.id, self.catalog.lesson.path))
+            self.post_message(LessonChosen(self.catalog.lesson))
 
     def action_leave(self) -> None:
         """Say how to quit: Esc leads back to here."""
@@ -409,6 +409,6 @@ class LessonsScreen(Screen[None]):
         else:
             self._forget_asked = ""
             store = Store()
-            is_reset = store.reset(lesson.id)
+            is_reset = store.reset(lesson.id, lesson.aliases)
             self.read()
             self.explain.show([[(_("forgotten"), "quiet") if is_reset else (store.notice or "", "error")]])

@@ -2,15 +2,16 @@
 # jupyter:
 #   gradtutor:
 #     title:
-#       en: "Optimizers"
+#       en: "An optimizer"
 #       zh: "优化器"
 #     summary:
-#       en: "SGD, momentum and Adam: how far does one step go, and what does the optimizer remember?"
-#       zh: "SGD、动量和 Adam：一步走多远，优化器又记住了什么？"
+#       en: "SGD: a list of parameters, one step for all of them, and a learning rate that must suit the gradients."
+#       zh: "SGD：一份参数清单，一步更新全部，学习率要和梯度的大小相配。"
 #     order: 170
 #     topics:
-#       en: [SGD, momentum, Adam, divergence]
-#       zh: [SGD, 动量, Adam, 发散]
+#       en: [SGD, step(), zero_grad(), learning rate, divergence, nan]
+#       zh: [SGD, step(), zero_grad(), 学习率, 发散, nan]
+#     aliases: [training/optimizers]
 # ---
 
 # %% [markdown] question="predict" of="w3.item()" lang="en"
@@ -67,8 +68,6 @@ optimizer.step()
 
 # %% [markdown] when="w3.item() >= 0" lang="zh"
 # 在 {{ w3.item() }}：它朝目标移动了 `lr` 乘以梯度那么远，因为要接近目标，`w3` 应当小一些。（符号反了？要逆着梯度走。）
-#
-
 
 # %% [markdown] question="choice" of="1 if losses[1] < losses[0] else 2" lang="en"
 # Five more steps follow. How do the losses go on?
@@ -123,70 +122,10 @@ print("losses:", [float(f"{each:.4g}") for each in losses])
 # 下一步就更大。
 # 很快，数大到 float32 装不下（`inf`），接着 `inf - inf` 连数都不是了（`nan`），而 **nan 一旦出现就再也回不来**。
 
-
-# %% [markdown] question="predict" of="p.item()" lang="en"
-# With **momentum** an optimizer remembers: `velocity = momentum * velocity + gradient`, and moves by `lr` times the
-# velocity. Below, the gradient is 1 each time, `p` starts at 0, the learning rate is 0.1 and momentum 0.5. The first
-# step moves it to -0.1. Where is it after the second?
-
-# %% [markdown] question="predict" of="p.item()" lang="zh"
-# 带**动量**的优化器有记忆：`velocity = momentum * velocity + gradient`，移动的是 `lr` 乘以这个速度。
-# 下面的梯度每次都是 1，`p` 从 0 开始，学习率 0.1，动量 0.5。第一步把它移到 -0.1。第二步之后它在哪里？
-
-# %%
-p = torch.tensor(0.0, requires_grad=True)
-roller = torch.optim.SGD([p], lr=0.1, momentum=0.5)
-for step in range(2):
-    roller.zero_grad()
-    (1 * p).backward()
-    roller.step()
-velocity = roller.state[p]["momentum_buffer"]
-
-# %% [markdown] question="predict" of="first" lang="en"
-# At {{ p.item() }}: the second velocity is {{ velocity.item() }}, the new gradient and half of the old one. It is the
-# optimizer's **state**. Go back with `p` to the line `roller.step()`, and `i` takes you inside: see it being used.
-#
-# `Adam` keeps two numbers for each parameter: a running mean of its gradients, and one of their squares. Both begin at
-# 0 and grow slowly, so each is first divided by how much of a mean is there yet: after one step that gives the
-# gradient, and its square. (The state has them before that division: a tenth of the gradient, a thousandth of its
-# square.) The parameter moves by `lr` times the first, divided by the root of the second. So in the first step the
-# **size of the gradient cancels out**, and only `lr` is left.
-#
-# Again the chain, from the beginning, with Adam, whose `lr` is 0.01. Where is `w3` after the **first** step?
-
-# %% [markdown] question="predict" of="first" lang="zh"
-# 在 {{ p.item() }}：第二次的速度是 {{ velocity.item() }}，新的梯度加上旧的一半。
-# 速度就是优化器的**状态**。用 `p` 往回走到 `roller.step()` 那一行，按 `i` 进到里面，看它怎样用。
-#
-# `Adam` 给每个参数记两个数：梯度的滑动平均，和梯度平方的滑动平均。两者都从 0 开始，增长得慢，
-# 所以使用之前要先做**偏差修正**，各除以一个系数：第一步之后，得到的正是这个梯度和它的平方。
-# （状态里存的是修正之前的数：梯度的十分之一，梯度平方的千分之一。）
-# 参数移动的距离是 `lr` 乘以前者，再除以后者的平方根。所以在第一步里，**梯度的大小约掉了**，只剩下 `lr`。
-#
-# 还是那个网络，从头开始，换成 Adam，它的 `lr` 是 0.01。**第一步**之后，`w3` 在哪里？
-
-# %%
-w1, w2, w3 = start()
-adam = torch.optim.Adam([w1, w2, w3], lr=0.01)
-for step in range(100):
-    adam_loss = chain(w1, w2, w3)
-    adam.zero_grad()
-    adam_loss.backward()
-    adam.step()
-    if step == 0:
-        first = round(w3.item(), 5)
-print(f"loss at step {step}: {adam_loss.item():.2f}")
-
 # %% [markdown] lang="en"
-# At {{ first }}: one `lr`, whatever the gradient was. So Adam does not diverge here, but 100 such steps are a short
-# way: the loss is still {{ adam_loss.item() }}. Adam forgives a bad `lr`; it does not replace a good one.
-#
 # Below, a training with SGD diverges. Choose `rate` so that the loss is below 1 after 60 steps: press `e`.
 
 # %% [markdown] lang="zh"
-# 在 {{ first }}：正好一个 `lr`，不管梯度是多少。所以 Adam 在这里不会发散，
-# 可是 100 步这样的小步走不了多远，损失还有 {{ adam_loss.item() }}。Adam 能容忍不合适的 `lr`，但代替不了合适的。
-#
 # 下面用 SGD 训练，结果发散了。选一个 `rate`，让 60 步之后的损失小于 1：按 `e`。
 
 # %% tags=["exercise"] id="rate" kind="bug"
