@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.sampling import count
 from tutor.trace import events as ev
-from tutor.trace import frame_store, tracefile, wire
+from tutor.trace import frame_store, repeated_values, tracefile, wire
 from tutor.trace.timeline import Timeline
 from tutor.trace.tracefile import TraceError, Writer, save
 
@@ -125,11 +126,30 @@ def test_what_is_no_recording(tmp_path: Path, data: bytes) -> None:
         loaded(tmp_path / "other", data)
 
 
+def test_the_first_format_is_read_as_it_was(tmp_path: Path, recording: Timeline) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracefile, "VERSION", 1)
+        patch.setattr(repeated_values, "encode", msgspec.msgpack.encode)
+        save(recording, tmp_path / "first")
+    timeline = tracefile.load(tmp_path / "first")
+    assert timeline.notices == []
+    assert walked(timeline) == walked(recording)
+
+
+def test_small_frames_are_written_as_one(tmp_path: Path, build: Build, two_paths: list[ev.Event]) -> None:
+    recording = build(two_paths, 3)
+    assert len(recording.frames) > 10
+    save(recording, tmp_path / "one")
+    timeline = tracefile.load(tmp_path / "one")
+    assert len(timeline.frames) == 1
+    assert walked(timeline) == walked(recording)
+
+
 def test_a_later_format_is_read_as_far_as_possible(tmp_path: Path, whole: bytes) -> None:
-    later = whole[:16] + b"\x02" + whole[17:]
+    later = whole[:16] + b"\x03" + whole[17:]
     timeline = loaded(tmp_path / "later", later)
     assert timeline.steps == 20
-    assert any("format 2; this gradtutor reads format 1" in notice for notice in timeline.notices)
+    assert any("format 3; this gradtutor reads format 2" in notice for notice in timeline.notices)
     with pytest.raises(TraceError, match="format 2"):
         loaded(tmp_path / "later", later[:40])
 

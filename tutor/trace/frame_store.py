@@ -126,10 +126,17 @@ class DecodedFrame:
 
     __slots__ = ("events", "size", "steps")
 
-    def __init__(self, events: list[Event], steps: list[int], size: int) -> None:
+    def __init__(self, events: list[Event], size: int) -> None:
         self.events = events
-        self.steps = steps
+        self.steps = step_positions(events)
         self.size = size
+
+
+def decode(payload: bytes, notice: wire.Notice) -> DecodedFrame:
+    """Return the events of an inflated frame, calling `notice` with a sentence for those that are skipped. Raises
+    WireError."""
+    events, length = wire.decode_payload(payload, notice)
+    return DecodedFrame(events, max(length, memory_of(payload) // BYTES_RATIO))
 
 
 class Frames:
@@ -251,13 +258,11 @@ class Frames:
         expected = (self.steps_before[number + 1] if number + 1 < len(self.data) else self.steps) - first
         try:
             self._check_memory()
-            payload = wire.inflate(self.data[number])
-            events = wire.decode_payload(payload, self._report)
-            size = max(len(payload), memory_of(payload) // BYTES_RATIO)
+            decoded = decode(wire.inflate(self.data[number]), self._report)
         except wire.WireError as error:
-            events, size = [], 0
+            decoded = DecodedFrame([], 0)
             self._report(_("A part of the recording cannot be read: {error}.", error=error))
-        steps = step_positions(events)
+        steps = decoded.steps
         if len(steps) != expected:
             self._report(
                 _(
@@ -266,16 +271,16 @@ class Frames:
                     wanted=expected,
                 )
             )
-            events = events[: steps[expected]] if len(steps) > expected else events
-            events = events + [_UNREADABLE] * (expected - len(steps))
-            steps = step_positions(events)
+            events = decoded.events[: steps[expected]] if len(steps) > expected else decoded.events
+            decoded = DecodedFrame(events + [_UNREADABLE] * (expected - len(steps)), decoded.size)
         if self.kinds is not None:
-            self._check_kinds(events, steps, self.kinds, first)
-        return DecodedFrame(events, steps, size)
+            self._check_kinds(decoded, self.kinds, first)
+        return decoded
 
-    def _check_kinds(self, events: list[Event], steps: list[int], kinds: bytearray, first: int) -> None:
+    def _check_kinds(self, frame: DecodedFrame, kinds: bytearray, first: int) -> None:
         """Replace steps whose kind differs from the one in the summary."""
-        for step, position in enumerate(steps, first):
+        events = frame.events
+        for step, position in enumerate(frame.steps, first):
             if _NUMBERS[type(events[position])] == kinds[step]:
                 continue
             if events[position] is not _UNREADABLE:

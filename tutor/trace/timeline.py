@@ -18,7 +18,7 @@ from tutor.i18n import N_, _
 from tutor.trace import events as ev
 from tutor.trace import wire
 from tutor.trace.events import Gap
-from tutor.trace.frame_store import DecodedFrame, Frames, Seeker, step_positions
+from tutor.trace.frame_store import Frames, Seeker, decode
 from tutor.trace.index import KIND_NAMES, CellInfo, Columns, Contents, Definitions, PassInfo, Point, SideEvent
 from tutor.trace.replay import Replay
 from tutor.trace.state import NodeState, SiteInfo, State, TensorState, copy_state
@@ -334,7 +334,8 @@ class Timeline:
         if head is None:
             raise ValueError("a recording that was loaded does not grow")
         payload = wire.inflate(frame)
-        events = wire.decode_payload(payload, contents.notice)
+        decoded = decode(payload, contents.notice)
+        events = decoded.events
         if not events or type(events[0]) is ev.Key:
             return
         state, apply, noters = head.state, head.apply, contents.note
@@ -346,11 +347,11 @@ class Timeline:
             note_event = noters.get(kind)
             if note_event is not None:
                 note_event(event, state)
-        steps = step_positions(events)
-        sealed = wire.seal(payload, len(events), len(steps), 1)
+        count, steps = len(events), len(decoded.steps)
+        sealed = wire.seal(payload, count, steps, 1)
         self._cached_states.pop(self.steps, None)  # these events may belong to the step that was the last
         self._views.clear()
-        self.frames.append(sealed, len(events), len(steps), DecodedFrame(events, steps, len(payload)))
+        self.frames.append(sealed, count, steps, decoded)
         self.seeker.keep(state)
 
     def _free_memory(self) -> None:

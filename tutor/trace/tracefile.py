@@ -1,7 +1,7 @@
 """Reading and writing trace files: a magic word, a version, frames with keys between them, and a summary.
 
     magic "gradtutor trace\\n", u32 version
-    frames as on the wire; a header with no events and no steps is that of a `Key`
+    frames as on the wire, but larger ones; a header with no events and no steps is that of a `Key`
     the summary: msgpack, compressed
     the trailer: u64 where the summary begins, u32 crc32 of all before it, u32 crc32 of the summary, magic
 
@@ -23,21 +23,30 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import count
 from pathlib import Path
+from time import monotonic
 from typing import BinaryIO
 
 import msgspec
 
 from tutor.i18n import N_, _
-from tutor.trace import wire
-from tutor.trace.events import STEP_KINDS, Attributes, Call, Gap
-from tutor.trace.frame_store import MAX_FRAMES, Key, RecordingFile, StoredFrames
+from tutor.trace import repeated_values, wire
+from tutor.trace.events import STEP_KINDS, Attributes, Call, Event, Gap
+from tutor.trace.frame_store import MAX_FRAMES, STEP_TYPES, RecordingFile, StoredFrames
 from tutor.trace.index import Columns, Contents, Definitions, Summary
 from tutor.trace.timeline import Timeline
 from tutor.trace.wire import memory_of
 
 MAGIC = b"gradtutor trace\n"
-VERSION = 1
+VERSION = 2
+_READABLE = frozenset((1, 2))
+"""In the first format a frame has each value as often as it comes."""
 SUFFIX = ".part"
+FRAME_EVENTS = 1024
+"""Number of events from which on a frame of a file is written."""
+FRAME_BYTES = 512 << 10
+"""Maximum size of several frames that are written as one: decoded they take less than `wire.MAX_MEMORY`."""
+WAIT = 1.0
+"""Seconds after a frame in which the next is not written while it is small."""
 MAX_FILE = 4 << 30
 MAX_TEXT = 256 << 10
 """Maximum number of characters of source that are held parsed."""
@@ -67,7 +76,11 @@ class Writer:
         self._timeline = timeline
         self._crc = 0
         self._size = 0
-        self._written = 0
+        self._read = 0
+        """Number of frames of the timeline that are written or wait."""
+        self._waiting: list[Event] = []
+        self._waiting_size = 0
+        self._written_at = 0.0
         self._keys = 0
         self._part: Path | None = None
         self._file: BinaryIO
@@ -80,19 +93,44 @@ class Writer:
         self._put(_HEAD.pack(MAGIC, VERSION))
 
     def catch_up(self) -> None:
-        """Write the frames that were added since the last call."""
-        frames, keys = self._timeline.frames.data, self._timeline.seeker.keys
-        while self._written < len(frames):
-            self._put_keys(keys)
-            self._put(frames[self._written])
-            self._written += 1
-        self._put_keys(keys)
+        """Write the frames that were added since the last call, small ones within a second."""
+        self._read_frames()
+        if monotonic() > self._written_at + WAIT:
+            self._put_waiting()
         self._file.flush()
+
+    def _read_frames(self) -> None:
+        frames = self._timeline.frames
+        while self._read < len(frames):
+            self._put_keys()
+            frame = frames[self._read]
+            size, count = self._waiting_size + frame.size, len(self._waiting) + len(frame.events)
+            if size > FRAME_BYTES or count > wire.MAX_EVENTS:
+                self._put_waiting()
+            if frame.size > FRAME_BYTES:
+                self._put(frames.data[self._read])
+            elif frame.events:
+                self._waiting += frame.events
+                self._waiting_size += frame.size
+            self._read += 1
+            if len(self._waiting) >= FRAME_EVENTS:
+                self._put_waiting()
+        self._put_keys()
+
+    def _put_waiting(self) -> None:
+        """Write what waits as one frame."""
+        events = self._waiting
+        if events:
+            steps = sum([type(event) in STEP_TYPES for event in events])
+            self._put(wire.seal(repeated_values.encode(events), len(events), steps, 1))
+            self._written_at = monotonic()
+        self._waiting, self._waiting_size = [], 0
 
     def finish(self) -> None:
         """Write the rest and the summary, and rename the file."""
         try:
-            self.catch_up()
+            self._read_frames()
+            self._put_waiting()
             place, crc = self._size, self._crc
             summary = zlib.compress(_encode(_summary(self._timeline)), 1)
             self._put(summary)
@@ -115,8 +153,10 @@ class Writer:
             with contextlib.suppress(OSError):
                 self._part.unlink()
 
-    def _put_keys(self, keys: list[tuple[int, Key]]) -> None:
-        while self._keys < len(keys) and keys[self._keys][0] <= self._written:
+    def _put_keys(self) -> None:
+        keys = self._timeline.seeker.keys
+        while self._keys < len(keys) and keys[self._keys][0] <= self._read:
+            self._put_waiting()
             self._put(keys[self._keys][1]())
             self._keys += 1
 
@@ -174,10 +214,10 @@ def load(path: Path) -> Timeline:
         raise TraceError(_("{path} is not a recording of gradtutor.", path=path))
     version = _HEAD.unpack(head)[1]
     trailer = _trailer(stored)
-    timeline = _restore(stored, trailer) if trailer is not None and version == VERSION else None
+    timeline = _restore(stored, trailer) if trailer is not None and version in _READABLE else None
     if timeline is None:
         timeline = _scan(stored, size if trailer is None else trailer)
-        if version != VERSION:
+        if version not in _READABLE:
             text = N_("{path} is a recording of format {version}; this gradtutor reads format {ours}.")
             about = _(text, path=path, version=version, ours=VERSION)
             if not timeline.steps:

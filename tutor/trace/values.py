@@ -10,6 +10,7 @@ A *value* on the wire is one of
                                             `stats` has min, max, mean, std, nan, inf, zero or is None, `note` says why;
                                             "corners": nested lists, "heat": [rows, columns, bytes, least, most] where
                                             0 is the least, 254 the most and 255 not finite
+  {"ref"}                                   the same as an earlier value in the frame; see `repeated_values`
 
 The types have limits that are checked when an event is decoded: recordings are not trusted. `Value` is the value of a
 tensor, `Scalar` of a name, `Data` anything else that is stored as it is: knobs, options, cells, answers. Type checkers
@@ -72,6 +73,7 @@ class Blob(TypedDict, total=False):
     stats: dict[str, Number] | None
     note: str | None
     corners: _lists(Number, 4)  # type: ignore[valid-type]
+    ref: int
     heat: list[int | float | Raw | None] | None
 
 

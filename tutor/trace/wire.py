@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from tutor.i18n import _
+from tutor.trace import repeated_values
 from tutor.trace.events import EVENTS, Event, Freed, Gap, Gone, Output
 
 LIST, DICT, TEXT, NUMBER, ITEM = 64, 240, 56, 40, 8
@@ -128,11 +129,12 @@ Buffer = bytes | bytearray | memoryview
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 """What decoding raises where data is damaged."""
 
+_encode = msgspec.msgpack.Encoder().encode
+_REFERENCE = _encode("ref")
 _TAGS = {kind.__struct_config__.tag: kind.__name__ for kind in EVENTS}
 _DIVISIBLE = frozenset(kind.__struct_config__.tag for kind in (Gone, Freed, Output))
 """Tags of events whose last field, a list of numbers or a text, may be divided among several events."""
 _ANY: Any = reduce(or_, EVENTS)
-_encode = msgspec.msgpack.Encoder().encode
 
 
 @cache
@@ -248,14 +250,22 @@ def expand(packed: Buffer, limit: int) -> bytes:
 
 def decode(frame: Buffer, notice: Notice | None = None) -> list[Event]:
     """Return the events of a frame, skipping unknown ones with a call of `notice`. Raises WireError."""
-    return decode_payload(inflate(frame), notice)
+    return decode_payload(inflate(frame), notice)[0]
 
 
-def decode_payload(payload: Buffer, notice: Notice | None = None) -> list[Event]:
-    """As `decode`, for the result of `inflate`."""
+def decode_payload(payload: bytes, notice: Notice | None = None) -> tuple[list[Event], int]:
+    """As `decode`, for the result of `inflate`; and the length of the events in bytes, each value written out."""
+    events, length = _decode_events(payload, notice), len(payload)
+    if _REFERENCE in payload:
+        length += repeated_values.resolve(events)
+        if length > MAX_LENGTH:
+            raise WireError(_("a frame that takes too much memory"))
+    return events, length
+
+
+def _decode_events(payload: bytes, notice: Notice | None) -> list[Event]:
     try:
-        events: list[Event] = decoder(list[_ANY])(payload)
-        return events
+        return decoder(list[_ANY])(payload)  # type: ignore[no-any-return]
     except UNREADABLE:
         pass  # something in it is unknown or damaged: find out what
     try:
