@@ -23,6 +23,7 @@ from tutor.recordings import (
     make_session,
     print_message,
     print_notices,
+    run_changed,
     timeline_of,
 )
 
@@ -294,13 +295,16 @@ def _walk_through(target: Target, arguments: Arguments) -> int:
     """Walk through a target, on the screen or without one; return the exit status."""
     if not arguments.plain:
         return _open_screen(target, arguments)
+    from functools import partial
+
     from tutor.study.progress import Store
     from tutor.text.walk import Walker
 
     timeline, status = timeline_of(target, arguments)
     store = Store() if target.kind == "lesson" else None
     shown = timeline.notices
-    Walker(target, timeline, store, arguments.lang, sys.stdin, sys.stdout).run()
+    again = None if target.kind == "trace" else partial(run_changed, target, arguments)
+    Walker(target, timeline, store, arguments.lang, sys.stdin, sys.stdout, again).run()
     print_notices(timeline, shown)
     return status
 

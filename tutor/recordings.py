@@ -12,7 +12,7 @@ import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tutor.i18n import _, ngettext
 
@@ -137,6 +137,21 @@ def run(
     if end is not None and not session.began:
         raise Refusal(end.note, FAILED if session.torch_imported else MISSING)
     return timeline, INTERRUPTED if end is not None and end.outcome == "stopped" else status_of(timeline)
+
+
+def run_changed(target: Target, arguments: Arguments, changes: dict[str, Any]) -> Timeline:
+    """Run a lesson once more with changes to its command; return the recording, as far as it came.
+
+    Raises:
+        Refusal: It cannot be run.
+    """
+    from tutor.session.session import record_blocking
+    from tutor.session.worker_process import StartError
+
+    try:
+        return record_blocking(make_session(target, arguments).again(**changes))
+    except (StartError, OSError) as error:
+        raise Refusal(_("{name} cannot be run: {why}.", name=target.name, why=error), MISSING) from None
 
 
 def write_refusal(out: Path, error: OSError) -> Refusal:

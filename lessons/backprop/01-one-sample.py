@@ -36,13 +36,13 @@ import torch
 w = torch.tensor(1.0, requires_grad=True)
 print("before:", w.grad)
 
-# %% [markdown] question="predict" of="w.grad" lang="en"
+# %% [markdown] question="predict" of="w.grad" vary="x: [2, 3]; t: [5, 1]" lang="en"
 # The loss depends on `y`, and `y` on `w`. By the **chain rule** its derivative is then the product of the two: the
 # square has the derivative `2 * (y - t)`, and `y` moves `x` times as fast as `w` does.
 #
 # The first example is in the cell below. What will `w.grad` be? Mind the sign.
 
-# %% [markdown] question="predict" of="w.grad" lang="zh"
+# %% [markdown] question="predict" of="w.grad" vary="x: [2, 3]; t: [5, 1]" lang="zh"
 # 损失由 `y` 决定，`y` 又由 `w` 决定。根据**链式法则**，这时的导数是两个导数的乘积：平方的导数是 `2 * (y - t)`，
 # 而 `w` 动一点，`y` 就动它的 `x` 倍。
 #

@@ -37,7 +37,7 @@ a = torch.relu(w2 * h)
 y = w3 * a
 loss = (y - t) ** 2
 
-# %% [markdown] question="predict" of="w1.grad" lang="en"
+# %% [markdown] question="predict" of="w1.grad" vary="w2: [3, 6]; w3: [4, 5]" lang="en"
 # The loss is {{ loss.item() }}. Before PyTorch does it, go by hand from the loss back to `w1`, with one derivative
 # for each operation on the way.
 #
@@ -48,7 +48,7 @@ loss = (y - t) ** 2
 #
 # Multiply them all. What will `w1.grad` be?
 
-# %% [markdown] question="predict" of="w1.grad" lang="zh"
+# %% [markdown] question="predict" of="w1.grad" vary="w2: [3, 6]; w3: [4, 5]" lang="zh"
 # 损失是 {{ loss.item() }}。先动手算，再让 PyTorch 算：从损失往回走到 `w1`，路上每个运算写下一个导数。
 #
 # - 平方：`2 * (y - t)`

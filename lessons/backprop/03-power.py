@@ -38,12 +38,12 @@ y = x**w
 for nudge in (1.0, 0.1, 0.01, 0.001):
     print(nudge, "->", (2.0 ** (3.0 + nudge) - 2.0**3.0) / nudge)
 
-# %% [markdown] question="predict" of="x.grad" lang="en"
+# %% [markdown] question="predict" of="x.grad" vary="x: [3, 2]; w: [2, 4]" lang="en"
 # The first nudge was a whole step, far too coarse. The last is close.
 #
 # Now ask PyTorch. First the base, by the rule from school: what will `x.grad` be?
 
-# %% [markdown] question="predict" of="x.grad" lang="zh"
+# %% [markdown] question="predict" of="x.grad" vary="x: [3, 2]; w: [2, 4]" lang="zh"
 # 第一次变动了整整 1，太粗略。最后一次已经很接近。
 #
 # 现在来问 PyTorch。先看底数，用课本上的法则：`x.grad` 会是多少？

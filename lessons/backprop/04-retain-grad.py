@@ -26,10 +26,10 @@
 # 在反向传播**之前**调用 `a.retain_grad()`，就会让这个张量保留梯度。
 # 下面还是《通向同一个叶子的两条路》那张图，`a` 和 `b` 里，只对 `a` 调用了它。
 
-# %% [markdown] question="predict" of="a.grad" lang="en"
+# %% [markdown] question="predict" of="a.grad" vary="x: [3, 2]; w: [2, 4]" lang="en"
 # What will `a.grad` hold after the pass?
 
-# %% [markdown] question="predict" of="a.grad" lang="zh"
+# %% [markdown] question="predict" of="a.grad" vary="x: [3, 2]; w: [2, 4]" lang="zh"
 # 反向传播之后，`a.grad` 里会是多少？
 
 # %% [markdown] wrong="None" lang="en"

@@ -12,13 +12,13 @@
 #       zh: [retain_graph, 再次反向传播]
 # ---
 
-# %% [markdown] question="predict" of="w.grad" lang="en"
+# %% [markdown] question="predict" of="w.grad" vary="x: [3, 2]; w: [2, 4]" lang="en"
 # A backward pass frees what the nodes have saved, as soon as it has used it. Here we go backward twice from the same
 # `y`. The second pass will fail; `try` catches the error, so that we can look at what it left behind.
 #
 # One pass alone brings to `w` what you know from *Two paths to one leaf*. What will `w.grad` hold after both?
 
-# %% [markdown] question="predict" of="w.grad" lang="zh"
+# %% [markdown] question="predict" of="w.grad" vary="x: [3, 2]; w: [2, 4]" lang="zh"
 # 节点保存的东西，反向传播用完就释放。这里我们从同一个 `y` 出发反向传播两次。
 # 第二次会出错，`try` 把错误接住，好让我们看看它留下了什么。
 #

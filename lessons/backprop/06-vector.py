@@ -39,7 +39,7 @@ try:
 except RuntimeError as error:
     print(error)
 
-# %% [markdown] question="predict" of="w.grad" lang="en"
+# %% [markdown] question="predict" of="w.grad" vary="x: [3, 1]; w: [2, 4]" lang="en"
 # PyTorch refuses: `loss` holds {{ loss.tolist() }}, and it will not guess which of the two you mean. With `gradient=`
 # you tell what each part is **worth**: those are the numbers that the pass starts with.
 #
@@ -48,7 +48,7 @@ except RuntimeError as error:
 #
 # What will `w.grad` hold?
 
-# %% [markdown] question="predict" of="w.grad" lang="zh"
+# %% [markdown] question="predict" of="w.grad" vary="x: [3, 1]; w: [2, 4]" lang="zh"
 # PyTorch 拒绝了：`loss` 里是 {{ loss.tolist() }}，它不肯替你猜要的是哪一个。
 # 用 `gradient=` 说明每一部分占多少**分量**：反向传播就从这些数开始。
 #

@@ -35,13 +35,13 @@ y = (x + w) * (w + 1)
 y.backward()
 print("pass 1:", w.grad.item())
 
-# %% [markdown] question="predict" of="w.grad" lang="en"
+# %% [markdown] question="predict" of="w.grad" vary="x: [1, 3]; w: [2, 0]" lang="en"
 # Now we compute the same thing three times more. Neither `x` nor `w` changes, so each pass brings to `w` what the
 # first one brought. `grad` is not cleared in between.
 #
 # What will `w.grad` hold after the loop?
 
-# %% [markdown] question="predict" of="w.grad" lang="zh"
+# %% [markdown] question="predict" of="w.grad" vary="x: [1, 3]; w: [2, 0]" lang="zh"
 # 现在把同样的计算再做三遍。`x` 和 `w` 都没有变，所以每一次带给 `w` 的，都和第一次一样多。
 # 中间没有清空 `grad`。
 #

@@ -25,10 +25,10 @@
 #
 # 仔细读读下面的 `backward`。对立方来说，它对吗？
 
-# %% [markdown] question="predict" of="v.grad" lang="en"
+# %% [markdown] question="predict" of="v.grad" vary="v: [4, 5]" lang="en"
 # What will `v.grad` hold?
 
-# %% [markdown] question="predict" of="v.grad" lang="zh"
+# %% [markdown] question="predict" of="v.grad" vary="v: [4, 5]" lang="zh"
 # `v.grad` 里会是多少？
 
 # %% [markdown] wrong="3 * v**2" lang="en"
@@ -63,7 +63,7 @@ v = torch.tensor(2.0, requires_grad=True)
 y = Cube.apply(v)
 y.backward()
 
-# %% [markdown] question="predict" of="measured" lang="en"
+# %% [markdown] question="predict" of="measured" vary="u: [4, 1]" lang="en"
 # It is {{ v.grad.item() }}: exactly what `backward` says, and not the derivative of a cube. **PyTorch believes you.**
 # It cannot know what you meant, and such a mistake raises no error.
 #
@@ -72,7 +72,7 @@ y.backward()
 #
 # What will the measurement say?
 
-# %% [markdown] question="predict" of="measured" lang="zh"
+# %% [markdown] question="predict" of="measured" vary="u: [4, 1]" lang="zh"
 # 是 {{ v.grad.item() }}：`backward` 怎么写，它就是多少，而这并不是立方的导数。**你写什么，PyTorch 就信什么。**
 # 它没法知道你本来的意思，这样的错误也不会报错。
 #

@@ -31,13 +31,13 @@ import torch
 x = torch.tensor([2.0], requires_grad=True)
 w = torch.tensor([1.0], requires_grad=True)
 
-# %% [markdown] question="predict" of="w.grad" lang="en"
+# %% [markdown] question="predict" of="w.grad" vary="x: [3, 2]; w: [2, 4]" lang="en"
 # Now look at the next cell. `w` is used **twice**: once on the way through `a`, and once through `b`. So if `w` moves
 # a little, it pulls on `y` from two sides.
 #
 # After `y.backward()`, what will `w.grad` hold?
 
-# %% [markdown] question="predict" of="w.grad" lang="zh"
+# %% [markdown] question="predict" of="w.grad" vary="x: [3, 2]; w: [2, 4]" lang="zh"
 # 看下一个单元格。`w` 用了**两次**：一次经过 `a`，一次经过 `b`。所以 `w` 稍微一动，就从两边同时牵动 `y`。
 #
 # `y.backward()` 之后，`w.grad` 里会是多少？

@@ -38,13 +38,13 @@ up = torch.tensor(2.0, requires_grad=True)
 y = bend(up)
 y.backward()
 
-# %% [markdown] question="predict" of="down.grad" lang="en"
+# %% [markdown] question="predict" of="down.grad" vary="down: [-3, -5]" lang="en"
 # `up.grad` is {{ up.grad.item() }}. One branch ran, and one multiplication is in the graph. The `if` left nothing
 # there: Python evaluated the condition and ran one branch; only that branch is in the graph.
 #
 # The same function now gets a negative number. What will `down.grad` hold?
 
-# %% [markdown] question="predict" of="down.grad" lang="zh"
+# %% [markdown] question="predict" of="down.grad" vary="down: [-3, -5]" lang="zh"
 # `up.grad` 是 {{ up.grad.item() }}。跑了一个分支，图里就有一个乘法。`if` 什么也没有留下：
 # Python 判断条件后只执行一个分支，进入计算图的只有这个分支里的运算。
 #

@@ -48,7 +48,7 @@ c = torch.tensor([3.0])
 mixed = w * c
 plain = c + c
 
-# %% [markdown] question="predict" of="w.grad" lang="en"
+# %% [markdown] question="predict" of="w.grad" vary="w: [3, 1]; c: [5, 4]" lang="en"
 # A result requires grad if **any** of its inputs does. In `c + c` none does, so nothing is recorded, and
 # `plain.is_leaf` is {{ plain.is_leaf }}: a leaf need not be made by hand, it only has **no recorded operation**.
 #
@@ -57,7 +57,7 @@ plain = c + c
 #
 # The next cell has all three. Then it multiplies `w` by `cut`, which was computed from `w`. What will `w.grad` hold?
 
-# %% [markdown] question="predict" of="w.grad" lang="zh"
+# %% [markdown] question="predict" of="w.grad" vary="w: [3, 1]; c: [5, 4]" lang="zh"
 # 只要有**任何一个**输入需要梯度，结果就需要梯度。`c + c` 里一个也没有，所以什么也不记录，
 # `plain.is_leaf` 是 {{ plain.is_leaf }}：叶子节点不一定是亲手创建的，只要**没有记录下运算**就算。
 #

@@ -35,7 +35,7 @@ try:
 except RuntimeError as error:
     print(error)
 
-# %% [markdown] question="predict" of="a.grad" lang="en"
+# %% [markdown] question="predict" of="a.grad" vary="a: [4, 5]" lang="en"
 # {{ joined.requires_grad }}. `torch.tensor` always makes a **new leaf from plain numbers**. It took
 # {{ joined.tolist() }} out of the list without their history. Newer versions of torch print a warning, but once per
 # program, easily missed among others. Marking is not what is missing: `a` is marked. With `requires_grad=True` in
@@ -43,7 +43,7 @@ except RuntimeError as error:
 #
 # `torch.stack` joins the tensors themselves, as an operation of the graph. What will `a.grad` hold now?
 
-# %% [markdown] question="predict" of="a.grad" lang="zh"
+# %% [markdown] question="predict" of="a.grad" vary="a: [4, 5]" lang="zh"
 # {{ joined.requires_grad }}。`torch.tensor` 总是**用普通的数做一个新的叶子节点**。
 # 它从列表里取走了 {{ joined.tolist() }}，不带历史。
 # 较新版本的 torch 会打印一条警告，可是一个程序里只出现一次，夹在别的输出当中很容易漏看。

@@ -52,7 +52,7 @@ x = torch.tensor(2.5, requires_grad=True)
 # %%
 y = x * 4
 
-# %% [markdown] question="predict" of="x.grad" lang="en"
+# %% [markdown] question="predict" of="x.grad" vary="y: [3, 7]" lang="en"
 # The graph has grown: a multiplication, `mul`, made `y` from `x`, and `y` remembers that.
 #
 # Now comes PyTorch's best trick. `y.backward()` asks: if `x` moves by a little, by how many times as much does `y`
@@ -60,7 +60,7 @@ y = x * 4
 #
 # What will `x.grad` hold? Type a number and press `Enter`, or press `s` to skip the question.
 
-# %% [markdown] question="predict" of="x.grad" lang="zh"
+# %% [markdown] question="predict" of="x.grad" vary="y: [3, 7]" lang="zh"
 # 图长大了：一次乘法 `mul` 用 `x` 算出了 `y`，而 `y` 记得这件事。
 #
 # 下面是 PyTorch 最拿手的一招。`y.backward()` 问的是：`x` 动一点点，`y` 会动它的多少倍？
@@ -75,10 +75,10 @@ y = x * 4
 # 那是 `y` 的值。梯度说的是 `y` 变得多快，不是它有多大。
 
 # %% [markdown] wrong="x" lang="en"
-# That is the value of `x`. `y` moves 4 times as far as `x` does, wherever `x` is.
+# That is the value of `x`. `y` moves {{ x.grad.item() }} times as far as `x` does, wherever `x` is.
 
 # %% [markdown] wrong="x" lang="zh"
-# 那是 `x` 的值。无论 `x` 在哪里，`y` 都动它的 4 倍。
+# 那是 `x` 的值。无论 `x` 在哪里，`y` 都动它的 {{ x.grad.item() }} 倍。
 
 # %%
 y.backward()

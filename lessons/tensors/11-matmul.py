@@ -11,7 +11,7 @@
 #       zh: [matmul, "@", dtype]
 # ---
 
-# %% [markdown] question="predict" of="matrix" lang="en"
+# %% [markdown] question="predict" of="matrix" vary="a: [[[2, 0], [1, 1]], [[0, 1], [2, 2]]]" lang="en"
 # Two products share the name. `a * b` goes element by element, as you know. `a @ b`, or `torch.matmul(a, b)`, is the
 # **matrix product**, the one that neural networks are made of.
 #
@@ -20,7 +20,7 @@
 #
 # `a` is `[[1, 2], [3, 4]]`, `b` is `[[10, 0], [0, 1]]`. What will `matrix` hold? Type two rows: `[[…, …], […, …]]`.
 
-# %% [markdown] question="predict" of="matrix" lang="zh"
+# %% [markdown] question="predict" of="matrix" vary="a: [[[2, 0], [1, 1]], [[0, 1], [2, 2]]]" lang="zh"
 # 有两种乘法。`a * b` 逐元素相乘，你已经知道了。`a @ b`，也写作 `torch.matmul(a, b)`，
 # 是**矩阵乘法**，神经网络就是由它搭起来的。
 #

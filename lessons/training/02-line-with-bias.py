@@ -13,7 +13,7 @@
 #       zh: [权重, 偏置, 参数, 更新]
 # ---
 
-# %% [markdown] question="predict" of="b.grad" lang="en"
+# %% [markdown] question="predict" of="b.grad" vary="w: [2, 3]; b: [1, -5]" lang="en"
 # The same three points, and a model with one more parameter: `w * x + b`. `b` is the **bias**, the height of the line
 # where the input is 0. Our points need none, but the model does not know that, and `b` starts at 2.
 #
@@ -22,7 +22,7 @@
 #
 # What will `b.grad` be?
 
-# %% [markdown] question="predict" of="b.grad" lang="zh"
+# %% [markdown] question="predict" of="b.grad" vary="w: [2, 3]; b: [1, -5]" lang="zh"
 # 还是那三个点，模型多了一个参数：`w * x + b`。`b` 叫作**偏置**，就是输入为 0 时直线的高度。
 # 我们的点其实用不着它，可是模型不知道，`b` 从 2 开始。
 #
@@ -38,10 +38,10 @@
 # 那是 `w` 的梯度：你给偏置也乘上了输入。
 
 # %% [markdown] wrong="-b.grad" lang="en"
-# Only the sign is wrong: the output is 5 here, below the target, and the error is output minus target.
+# Only the sign is wrong: the error is output minus target.
 
 # %% [markdown] wrong="-b.grad" lang="zh"
-# 只差一个符号：这里输出是 5，小于目标，而误差是输出减去目标。
+# 只差一个符号：误差是输出减去目标。
 
 # %% [markdown] wrong="b.grad / 2" lang="en"
 # The 2 is missing that comes from the square.

@@ -143,6 +143,12 @@ def diagnosed(*expressions: str, says: str, code: str = "lr = 0.5  # @param {typ
     return text.replace("lr = 0.5  # @param {type: number}", code), says, f'# %% [markdown] wrong="{expressions[-1]}"'
 
 
+def varied(vary: str, says: str) -> tuple[str, str, str]:
+    """A lesson that asks its first question again with other numbers."""
+    question = '# %% [markdown] question="predict" of="w.grad"'
+    return GOOD.replace(question, f'{question} vary="{vary}"'), says, question
+
+
 def asks(kind: str, of: str, says: str) -> tuple[str, str, str]:
     """A lesson whose question of this kind asks for something else, in both languages."""
     question = f'# %% [markdown] question="{kind}"'
@@ -226,6 +232,14 @@ WAYS = {
         '# %% [markdown] wrong="1" lang="en"\n# Now',
         "must follow a question",
     ),
+    # Other numbers.
+    "no such number": varied("v: [2, 4]", says="no line assigns a single number or list to `v`"),
+    "numbers of different lengths": varied("w: [2, 4]; lr: [1]", says="the lists of `vary` have different lengths"),
+    "the same answer": varied("w: [2, 3]", says="with w = 3 the answer is the same as before."),
+    "numbers with which it fails": varied("w: ['a']", says="with w = a: the cell fails with"),
+    "other numbers for a choice": change(
+        'of="2 if w.is_leaf', 'vary="w: [1]" of="2 if w.is_leaf', "of the kind predict"
+    ),
     # Exercises.
     "a starter that passes": change("slope = None", "slope = 0.0", "the starter of `slope` already passes"),
     "a starter that raises": change("slope = None", "slope = ww", "the starter fails with NameError"),
@@ -300,6 +314,10 @@ def test_a_way_to_be_wrong(way: str, findings: Check) -> None:
 
 def test_a_lesson_that_explains_mistakes(findings: Check) -> None:
     assert findings(diagnosed("w.grad / 2", "w.grad * 2", "None", says="")[0]) == []
+
+
+def test_a_lesson_that_asks_again(findings: Check) -> None:
+    assert findings(varied("w: [2, -1]", says="")[0]) == []
 
 
 def test_all_is_told_and_not_only_the_first(findings: Check) -> None:

@@ -11,6 +11,7 @@ import torch
 from tests.worker.recording import Forker, Recording
 from tutor.lesson.catalog import Target
 from tutor.study.cards import card_at
+from tutor.study.commands import is_possible
 from tutor.study.model import Model
 from tutor.study.problems import Problem, Problems
 from tutor.trace.nonfinite import Counts, NonFinite, count_nonfinite
@@ -349,7 +350,7 @@ def test_a_mistake_that_raises_nothing_has_a_card_and_leads_to_its_cause(record:
 def test_a_run_without_problems_says_so(record: Forker) -> None:
     model = Model(TRACE, timeline=record(HEAD + "x = torch.ones(2)\n").timeline)
     assert model.next_problem().text == "nothing went wrong here: no error, no nan, no inf"
-    assert not model.is_possible("problem")
+    assert not is_possible(model, "problem")
 
 
 # ---------------------------------------------------------------- the end of a run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -133,6 +134,36 @@ def test_a_wrong_answer_is_explained_to_who_gave_it(two_paths: Timeline, typed: 
     text = walk(two_paths, "cell:2", typed, "s")
     texts = ("the path through `b` alone", "the path through `a` alone", "what two paths bring is added")
     assert [part for part in texts if part in text] == ([] if explained is None else [explained])
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        # x = 3 and w = 2 give (x + w) + (w + 1) = 8; x = 2 and w = 4 give 11.
+        (["8"], ["Right: w.grad is 8."]),
+        (["5", "11"], ["the path through `b` alone", "Right: w.grad is 11."]),
+        (["4", "4"], ["You said 4, but w.grad is 8.", "You said 4, but w.grad is 11."]),
+        ([""], []),
+    ],
+)
+def test_a_question_is_asked_again_with_other_numbers(
+    two_paths: Timeline, runner: Runner, tmp_path: Path, answers: list[str], told: list[str]
+) -> None:
+    store, out = Store(tmp_path), io.StringIO()
+    command = RunCommand(str(LESSON), "graph/two-paths")
+
+    def run_again(changes: dict[str, Any]) -> Timeline:
+        return runner.run(msgspec.structs.replace(command, **changes)).timeline
+
+    typed = io.StringIO("".join(line + "\n" for line in ["cell:2", "4", *answers, "q"]))
+    target = Target("lesson", LESSON, "graph/two-paths")
+    Walker(target, two_paths, store, "en", typed, out, run_again).run()
+    text = out.getvalue()
+    assert "Again, with x = 3 and w = 2: what will w.grad be?" in text
+    assert ("Again, with x = 2 and w = 4" in text) == (len(answers) == 2)
+    assert [part for part in told if part in text] == told
+    (given,) = store.load("graph/two-paths").answers.values()
+    assert (given.answer, given.right, given.again) == ("4", False, "Right" in "".join(told))
 
 
 def test_going_to_places(plain: Timeline) -> None:

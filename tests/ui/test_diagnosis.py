@@ -1,8 +1,10 @@
-"""What explains a wrong answer on the screen, with the real worker."""
+"""A wrong answer on the screen, with the real worker: what explains it, and the question with other numbers."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+from textual.pilot import Pilot
 
 from tests.ui.conftest import ended, opened, text
 
@@ -18,7 +20,7 @@ import torch
 
 w = torch.tensor(3.0, requires_grad=True)
 
-# %% [markdown] question="predict" of="w.grad" lang="en"
+# %% [markdown] question="predict" of="w.grad" vary="w: [5, 4]" lang="en"
 # What will `w.grad` be?
 
 # %% [markdown] wrong="y" lang="en"
@@ -45,6 +47,15 @@ done = True
 """
 
 
+async def until(pilot: Pilot[int], what: str) -> None:
+    """Wait until a text is on the screen."""
+    for _ in range(600):
+        await pilot.pause(0.05)
+        if what in " ".join(text(pilot.app).split()):
+            return
+    raise AssertionError(text(pilot.app))
+
+
 async def test_a_wrong_answer_is_explained_below_what_the_run_gives(tmp_path: Path, home: Path) -> None:
     async with opened(tmp_path, LESSON) as (pilot, screen):
         await pilot.press("end", "9", "enter")
@@ -60,6 +71,16 @@ async def test_a_wrong_answer_is_explained_below_what_the_run_gives(tmp_path: Pa
         assert "That is the value of y, which is 9." in shown
         assert "That line only computes y." in shown
         assert "The factor 2 is missing" not in shown
+        await pilot.press("enter")  # again, with w = 5
+        await pilot.pause()
+        assert "again, with w = 5: what will w.grad be?" in " ".join(text(pilot.app).split())
+        await pilot.press("2", "5", "enter")
+        await until(pilot, "25 ✗ the run gives 10")
+        assert "which is 25." in " ".join(text(pilot.app).split())
+        await pilot.press("enter", "8", "enter")
+        await until(pilot, "8 ✓ right")
+        assert "asks it again" not in text(pilot.app)
+        assert screen.model.study.answers[1] == ("9", False)
         await pilot.press("r")  # the answers stay, and what explains them
         await ended(pilot, screen)
         await pilot.press("end")

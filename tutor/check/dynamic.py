@@ -21,7 +21,7 @@ from tutor.check.static import Finding, live_lines, mark_line
 from tutor.explain import describe_check_failure, describe_end
 from tutor.explain.expressions import evaluate
 from tutor.i18n import N_, _
-from tutor.lesson import answers
+from tutor.lesson import answers, variation
 from tutor.lesson.model import MISSING, Cell, Knob, Lesson, Setting
 from tutor.study.progress import agrees
 from tutor.trace import events as ev
@@ -132,6 +132,7 @@ def check_run(lesson: Lesson, runner: Runner) -> list[Finding]:
         solved_run = runner.run(command)
         findings += check_solutions(lesson, solved_run)
     findings += _check_prose(lesson, solved_run)
+    findings += _check_variations(lesson, first_run, runner)
     if end is not None and end.outcome == "ok":
         findings += _check_knobs(lesson, solved_run, command, runner, findings.copy())
         findings += _check_randomness(lesson, solved_run, runner.run(msgspec.structs.replace(command, seed=SEED)))
@@ -316,6 +317,40 @@ def _is_typeable(value: Any) -> bool:
 def _count_elements(value: Any) -> int:
     """Return the number of elements of nested lists."""
     return sum(_count_elements(item) for item in value) if isinstance(value, list | tuple) else 1
+
+
+def _check_variations(lesson: Lesson, written: RunResult, runner: Runner) -> Iterator[Finding]:
+    """Yield what is wrong with a question that is asked again with other numbers."""
+    codes = {cell.number: cell.source for cell in lesson.code_cells if cell.number is not None}
+    for question in [cell for cell in lesson.cells if cell.vary]:
+        answered = next(cell.number for cell in lesson.cells[question.index :] if cell.number is not None)
+        seen = [_choices(written).get(question.index)]
+        for numbers in variation.parse(question.vary or ""):
+            setting = ", ".join(f"{name} = {value}" for name, value in numbers.items())
+            before = {number: code for number, code in codes.items() if number <= answered}
+            try:
+                edits = variation.edits(before, numbers)
+            except ValueError as error:
+                yield Finding(lesson.path, mark_line(question), str(error), _("A line such as: x = torch.tensor(2.0)"))
+                break
+            result = runner.run(RunCommand(lesson.path, lesson.id, edits=edits, last_cell=answered))
+            first = question.index
+            last = next((cell.index for cell in lesson.cells[first + 1 :] if cell.kind != "diagnosis"), first + 1)
+            found = [*_check_outcome(lesson, result), *_check_answers(lesson, result)]
+            for finding in found:
+                if any(mark_line(cell) == finding.line for cell in lesson.cells[first:last]) or _has_failed(result):
+                    what = _("with {setting}: {what}", setting=setting, what=finding.what)
+                    yield msgspec.structs.replace(finding, what=what)
+            answer = _choices(result).get(question.index)
+            if answer is not None and any(other is not None and agrees(answer.value, other) for other in seen):
+                what = _("with {setting} the answer is the same as before.", setting=setting)
+                yield Finding(lesson.path, mark_line(question), what, _("Choose numbers that give another answer."))
+            seen.append(answer)
+
+
+def _has_failed(result: RunResult) -> bool:
+    """Return whether a run did not come to its end."""
+    return result.timeline.run_end is None or result.timeline.run_end.outcome != "ok"
 
 
 # ---------------------------------------------------------------- prose

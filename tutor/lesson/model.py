@@ -130,6 +130,8 @@ class Cell(msgspec.Struct, frozen=True):
     wrong: str | None = None
     """Of a diagnosis: the expression for the wrong answer that it explains, worked out as `of` of the question before
     it."""
+    vary: str | None = None
+    """Of a question: other numbers with which it can be asked again; see `variation`."""
 
     @property
     def is_code(self) -> bool:

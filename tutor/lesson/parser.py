@@ -234,6 +234,7 @@ def _assemble(raw: list[RawCell], path: str, report: Report | None) -> list[Cell
                  text_lines={str(version.attributes.get("lang", "")): version.first_line for version in versions},
                  attributes=_without_lang(cell), question=None if question is None else str(question),
                  of=_text(cell.attributes.get("of")) if strict else None,
+                 vary=_text(cell.attributes.get("vary")) if strict else None,
                  when=_text(cell.attributes.get("when")) if strict else None,
                  options={lang: markdown.items(words) for lang, words in text.items()} if question == "choice" else {},
                  exercise=of_exercise)

@@ -6,13 +6,14 @@ import ast
 from collections.abc import Callable
 
 from tutor.i18n import N_, _
+from tutor.lesson import variation
 from tutor.lesson.markdown import live_values
 from tutor.lesson.model import LANGUAGES, UNPARSED, Cell, LessonError, RawCell, Report, join_words, suggest
 
 QUESTIONS = ("predict", "choice", "line")
 EXERCISES = ("fill", "bug")
 TAGS = ("exercise", "hint", "solution", "check", "raises-exception")
-_PROSE = ("lang", "question", "of", "when", "wrong", "tags")
+_PROSE = ("lang", "question", "of", "when", "wrong", "vary", "tags")
 _CODE = ("tags", "id", "kind")
 
 
@@ -54,6 +55,13 @@ def check_cell(cell: Cell, path: str, report: Report) -> None:
             wrong(what, _("Put what depends on the run into a prose cell above it."))
         elif not is_expression(cell.when):
             wrong(_("`when` is not an expression: {when}", when=cell.when))
+    if cell.vary is not None:
+        if cell.question != "predict":
+            wrong(_("`vary` has other numbers for a question of the kind predict."), _("Take it away here."))
+        try:
+            variation.parse(cell.vary)
+        except ValueError as error:
+            wrong(str(error), _('For instance: vary="x: [2, 3]; w: [1, 5]"'))
     if cell.wrong is not None:
         if cell.kind != "diagnosis":
             what = _("`wrong` explains one answer to a question, and stands on the question itself.")

@@ -6,13 +6,14 @@ with `when`, those are shown that the run has made true.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 from tutor.i18n import _
+from tutor.lesson import variation
 from tutor.lesson.model import Knob, join_words
 from tutor.trace import events as ev
 
@@ -79,6 +80,10 @@ def exercises(document: ev.Document | None) -> dict[int, Exercise]:
     return result
 
 
+Numbers: TypeAlias = tuple[tuple[str, Any], ...]
+"""Pairs of a name and the number, or list of numbers, that it gets."""
+
+
 @dataclass(frozen=True)
 class Question:
     """A question about the next code cell."""
@@ -97,6 +102,14 @@ class Question:
     """Line numbers of the code that it asks about; None if there is none."""
     diagnoses: tuple[int, ...] = ()
     """Indices of the cells that each explain a wrong answer."""
+    variations: tuple[Numbers, ...] = ()
+    """Sets of other numbers with which it can be asked again."""
+    numbers: Numbers = ()
+    """The set with which it is asked again; empty for those of the lesson."""
+
+    def with_numbers(self, numbers: Numbers) -> Question:
+        """Return the question with another set of numbers."""
+        return replace(self, numbers=numbers)
 
 
 def _make_question(cells: list[dict[str, Any]], index: int, before: int | None) -> Question:
@@ -107,9 +120,11 @@ def _make_question(cells: list[dict[str, Any]], index: int, before: int | None) 
     first = code_cell.get("first_line", 0)
     lines = range(first, first + code_cell.get("lines", 0)) or None
     following = takewhile(lambda at: cells[at].get("kind") == "diagnosis", range(index + 1, len(cells)))
+    sets = variation.parse(cell["vary"]) if cell.get("vary") else []
     return Question(
-        index, str(cell.get("of") or ""), before, str(cell.get("question")), options, lines, tuple(following)
-    )
+        index, str(cell.get("of") or ""), before, str(cell.get("question")), options, lines, tuple(following),
+        tuple(tuple(numbers.items()) for numbers in sets),
+    )  # fmt: skip
 
 
 def question_keys(cells: list[dict[str, Any]]) -> dict[int, str]:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from tutor.explain import describe_end
-from tutor.explain.expressions import answering_step, last_change_step
 from tutor.i18n import N_, _
 from tutor.lesson.answers import AnswerError
 from tutor.study.element import ElementChoice
@@ -22,8 +21,8 @@ from tutor.study.flow import Exercise, Gate, Question
 from tutor.study.moves import FORWARD, Move, find_text, resolve_typed
 from tutor.study.problems import Problem, Problems
 from tutor.study.progress import ExerciseStatus, Store, Study
+from tutor.study.retries import Retry, run_changes
 from tutor.study.runs import Run, Runs, describe_changes
-from tutor.trace import navigation
 from tutor.trace.events import Failed
 from tutor.trace.navigation import PlaceError, counterpart
 from tutor.trace.timeline import Timeline
@@ -92,6 +91,8 @@ class Model:
         self._problems = Problems(self.timeline)
         self.follow = False
         """Whether the cursor follows a program that runs."""
+        self.retry: Retry | None = None
+        """The question that is asked again at the cursor, with other numbers."""
         self.drafts: dict[int, str] = {}
         """Edited code that has not run yet, by cell number."""
         self._cursor = 0
@@ -128,8 +129,21 @@ class Model:
 
     @property
     def question(self) -> Question | None:
-        """The question that waits for an answer at the cursor."""
+        """The question that waits for an answer at the cursor: one that is asked again, or the next one."""
+        if self.retry is not None and not self.retry.typed:
+            return self.retry.question
         return self.gate.question_at(self.timeline, self._cursor)
+
+    @property
+    def next_retry(self) -> Retry | None:
+        """What can be asked again with other numbers: a question that was answered by the cell that has just ended."""
+        timeline, cursor = self.timeline, self._cursor
+        end = cursor - 1 if cursor > 1 and timeline.kind(cursor) == "cell" else cursor
+        if not end or self.session is None or self.asking or timeline.kind(end) != "cell_end":
+            return None
+        cell = timeline.cell(end)
+        tries = (self.study.next_retry(question.index) for question in self.gate.questions if question.before == cell)
+        return next(filter(None, tries), None)
 
     @property
     def asking(self) -> bool:
@@ -180,66 +194,13 @@ class Model:
         """Whether the lesson has been walked to its end, and the cursor is there."""
         return self.study.done and self._cursor == self.timeline.steps
 
-    def answer_origin(self, index: int) -> int | None:
-        """Return the step that gave a question's expression its value; None where none is found."""
-        origins, result = self.study.answer_origins, self.gate.run_answer(self.timeline, index)
-        if index not in origins and result is not None:
-            step, event = result
-            question = next((question for question in self.gate.questions if question.index == index), None)
-            origins[index] = (
-                last_change_step(self.timeline, "" if question is None else question.of, step)
-                if event.last_line is None
-                else answering_step(self.timeline, event)
-            )
-        return origins.get(index)
-
-    def is_possible(self, command: str) -> bool:
-        """Return whether a command, by its name, does something at the cursor."""
-        timeline, step = self.timeline, self._cursor
-        can_run = self.session is not None and not self.running
-        match command:
-            case "play" | "next_pass" | "next_cell" if self.asking:
-                return False
-            case "forward" | "next_line" | "play" | "find" | "go":
-                return timeline.steps > 0
-            case "into":
-                return step > 0 and navigation.into(timeline, step) is not None
-            case "out":
-                return step > 0 and navigation.is_inside(timeline, step)
-            case "next_pass":
-                return bool(timeline.passes)
-            case "next_cell":
-                return len(timeline.cells) > 1
-            case "next_iteration":
-                frames = timeline.state(step).frames
-                return bool(frames and frames[-1].iterations)
-            case "answer" | "skip":
-                return self.asking
-            case "problem":
-                return bool(self.problems.all(self.limit))
-            case "stop":
-                return self.running
-            case "rerun" | "edit":
-                return can_run
-            case "knobs":
-                return can_run and bool(self.gate.knobs)
-            case "hint":
-                exercise, progress = self.exercise, self.study.progress
-                return (
-                    exercise is not None
-                    and exercise.id not in progress.solved
-                    and progress.hints.get(exercise.id, 0) < len(exercise.hints)
-                )
-            case "runs":
-                return len(self.runs.all) > 1
-            case _:
-                return True
-
     # ------------------------------------------------------------ walking
 
     def _set_cursor(self, step: int) -> bool:
         """Move the cursor, as far as questions allow; return whether it has moved."""
         before, self._cursor = self._cursor, max(0, min(step, self.limit))
+        if self._cursor != before:
+            self._close_retry()
         return self._cursor != before
 
     def move(self, move: Move) -> Result:
@@ -326,6 +287,9 @@ class Model:
         if question is None:
             return DONE
         try:
+            if self.retry is not None and question is self.retry.question:
+                self.study.answer_retry(self.retry, text)
+                return DONE
             self.study.answer(question.index, text, self.timeline)
         except AnswerError as error:
             return Result("error", str(error))
@@ -336,8 +300,32 @@ class Model:
         question = self.question
         if question is None:
             return Result("nothing asked")
+        if self.retry is not None and question is self.retry.question:
+            self._close_retry()
+            return Result("skipped")
         self.study.skip(question.index)
         return Result("skipped", moved=self._follow())
+
+    def ask_again(self) -> Session | None:
+        """Ask a question again with other numbers; return the session that answers it, for the front end to start."""
+        self.retry = self.next_retry
+        if self.retry is None or self.session is None:
+            return None
+        self.study.retries[self.retry.question.index] = self.retry
+        session = self._again(**run_changes(self.gate, self.retry.question))
+        self.retry.timeline = session.timeline
+        return session
+
+    def _close_retry(self) -> None:
+        """Ask no more what was asked again, unless it was answered."""
+        if self.retry is not None and not self.retry.typed:
+            self.study.retries.pop(self.retry.question.index, None)
+        self.retry = None
+
+    def retry_grew(self) -> None:
+        """Take in what the run of a question that was asked again has more of."""
+        for retry in self.study.retries.values():
+            self.study.judge_retry(retry)
 
     def _follow(self) -> bool:
         return self.follow and self._set_cursor(self.limit)
@@ -517,6 +505,7 @@ class Model:
 
     def _show(self, session: Session) -> None:
         self.follow = False
+        self._close_retry()
         self.session, self.timeline = session, session.timeline
 
     def walk(self, run: Run) -> Result:

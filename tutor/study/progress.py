@@ -24,7 +24,8 @@ from tutor import paths
 from tutor.i18n import _
 from tutor.lesson import answers
 from tutor.study import old_answers
-from tutor.study.flow import Exercise, Gate, question_keys
+from tutor.study.flow import Exercise, Gate, Question, question_keys
+from tutor.study.retries import Retry, next_try
 from tutor.trace import events as ev
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class GivenAnswer(msgspec.Struct, frozen=True):
     """What the run that it was given in answered, as it would be typed; empty if unknown."""
     last_line: int | None = None
     """As `events.Answer.last_line`."""
+    again: bool = False
+    """Whether a later try, with other numbers, was right."""
 
 
 class Progress(msgspec.Struct):
@@ -280,6 +283,10 @@ class Study:
         """By question index: what the run in which the learner answered it gave, as soon as that is known."""
         self._given_in: dict[int, Timeline] = {}
         """By question index: that run."""
+        self.retries: dict[int, Retry] = {}
+        """By question index: its last try with other numbers."""
+        self._right_again: set[int] = set()
+        """Indices of the questions of which such a try was right."""
         self.resume = 0
         """The step at which the learner left the lesson; 0 for the beginning."""
         self.answer_origins: dict[int, int | None] = {}
@@ -304,6 +311,7 @@ class Study:
             answer = saved.get(gate.keys[index]) or saved.get(str(index))
             if answer is not None and index not in self.answers:
                 self.answers[index] = answer.answer, answer.right
+                self._right_again |= {index} if answer.again else set()
                 if answer.run:
                     self._restore_judged(index, answer)
         gate.settled.update(index for index in self.answers if index in indices)
@@ -314,7 +322,7 @@ class Study:
         Raises:
             answers.AnswerError: The text is no answer to this question.
         """
-        question = next(each for each in self.gate.questions if each.index == index)
+        question = self._question(index)
         answers.read(text, question.kind, question.options, question.lines)
         self.answers[index] = (text.strip(), None)
         self._given_in[index] = timeline
@@ -353,12 +361,52 @@ class Study:
         result = self.gate.run_answer(given_in, index)
         if right is not False or result is None or self.differs(index, result[1]):
             return None
-        question = next(each for each in self.gate.questions if each.index == index)
+        return self._explained(self._question(index), text, given_in)
+
+    def retry_diagnosis(self, retry: Retry) -> int | None:
+        """Return the index of the cell that explains a wrong answer of a later try; None if none does."""
+        if retry.right is not False or retry.timeline is None:
+            return None
+        return self._explained(retry.question, retry.typed, retry.timeline)
+
+    def _explained(self, question: Question, text: str, timeline: Timeline) -> int | None:
         for cell in question.diagnoses:
-            explained = self.gate.run_answer(given_in, cell)
+            explained = self.gate.run_answer(timeline, cell)
             if explained is not None and explained[1].error is None and _is_right(text, explained[1]):
                 return cell
         return None
+
+    def _question(self, index: int) -> Question:
+        return next(question for question in self.gate.questions if question.index == index)
+
+    # ------------------------------------------------------------ the same question with other numbers
+
+    def next_retry(self, index: int) -> Retry | None:
+        """Return the next try of a question that was answered wrong; None if it cannot be asked again."""
+        if self.answers.get(index, ("", None))[1] is not False or index in self._right_again:
+            return None
+        return next_try(self._question(index), self.retries.get(index))
+
+    def answer_retry(self, retry: Retry, text: str) -> None:
+        """Record the answer of a later try.
+
+        Raises:
+            answers.AnswerError: The text is no answer.
+        """
+        answers.parse(text)
+        retry.typed = text.strip()
+        self.judge_retry(retry)
+
+    def judge_retry(self, retry: Retry) -> None:
+        """Mark a later try right or wrong, if its run has come to the answer."""
+        if retry.timeline is None or not retry.typed or retry.right is not None:
+            return
+        result = self.gate.run_answer(retry.timeline, retry.question.index)
+        if result is not None and result[1].error is None:
+            retry.run, retry.right = result[1], _is_right(retry.typed, result[1])
+            if retry.right:
+                self._right_again.add(retry.question.index)
+                self._save()
 
     def _restore_judged(self, index: int, answer: GivenAnswer) -> None:
         """Take over what the run of an earlier time gave."""
@@ -369,6 +417,20 @@ class Study:
         """Return whether a run gives something else than the run in which the learner answered a question."""
         judged = self.judged.get(index)
         return judged is not None and answers.format_answer(judged.value) != answers.format_answer(answer.value)
+
+    def answer_origin(self, index: int, timeline: Timeline) -> int | None:
+        """Return the step that gave a question's expression its value; None where none is found."""
+        from tutor.explain.expressions import answering_step, last_change_step
+
+        origins, result = self.answer_origins, self.gate.run_answer(timeline, index)
+        if index not in origins and result is not None:
+            step, event = result
+            origins[index] = (
+                last_change_step(timeline, self._question(index).of, step)
+                if event.last_line is None
+                else answering_step(timeline, event)
+            )
+        return origins.get(index)
 
     def record_step(self, step: int, timeline: Timeline, running: bool, can_try: bool) -> None:
         """Record that a step was shown: the first begins the lesson, the last of a run that ended well completes it.
@@ -436,7 +498,7 @@ class Study:
         self.answers = {
             new_index[index]: (text, None) for index, (text, _) in self.answers.items() if index in new_index
         }
-        self.judged, self._given_in = {}, {}
+        self.judged, self._given_in, self.retries, self._right_again = {}, {}, {}, set()
 
     def reset_run(self) -> None:
         """Prepare for another run of the same lesson: answers stay."""
@@ -473,9 +535,10 @@ class Study:
     def _given(self, index: int, text: str, right: bool | None) -> GivenAnswer:
         """Return an answer as it is stored."""
         judged = self.judged.get(index)
+        again = index in self._right_again
         if judged is None:
-            return GivenAnswer(text, right)
-        return GivenAnswer(text, right, answers.format_answer(judged.value), judged.last_line)
+            return GivenAnswer(text, right, again=again)
+        return GivenAnswer(text, right, answers.format_answer(judged.value), judged.last_line, again)
 
 
 def agrees(answer: Any, run: ev.Answer) -> bool:

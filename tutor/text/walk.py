@@ -7,9 +7,9 @@ with any terminal, and without.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeAlias
 
 from tutor.explain import Explained, cause, describe_check_failure, explanation, joined, lines
 from tutor.explain.formatting import Part
@@ -22,6 +22,7 @@ from tutor.study.flow import Question, Section
 from tutor.study.model import Model
 from tutor.study.moves import Move
 from tutor.study.progress import Store
+from tutor.study.retries import Retry, describe_numbers, run_changes
 from tutor.text import show
 from tutor.text.format import Paint, escape_controls, guard
 from tutor.text.prose import cells_of, text_lines
@@ -124,9 +125,25 @@ class Lesson:
                 places = _wrong_places(typed, event.value) if question.kind == "predict" else ""
                 yield _("You said {answer}, but {what}.{off}", answer=typed, what=what, off=places), False
                 diagnosis = model.study.diagnosis(question.index, model.timeline)
-                if diagnosis is not None:
-                    text = self._cells[diagnosis].text_in(self.language)
-                    yield "\n".join(text_lines(text, model.timeline.state(result[0]))[1:-1]), False
+                for line in self._diagnosis_lines(diagnosis, model.timeline, result[0]):
+                    yield line, False
+
+    def retry_verdict(self, retry: Retry) -> tuple[str, bool]:
+        """Return the verdict on the answer to a question that was asked again, and whether it is right."""
+        if retry.run is None or retry.timeline is None:
+            return _("{what} could not be computed: {error}", what=retry.question.of, error=_("the run failed")), False
+        what = _("{what} is {value}", what=retry.question.of, value=answers.format_answer(retry.run.value))
+        if retry.right:
+            return _("Right: {what}.", what=what), True
+        text = _("You said {answer}, but {what}.{off}", answer=retry.typed, what=what, off="")
+        diagnosis = self._model.study.retry_diagnosis(retry)
+        return "\n".join([text, *self._diagnosis_lines(diagnosis, retry.timeline, retry.timeline.steps)]), False
+
+    def _diagnosis_lines(self, cell: int | None, timeline: Timeline, step: int) -> list[str]:
+        """Return what explains a wrong answer, with the values of a step; empty without it."""
+        if cell is None:
+            return []
+        return text_lines(self._cells[cell].text_in(self.language), timeline.state(step))[1:-1]
 
 
 def _rows_of(explained: Explained) -> list[list[Part]]:
@@ -183,11 +200,21 @@ _MOVES = {
 }
 
 
+RunAgain: TypeAlias = Callable[[dict[str, Any]], Timeline]
+
+
 class Walker:
     """A walk through a recording by lines of input. It asks every question each time."""
 
     def __init__(
-        self, target: Target, timeline: Timeline, store: Store | None, language: str, source: TextIO, out: TextIO
+        self,
+        target: Target,
+        timeline: Timeline,
+        store: Store | None,
+        language: str,
+        source: TextIO,
+        out: TextIO,
+        run_again: RunAgain | None = None,
     ) -> None:
         """Make the walk.
 
@@ -198,6 +225,7 @@ class Walker:
             language: The language of the texts.
             source: Where commands are read.
             out: Where steps are printed.
+            run_again: Runs the lesson with these changes to its command; None for a recording.
         """
         self.timeline = timeline
         self._source = source
@@ -205,6 +233,7 @@ class Walker:
         self._paint = Paint(out)
         self._is_interactive = source.isatty()
         self._model = Model(target, timeline=timeline, store=store, ask_all=True)
+        self._run_again = run_again
         self._lesson = Lesson(self._model, language)
         self._told_cells = 0
         self._told_notice = ""
@@ -390,6 +419,30 @@ class Walker:
         if exercise is not None:
             self._print([(exercise, "plain")])
         for text, is_right in self._lesson.verdicts(number):
+            self._print([(text, "leaf" if is_right else "grad")])
+        for question in self._model.gate.questions:
+            if question.before == number and self._run_again is not None:
+                self._ask_again(question, self._run_again)
+
+    def _ask_again(self, question: Question, run_again: RunAgain) -> None:
+        """Ask a question that was answered wrong again with other numbers, until the answer is right or empty."""
+        study = self._model.study
+        while (retry := study.next_retry(question.index)) is not None:
+            numbers, of = describe_numbers(retry.question), question.of
+            typed = ""
+            while not retry.typed:
+                self._print([(_("Again, with {numbers}: what will {of} be?", numbers=numbers, of=of), "plain")])
+                typed = (self._read(_("your answer, or Enter to go on: ")) or "").strip()
+                if not typed:
+                    return
+                try:
+                    study.answer_retry(retry, typed)
+                except answers.AnswerError as error:
+                    self._print([(str(error), "plain")])
+            study.retries[question.index] = retry
+            retry.timeline = run_again(run_changes(self._model.gate, retry.question))
+            study.judge_retry(retry)
+            text, is_right = self._lesson.retry_verdict(retry)
             self._print([(text, "leaf" if is_right else "grad")])
 
     # ------------------------------------------------------------ in and out

@@ -71,6 +71,8 @@ class RunCommand(msgspec.Struct, frozen=True):
     """By id of an exercise: the code to run in place of its starter."""
     seed: int | None = None
     """Seed of random numbers, for programs that set none."""
+    last_cell: int | None = None
+    """Number of the code cell after which the run ends; None for the last one."""
     samples_loops: bool = False
     """Whether the middle of loops that do not touch tensors is left out."""
     language: str = "en"

@@ -217,7 +217,7 @@ def _compare_answers(model: Model, room: Room) -> list[Piece]:
             verdict += [(f" {glyphs.dot} ", "quiet")] if verdict else [(f"{glyphs.yes} ", "leaf strong")]
             verdict += styled("right: {value}", "leaf strong", value=value)
             continue
-        origin = model.answer_origin(index)
+        origin = model.study.answer_origin(index, model.timeline)
         origin_hint: list[Piece] = []
         if origin is not None and origin != model.cursor:
             hint = N_("{key} jumps to where it was computed")

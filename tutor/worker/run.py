@@ -154,7 +154,7 @@ class Run:
             may_fail = exercise is not None or "raises-exception" in cell.attributes.get("tags", ())
             if self._outcome == "failed" and may_fail:
                 self._outcome, self._status, self._outcome_note = "ok", 0, ""
-            if self._outcome != "ok":
+            if self._outcome != "ok" or cell.number == self._command.last_cell:
                 break
         return self._finish()
 

@@ -59,8 +59,9 @@ class AnswerInput(Input):
         example = _(_EXAMPLES.get(question.kind, _EXAMPLES["predict"]))
         example = glyphs.text(example)
         self.placeholder = example if framed else _("answer: {example}", example=example)
+        again = N_("your answer with other numbers: {expression}")
         title = {
-            "predict": _("your answer: {expression}", expression=clean(question.of)),
+            "predict": _(again if question.numbers else N_("your answer: {expression}"), expression=clean(question.of)),
             "line": _("which line?"),
         }.get(question.kind, _("your choice"))
         self.border_title = Content(f"? {title}").markup

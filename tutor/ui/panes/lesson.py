@@ -6,7 +6,7 @@ The section that belongs to the cell at the cursor begins at the top; earlier se
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from tutor.lesson.model import in_language
 from tutor.study.flow import Exercise, Gate, Section
 from tutor.study.model import Model
 from tutor.study.progress import ExerciseStatus
+from tutor.study.retries import Retry, describe_numbers
 from tutor.text_width import wrapped
 from tutor.trace.events import Answer
 from tutor.trace.state import State
@@ -87,6 +88,13 @@ def _marked_list(value: Any, right: set[tuple[int, ...]], place: tuple[int, ...]
         pieces += [(", ", "quiet")] if index else []
         pieces += _marked_list(item, right, (*place, index))
     return [*pieces, ("]", "quiet")]
+
+
+def _tried(retry: Retry, glyphs: Glyphs) -> list[Piece]:
+    """Return the verdict on a later try, or that its run is not there yet."""
+    if retry.run is None:
+        return [(clean(retry.typed), "strong"), (_(" — running …"), "note")]
+    return _verdict("predict", retry.typed, retry.right, retry.run, glyphs)
 
 
 # ------------------------------------------------------------ exercises
@@ -159,7 +167,7 @@ class _Part:
     asked: int | None = None
     """The row at which the last question without a result begins."""
     outcome: int | None = None
-    """The row with the result of the last answer."""
+    """The row with the result of the last answer, or of the one that is asked again."""
     exercise: int | None = None
 
 
@@ -257,7 +265,8 @@ class LessonPane(Pane):
             following = self.gate.sections[index + 1 : reached + 1]
             if section.number is not None and any(map(self._cells_shown, following)):
                 text.rows += [EMPTY, self._rule(section.number, cells), EMPTY] if part.rows else []
-        if outcome is not None and self.timeline.kind(self.cursor) == "cell_end":
+        asks_again = self._model.retry is not None or self._model.next_retry is not None
+        if outcome is not None and (asks_again or self.timeline.kind(self.cursor) == "cell_end"):
             text.first = outcome  # this step showed whether the answer is right
         return text
 
@@ -274,7 +283,9 @@ class LessonPane(Pane):
             status = self._model.exercise_status(exercise)
         study = self._model.study
         results = tuple((index, study.answers.get(index), self._result(index)) for index in indices)
-        key = (self.timeline, step, cells, self.language, self.glyphs, open_question, status, results)
+        retries = [(study.retries.get(index), self._model.next_retry is not None) for index in indices]
+        tries = [(retry and replace(retry), offered) for retry, offered in retries]
+        key = (self.timeline, step, cells, self.language, self.glyphs, open_question, status, results, tries)
         cached = self._parts.get(number)
         if cached is None or cached[0] != key:
             part = self._lay_out(indices, self.timeline.state(step), cells, open_question)
@@ -296,6 +307,7 @@ class LessonPane(Pane):
 
     def _lay_out(self, indices: Sequence[int], state: State, cells: int, open_question: int | None) -> _Part:
         part = _Part(question=open_question)
+        again = self._model.retry or self._model.next_retry
         for index in indices:
             part.rows += [EMPTY] if part.rows else []
             first = len(part.rows)
@@ -303,7 +315,8 @@ class LessonPane(Pane):
             outcome = self._outcome(index, cells)
             if index == open_question or (outcome and self._result(index) is None):
                 part.asked = first
-            part.outcome = len(part.rows) if outcome else part.outcome
+            if outcome and (again is None or index <= again.question.index):
+                part.outcome = len(part.rows)
             part.rows += outcome
             if index == open_question:
                 break
@@ -386,7 +399,29 @@ class LessonPane(Pane):
         answered = self.gate.run_answer(self.timeline, index)
         if diagnosis is not None and answered is not None:
             rows += self._prose(diagnosis, self.timeline.state(answered[0]), max(cells - 2, 1))
+        rows += self._retry(index, max(cells - 2, 1))
         return [(("  ", "plain"), *row) for row in rows]
+
+    def _retry(self, index: int, cells: int) -> list[Row]:
+        """Return the rows of a question that is asked again with other numbers, or may be."""
+        study, retry = self._model.study, self._model.study.retries.get(index)
+        rows: list[Row] = []
+        if retry is not None:
+            numbers, of = describe_numbers(retry.question), retry.question.of
+            again = styled(
+                "again, with {numbers}: what will {of} be?", "plain", numbers=(numbers, "value"), of=(of, "strong")
+            )
+            rows += [EMPTY, *wrapped([("? ", "now"), *again], cells)]
+            rows += wrapped(_tried(retry, self.glyphs), cells) if retry.typed else []
+            diagnosis = study.retry_diagnosis(retry)
+            if diagnosis is not None and retry.timeline is not None:
+                rows += self._prose(diagnosis, retry.timeline.state(retry.timeline.steps), cells)
+        if self._model.next_retry is not None and study.next_retry(index) is not None:
+            rows += [
+                EMPTY,
+                *wrapped(styled("{enter} asks it again, with other numbers", enter=("Enter", "key")), cells),
+            ]
+        return rows
 
     def heading(self) -> Row:
         below = self.count() - self.top - self.page

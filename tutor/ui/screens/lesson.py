@@ -12,11 +12,11 @@ from textual.widgets import Input
 from tutor.i18n import N_, _, key_label, ngettext
 from tutor.lesson.files import file_stamp
 from tutor.lesson.markdown import prepare
+from tutor.study.commands import is_possible
 from tutor.study.course import lesson_after
 from tutor.study.flow import Exercise
 from tutor.study.model import Model, Result
 from tutor.study.runs import Run
-from tutor.ui import layout
 from tutor.ui.bindings import BY_ID, lesson_bindings
 from tutor.ui.details.pane import ChartAsked
 from tutor.ui.explanation import describe_result, first_step
@@ -235,10 +235,10 @@ class LessonScreen(PaneScreen):
             return action in ("leave", "turn")
         if action == "explain":
             return True
-        if action == "answer" and self.selection is not None:
+        if action in ("answer", "again") and self.selection is not None:
             return None
         command = str(parameters[0]) if action == "move" else action
-        return (command != "others" and self.model.is_possible(command)) or None
+        return (command != "others" and is_possible(self.model, command)) or None
 
     def action_explain(self, name: str) -> None:
         """Run a key that does nothing now: it says why."""
@@ -335,35 +335,6 @@ class LessonScreen(PaneScreen):
 
     # ------------------------------------------------------------ panes
 
-    def action_turn(self, by: int) -> None:
-        """Focus the next (or previous) pane, and bring it to the front where panes share a region."""
-        names = [name for name in layout.PANES if self.model.gate.has_prose or name != "lesson"]
-        names += ["details"] if self.details.display else []
-        if self.model.asking:
-            names.insert(1, "ask")
-        focused_name = self.focused.id if self.focused is not None else None
-        name = names[(names.index(focused_name) + by) % len(names)] if focused_name in names else names[0]
-        if name == "ask":
-            self.focus_answer()
-        else:
-            self.show_pane(name)
-
-    def action_zoom(self) -> None:
-        """Give the focused pane the whole screen, or end that."""
-        focused = self.focused
-        self.zoomed = focused.NAME if self.zoomed is None and isinstance(focused, Pane) else None
-        self.update_soon()
-
-    def action_view(self) -> None:
-        """Show the next view of the graph."""
-        if not self.graph.display:
-            self.show_pane("graph")
-        self.graph.action_next_view()
-
-    def action_others(self) -> None:
-        """Show more of the graph, or the least again."""
-        self.graph.action_next_level()
-
     def action_answer(self) -> None:
         """Answer "which line?" with the marked line; else focus the answer field."""
         line = self.marked_answer()
@@ -420,6 +391,29 @@ class LessonScreen(PaneScreen):
         if result.outcome != "error":
             self.focus_pane()
         self.show_result(result)
+
+    def action_again(self) -> None:
+        """Ask a question that was answered wrong again, with other numbers."""
+        session = self.model.ask_again()
+        if session is not None:
+            self.run_worker(self._answer_again(session), group="again")
+            self.show_pane("lesson")
+            self.update_soon()
+            self.call_after_refresh(self.focus_answer)
+
+    async def _answer_again(self, session: Session) -> None:
+        """Run what answers a question that is asked again."""
+
+        def grew() -> None:
+            self.model.retry_grew()
+            self.update_later()
+
+        try:
+            await session.run(grew)
+        finally:
+            await session.close()
+        self.post_message(WorkerWanted())
+        grew()
 
     def action_skip(self) -> None:
         """Skip the open question, which reveals what it hides."""
@@ -496,7 +490,7 @@ class LessonScreen(PaneScreen):
 
     def action_rerun(self) -> None:
         """Run the program again; the answers stay."""
-        if self.model.is_possible("rerun"):
+        if is_possible(self.model, "rerun"):
             self.start(self.model.rerun())
             self.notice = ()
 

@@ -16,6 +16,7 @@ from textual.widgets import Input
 
 from tutor.i18n import N_, _, current_language, key_label
 from tutor.study.cards import card_at
+from tutor.study.commands import is_possible
 from tutor.study.model import Model
 from tutor.text_width import width as cells
 from tutor.ui import layout
@@ -157,6 +158,7 @@ class PaneScreen(Screen[None]):
             question,
             model.study.furthest,
             dict(model.study.answers),
+            [(retry.typed, retry.right) for retry in model.study.retries.values()],
             (model.timeline, ghost),
         )
         for pane in self.panes.values():
@@ -203,7 +205,7 @@ class PaneScreen(Screen[None]):
         with suppress(Exception):  # a recording may be malformed
             card = None if self._put_away else card_at(model)
         others = any(problem.step != model.cursor for problem in model.problems.all(model.limit))
-        keys = keys_of(card, model.is_possible("edit"), others) if card is not None else []
+        keys = keys_of(card, is_possible(model, "edit"), others) if card is not None else []
         self.card.show(card, keys)
 
     def put_card_away(self) -> bool:
@@ -386,6 +388,37 @@ class PaneScreen(Screen[None]):
         if shown:
             _place(self.label, Region(0, top, label_width, 1))
             _place(self.prompt, Region(label_width, top, width - label_width, 1))
+
+    # ------------------------------------------------------------ keys of the panes
+
+    def action_turn(self, by: int) -> None:
+        """Focus the next (or previous) pane, and bring it to the front where panes share a region."""
+        names = [name for name in layout.PANES if self.model.gate.has_prose or name != "lesson"]
+        names += ["details"] if self.details.display else []
+        if self.model.asking:
+            names.insert(1, "ask")
+        focused_name = self.focused.id if self.focused is not None else None
+        name = names[(names.index(focused_name) + by) % len(names)] if focused_name in names else names[0]
+        if name == "ask":
+            self.focus_answer()
+        else:
+            self.show_pane(name)
+
+    def action_zoom(self) -> None:
+        """Give the focused pane the whole screen, or end that."""
+        focused = self.focused
+        self.zoomed = focused.NAME if self.zoomed is None and isinstance(focused, Pane) else None
+        self.update_soon()
+
+    def action_view(self) -> None:
+        """Show the next view of the graph."""
+        if not self.graph.display:
+            self.show_pane("graph")
+        self.graph.action_next_view()
+
+    def action_others(self) -> None:
+        """Show more of the graph, or the least again."""
+        self.graph.action_next_level()
 
     # ------------------------------------------------------------ focus
 

@@ -1,0 +1,108 @@
+"""Other numbers for a question that is asked again: `vary="x: [2, 3]; w: [1, 5]"`, and the code that has them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from tutor.i18n import _
+from tutor.lesson.model import UNPARSED
+
+Numbers: TypeAlias = dict[str, Any]
+"""By name: the number, or the list of numbers, that takes the place of the one in its assignment."""
+
+
+def parse(text: str) -> list[Numbers]:
+    """Return the sets of numbers that `vary` lists: the first of each name, then the second, and so on.
+
+    Raises:
+        ValueError: It is malformed; the message says how.
+    """
+    lists: dict[str, list[Any]] = {}
+    for part in text.split(";"):
+        name, _colon, values = part.partition(":")
+        name = name.strip()
+        try:
+            parsed = ast.literal_eval(values.strip())
+        except UNPARSED:
+            parsed = None
+        if not name.isidentifier() or not isinstance(parsed, list) or not parsed:
+            raise ValueError(_("`{part}` is no name with a list of numbers.", part=part.strip()))
+        lists[name] = parsed
+    if len({len(values) for values in lists.values()}) > 1:
+        raise ValueError(_("the lists of `vary` have different lengths."))
+    return [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
+
+
+def edits(cells: Mapping[int, str], numbers: Numbers) -> dict[int, str]:
+    """Return the code of the cells that change, by their number.
+
+    Of each name the last of these cells that assigns it is changed: in its first assignment there the only number, or
+    the only list, becomes the new one.
+
+    Raises:
+        ValueError: No cell has such an assignment; the message names it.
+    """
+    changed: dict[int, str] = {}
+    for name, value in numbers.items():
+        for number in sorted(cells, reverse=True):
+            source = _replace(changed.get(number, cells[number]), name, value)
+            if source is not None:
+                changed[number] = source
+                break
+        else:
+            raise ValueError(_("no line assigns a single number or list to `{name}`.", name=name))
+    return changed
+
+
+def _replace(source: str, name: str, value: Any) -> str | None:
+    """Return the code with another number or list in the first assignment to a name; None if there is none."""
+    try:
+        tree = ast.parse(source)
+    except UNPARSED:
+        return None
+    for statement in tree.body:
+        literals = [] if not isinstance(statement, ast.Assign) else _literals(statement, name, isinstance(value, list))
+        if len(literals) == 1:
+            return _with_literal(source, literals[0], value)
+    return None
+
+
+def _literals(statement: ast.Assign, name: str, lists: bool) -> list[ast.expr]:
+    """Return the numbers, or the outermost lists, in what an assignment gives to a name, keyword arguments apart."""
+    target, value = statement.targets[0], statement.value
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        pairs = zip(target.elts, value.elts, strict=False)
+    else:
+        pairs = zip([target], [value], strict=True)
+    assigned = [value for target, value in pairs if isinstance(target, ast.Name) and target.id == name]
+    result: list[ast.expr] = []
+    waiting: list[ast.AST] = list(assigned)
+    while waiting:
+        node = waiting.pop()
+        operand = node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else node
+        if isinstance(node, ast.List) and lists:
+            result.append(node)
+        elif isinstance(operand, ast.Constant) and type(operand.value) in (int, float) and not lists:
+            assert isinstance(node, ast.expr)
+            result.append(node)
+        else:
+            waiting += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.keyword)]
+    return result
+
+
+def _with_literal(source: str, literal: ast.expr, value: Any) -> str:
+    """Return the code with a value in place of a literal, as floats where it has a float."""
+    assert literal.end_lineno is not None
+    assert literal.end_col_offset is not None
+    is_float = any(isinstance(node, ast.Constant) and isinstance(node.value, float) for node in ast.walk(literal))
+    lines = source.split("\n")
+    first, last = lines[literal.lineno - 1].encode(), lines[literal.end_lineno - 1].encode()
+    text = repr(_as_float(value) if is_float else value)
+    row = (first[: literal.col_offset] + text.encode() + last[literal.end_col_offset :]).decode()
+    return "\n".join([*lines[: literal.lineno - 1], row, *lines[literal.end_lineno :]])
+
+
+def _as_float(value: Any) -> Any:
+    return [_as_float(item) for item in value] if isinstance(value, list) else float(value)
