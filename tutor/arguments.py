@@ -91,7 +91,7 @@ _JSON = _argument("--json", action="store_true", help=N_("for programs: JSON, wh
 _ALL = _argument(
     "--all",
     action="store_true",
-    help=N_("record all iterations; if not given, of a loop without tensors the first three and the last three"),
+    help=N_("record all iterations and calls; if not given, only the first of a loop or function without tensors"),
 )
 _PLAIN = _argument("--plain", action="store_true", help=N_("walk without a full screen: a step per Enter"))
 _UNUSED_PLAIN = _argument("--plain", action="store_true", help=argparse.SUPPRESS)

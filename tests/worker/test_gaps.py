@@ -1,4 +1,5 @@
-"""Of a loop without tensors the first and last iterations are recorded; what follows is as in a whole recording."""
+"""Of a loop without tensors the first and last iterations are recorded, of a function the first calls; what follows is
+as in a whole recording."""
 
 from __future__ import annotations
 
@@ -24,7 +25,20 @@ def gaps(recorded: Recording) -> list[tuple[int, int, int, bool]]:
     for step in recorded.steps_of("skipped"):
         event = recorded.timeline.event(step)
         assert isinstance(event, ev.Skipped)
-        found.append((recorded.timeline.view(step).line or 0, event.first, event.last, event.touched))
+        if not event.function:
+            found.append((recorded.timeline.view(step).line or 0, event.first, event.last, event.touched))
+    return found
+
+
+def call_gaps(recorded: Recording) -> list[tuple[int, str, int, int, bool]]:
+    """Line, function, first and last call of each gap, and whether a tensor was touched in the last."""
+    found = []
+    for step in recorded.steps_of("skipped"):
+        event = recorded.timeline.event(step)
+        assert isinstance(event, ev.Skipped)
+        if event.function:
+            line = recorded.timeline.view(step).line or 0
+            found.append((line, event.function, event.first, event.last, event.touched))
     return found
 
 
@@ -144,6 +158,100 @@ def test_the_middle_of_a_loop_is_left_out(record: Forker, name: str, tmp_path: P
     assert moments(sampled)[-1] == moments(whole)[-1]
     if not any(touched for *_, touched in expected):
         assert is_part(moments(sampled), moments(whole)) is None
+
+
+CALLS: dict[str, tuple[str, list[tuple[int, str, int, int, bool]]]] = {
+    "in one statement": (
+        "def f(i):\n    k = i * 2\n    return k\nx = [f(i) for i in range(100)]\ny = f(7)\n",
+        [(6, "f", 4, 100, False), (7, "f", 101, 101, False)],
+    ),
+    "few calls": ("def f(i):\n    return i\nx = f(1) + f(2) + f(3)\n", []),
+    "recursion": (
+        "def f(n):\n    return n if n < 2 else f(n - 1) + f(n - 2)\nx = f(5)\n",
+        [(4, "f", 4, 7, False), (4, "f", 8, 10, False), (4, "f", 11, 15, False)],
+    ),
+    "a method, sorted": (
+        "class A:\n    def key(self, i):\n        return -i\na = A()\nx = sorted(range(20), key=a.key)\n",
+        [(7, "A.key", 4, 20, False)],
+    ),
+    "a tensor as argument": ("def f(t):\n    return 1\nx = [f(w) for i in range(9)]\n", []),
+    "a tensor in the second call": (
+        "def f(i):\n    if i == 1:\n        return (w * i).sum().item()\n    return i\nx = [f(i) for i in range(9)]\n",
+        [],
+    ),
+    "a tensor in the sixth call": (
+        "def f(i):\n    if i == 5:\n        return (w * i).sum().item()\n    return i\nx = [f(i) for i in range(9)]\n",
+        [(7, "f", 4, 6, True)],
+    ),
+    "a tensor further in": (
+        "def g(i):\n    return (w * i).sum().item()\ndef f(i):\n    return g(i) if i == 5 else i\n"
+        "x = [f(i) for i in range(9)]\n",
+        [(7, "f", 4, 6, False)],
+    ),
+    "a tensor between the calls": (
+        "def f(i):\n    return i / 2\nfor i in range(5):\n    loss = (w * f(i)).sum()\n    loss.backward()\n",
+        [(6, "f", 4, 4, False), (6, "f", 5, 5, False)],
+    ),
+    "global": ("n = 0\ndef f():\n    global n\n    n += 1\nx = [f() for i in range(9)]\ny = n\n", []),
+    "a generator": (
+        "def g(n):\n    for i in range(n):\n        yield i\nx = [list(g(3)) for i in range(9)]\n", []
+    ),
+    "a function inside": (
+        "def f(i):\n    def g(j):\n        return j + i\n    return g(1)\nx = [f(i) for i in range(9)]\n",
+        [(6, "g", n, n, False) for n in range(4, 10)]
+    ),
+    "an exception": (
+        "def f(i):\n    return 1 / (6 - i)\ntry:\n    x = [f(i) for i in range(9)]\n"
+        "except ZeroDivisionError as error:\n    y = 1\n",
+        [(6, "f", 4, 7, False)],
+    ),
+    "an exception handled inside": (
+        "def f(i):\n    try:\n        return 1 / (6 - i)\n    except ZeroDivisionError:\n        return 0\n"
+        "x = [f(i) for i in range(9)]\n",
+        [(8, "f", 4, 9, False)],
+    ),
+    "what it puts into a container": (
+        "kept = []\ndef f(i):\n    kept.append(held[0])\nheld = [w]\nx = [f(i) for i in range(6)]\n"
+        "y = kept[5]\n",
+        [(7, "f", 4, 6, False)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_calls_without_tensors_are_left_out_after_three(record: Forker, name: str, tmp_path: Path) -> None:
+    code, expected = CALLS[name]
+    script = SETUP + code + "end = (w * 2).sum()\nend.backward()\nprint(w.grad, sorted(globals()))\n"
+    sampled, whole = record(script, samples_loops=True), record(script)
+    path = tmp_path / "script.py"
+    path.write_text(script)
+    assert sampled.stdout == whole.stdout == run_plainly(path, tmp_path / "plain.json").stdout
+    assert (sampled.status, sampled.timeline.notices) == (whole.status, whole.timeline.notices) == (0, [])
+    assert call_gaps(sampled) == expected
+    assert call_gaps(whole) == []
+    assert moments(sampled)[-1] == moments(whole)[-1]
+    if name != "a tensor further in" and not any(touched for *_, touched in expected):  # f is not on the stack there
+        assert is_part(moments(sampled), moments(whole)) is None
+
+
+def test_what_steps_say_of_calls(record: Forker) -> None:
+    recorded = record("def tokenise(i):\n    return i\nx = [tokenise(i) for i in range(97)]\n", samples_loops=True)
+    (step,) = recorded.steps_of("skipped")
+    fields = steps.record(recorded.timeline, step)
+    assert fields["text"] == "calls 4 to 97 of tokenise: no tensors, not recorded"
+    assert (fields["line"], fields["of"], fields["count"]) == (3, "tokenise", 94)
+
+
+def test_a_failure_in_a_call_that_is_not_recorded_is_where_it_is(record: Forker) -> None:
+    script = "def f(k):\n    return 1 / (k - 30)\nx = [f(i) for i in range(90)]\n"
+    sampled, whole = record(script, samples_loops=True), record(script)
+    places = [
+        [line.partition(", ")[2] for line in each.stderr.splitlines() if "File" in line] for each in (sampled, whole)
+    ]
+    assert places[0] == places[1]
+    failed = [each.timeline.view(each.steps_of("failed")[0]) for each in (sampled, whole)]
+    assert (failed[0].line, failed[0].code) == (failed[1].line, failed[1].code) == (2, failed[1].code)
+    assert call_gaps(sampled) == [(3, "f", 4, 31, False)]
 
 
 def test_a_failure_in_a_gap_is_where_it_is(record: Forker) -> None:

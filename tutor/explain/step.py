@@ -243,6 +243,13 @@ def plain(timeline: Timeline, step: int) -> str:
 def _skipped(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.Skipped)
+    if event.function:
+        text = N_("calls {first:,} to {last:,} of {function}: no tensors, not recorded")
+        if event.first == event.last:
+            text = N_("call {first:,} of {function}: no tensors, not recorded")
+        if event.touched:
+            text = N_("calls {first:,} to {last:,} of {function}: no tensors up to here, not recorded")
+        return [(_(text, first=event.first, last=event.last, function=event.function), "quiet")]
     text = N_("iterations {first:,} to {last:,}: no tensors, not recorded")
     if event.first == event.last:
         text = N_("iteration {first:,}: no tensors, not recorded")

@@ -346,6 +346,11 @@ class SourceRecorder:
         )  # fmt: skip
         return OpSite(event, self._sites, inplace)
 
+    def statement_at(self, code: types.CodeType, lasti: int) -> int:
+        """Return the site of the statement around an instruction of the learner's code; 0 for other code."""
+        file = self.own_code.get(id(code), (code, 0))[1]
+        return self._enclosing_statement(file, self.span(code, lasti)) if file else 0
+
     def inner_site(self, outer: OpSite, op: str) -> OpSite:
         """Return a new site of an operation that is part of the composite at `outer`."""
         self._sites += 1

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from tutor.recorder.call_gaps import CallSampler
 from tutor.recorder.event_writer import EventWriter
 from tutor.recorder.exceptions import trace_of
 from tutor.recorder.gaps import FIRST, LoopSampler
@@ -48,6 +49,7 @@ class FrameRecorder:
         callbacks: By name, the functions that rewritten code calls, and the gate (see `rewrite.CALLBACKS`).
         gate: Says whether the plain twins of loops and functions run.
         sampler: Leaves out the middle of loops that do not touch tensors.
+        calls: Leaves out calls of functions that do not touch tensors.
         by_id: The recorded frames by `id` of Python's frame.
         current: The frame of the last statement; None before the first.
         script: The frame of the script; None before it starts.
@@ -63,7 +65,7 @@ class FrameRecorder:
         names: VariableRecorder,
         location: CrashLocation,
         file_of: Callable[[str], int | None],
-        caught: Callable[[], None],
+        caught: Callable[..., None],
         own: dict[int, Any],
         threads: ThreadWatcher,
         signals: DeferredSignals,
@@ -99,6 +101,15 @@ class FrameRecorder:
             self.find,
             lambda: self.script,
             functools.partial(setattr, self, "on"),
+        )
+        self.calls = CallSampler(
+            writer.waiting.append,
+            self.sampler,
+            self.gate,
+            self.find,
+            self.by_id,
+            lambda: self.on and not threads.is_other_thread(),
+            lambda: not threads.active and not tensors.exposed and sys.gettrace() is None,
         )
         self.callbacks: dict[str, Any] = {
             "line": self.line, "line_scan": self.line_scan, "bind": self.bind, "bind_outer": self.bind_outer,
@@ -214,6 +225,8 @@ class FrameRecorder:
         if self._tensors.exposed:
             with DisableTorchFunction():
                 self._tensors.record_exposed()
+        if self.calls.pending:
+            self.calls.send()
         self._append((_LINE, site, frame.serial))
         if len(self._writer.waiting) >= self._writer.flush_at:
             self._writer.flush()
@@ -293,6 +306,7 @@ class FrameRecorder:
             return
         outer = self.current
         stack_depth = 0
+        touches = self.sampler.touches
         if outer is not None and outer.depth > CHECKED_DEPTH:
             stack_depth = self._stack_depth(python, outer)
             if is_near_limit(stack_depth):
@@ -301,6 +315,7 @@ class FrameRecorder:
         file = self._file_of(code.co_filename) or 1
         frame = self._start_frame(code.co_name, file, id(python), resumable=bool(code.co_flags & _RESUMABLE))
         self.by_id[frame.key] = frame
+        frame.touches = touches
         if not code.co_flags & _RESUMABLE:
             frame.stack_depth = stack_depth
         if code.co_name == "<module>":
@@ -329,7 +344,13 @@ class FrameRecorder:
                 self._raised = (id(error), frame.serial)
         for loop in frame.loops:
             self.sampler.begun.pop((frame.serial, loop), None)
+        if self.sampler.on:
+            self.calls.left(frame)
+            if self.calls.skipping and frame.touches != self.sampler.touches:
+                self.calls.touched_in(python.f_back)
         if self.on:
+            if self.calls.pending:
+                self.calls.send()
             self.names.scan_around(frame.outer, self.script)
             self._append((_FRAME_END, frame.serial))
         if self._modules.get(python.f_code.co_filename) is frame:
@@ -396,7 +417,7 @@ class FrameRecorder:
     def handled(self) -> None:
         """Note that an `except` of a plain twin begins."""
         if self.sampler.gap is None:  # or the traceback has none of the recorder's frames
-            self._on_caught()
+            self._on_caught(record=id(_getframe(1).f_code) not in self.calls.skipping)
 
 
 def _is_within(code: types.CodeType, outer: types.CodeType) -> bool:

@@ -78,6 +78,7 @@ class OperationRecorder(TorchFunctionMode):
         self._frames = frames
         self._by_id = frames.by_id
         self._sampler = frames.sampler
+        self._skipping = frames.calls.skipping
         self._records = tensors.by_id
         self._tensors = tensors
         self._location = location.numbers
@@ -166,6 +167,8 @@ class OperationRecorder(TorchFunctionMode):
             site, learner, forward = site_and_frames
         self._location[OPERATION] = site.serial
         owner = self._by_id.get(id(learner))
+        if owner is None and self._skipping:
+            self._frames.calls.touched_in(learner)
         serial = owner.serial if owner is not None else self._frames.serial_at(learner)
         self._module = owner.module if owner is not None else None
         if forward is not None:
@@ -456,6 +459,8 @@ class OperationRecorder(TorchFunctionMode):
             try:
                 with DisableTorchFunction():
                     owner = self._by_id.get(id(frame))
+                    if owner is None and self._skipping:
+                        self._frames.calls.touched_in(frame)
                     self._module = owner.module if owner is not None else None
                     serial = owner.serial if owner is not None else self._frames.serial_at(frame)
                     self._record(op_kinds.PLAIN, apply, args, kwargs, result, site, serial)

@@ -104,6 +104,7 @@ class Recorder:
             return self.frames.on and not threads.is_other_thread()
 
         self.frames.sampler.switch = self._switch
+        self.frames.calls.statement_at = self.code.statement_at
         optimizers.on = is_on
         variables.on_optimizer = optimizers.named
         optimizers.on_unrecorded_step = self.tensors.mark_changed
@@ -141,6 +142,7 @@ class Recorder:
                 yield
             finally:
                 self.frames.sampler.end()
+                self.frames.calls.send()
                 self._take_mode_off()
 
     @contextlib.contextmanager
@@ -271,11 +273,12 @@ class Recorder:
     def _pipe_closed(self) -> None:
         self._location[PIPE_CLOSED] = 1
 
-    def _caught(self) -> None:
+    def _caught(self, *, record: bool = True) -> None:
+        """Take the recorder's frames from the traceback of an exception that is caught; record it."""
         error = sys.exception() if sys.version_info >= (3, 12) else sys.exc_info()[1]
         if error is not None:
             strip(error)
-            if self.frames.on:
+            if self.frames.on and record:
                 with DisableTorchFunction():
                     self.failed(error, caught=True)
 
@@ -297,6 +300,7 @@ class Recorder:
         if not self.frames.on or frame is None:
             return False
         self.full = self.backward.full = True
+        self.frames.calls.pending.clear()
         self._switch(False)
         iterations: list[int] = []
         outer: Frame | None = frame
@@ -338,6 +342,7 @@ class Recorder:
             return
         self._is_child = True
         self.frames.sampler.forget()
+        self.frames.calls.pending.clear()
         self.frames.gate.full = self.frames.gate.plain = True
         self._switch(False)
         self.operations.off = True

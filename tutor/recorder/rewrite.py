@@ -453,7 +453,7 @@ class _Rewriter:
         names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
         names += [argument.arg for argument in (arguments.vararg, arguments.kwarg) if argument is not None]
         values: list[ast.expr] = [ast.Name(name, ast.Load()) for name in names]
-        self._scope(node, node.name, tuple(names), values)
+        self._scope(node, node.name, tuple(names), values, number)
         node.decorator_list.append(ast.copy_location(ast.Constant(_MARK["defined"]), node))
         return [node]
 
@@ -469,6 +469,7 @@ class _Rewriter:
         function: str,
         names: tuple[str, ...],
         values: list[ast.expr],
+        number: int = 0,
     ) -> None:
         outer, self._function = self._function, function
         loops, self._loops = self._loops, []
@@ -483,7 +484,11 @@ class _Rewriter:
         plain = self._copier.block(rest) if has_twin else []
         body = self._scope_of(self._block(rest), names, values, node.body[0], node.body[-1])
         if has_twin and plain:
-            body = [_place(ast.If(self._gate("full" if suspended else "plain"), plain, body), node.body[0])]
+            test = self._gate("full" if suspended else "plain")
+            if not suspended and not declared:  # what it writes to names outside of it is recorded
+                begins = ast.Subscript(self._gate("calls"), ast.Constant(number), ast.Load())
+                test = ast.BoolOp(ast.Or(), [test, ast.Call(begins, [], [])])
+            body = [_place(ast.If(test, plain, body), node.body[0])]
         node.body = [*head, *declared, *body]
         self._function, self._loops, self._outer_names = outer, loops, outer_names
         self._has_outer, self._in_module = has_outer, in_module

@@ -1,6 +1,7 @@
 """Plain twins: copies of loop bodies and functions without the recorder's calls, chosen by a `Gate` while they run.
 
-Rewritten code holds both: `if gate.plain or gate.tick(site): <plain> else: <recorded>`. The plain copy shares the
+Rewritten code holds both: `if gate.plain or gate.tick(site): <plain> else: <recorded>`; at the head of a function it is
+`gate.calls[site]()`. The plain copy shares the
 expressions of the recorded one, so positions in tracebacks are the same.
 """
 
@@ -17,21 +18,37 @@ _SCOPES = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _SUSPENDS = ast.Yield | ast.YieldFrom | ast.Await | ast.AsyncFor | ast.AsyncWith
 
 
+class Calls(dict[int, Callable[[], Any]]):
+    """By the site of a function's definition: what is called as the function is; returns whether the call runs plain.
+
+    Attributes:
+        begins: Makes that for a function that is called for the first time.
+    """
+
+    begins: Callable[[int], Callable[[], Any]] = staticmethod(lambda site: bool)
+
+    def __missing__(self, site: int) -> Callable[[], Any]:
+        begins = self[site] = self.begins(site)
+        return begins
+
+
 class Gate:
     """Says which copy runs.
 
     Attributes:
         full: Whether the budget is used up: plain copies run, for good.
-        plain: Whether functions that are called now run plain.
+        plain: Whether all functions that are called now run plain.
+        calls: Says it of a function that is called now, where `plain` does not.
         tick: Called with the site of a `for` as an iteration begins; returns whether it runs plain.
         tick_while: The same for a `while`.
         losses: Whether the scalars that a function returns may be losses: past the budget, once a pass has run.
     """
 
-    __slots__ = ("full", "losses", "plain", "tick", "tick_while")
+    __slots__ = ("calls", "full", "losses", "plain", "tick", "tick_while")
 
     def __init__(self, tick: Callable[[int], Any], tick_while: Callable[[int], Any] | None = None) -> None:
         self.full = self.plain = self.losses = False
+        self.calls = Calls()
         self.tick = tick
         self.tick_while = tick_while or tick
 

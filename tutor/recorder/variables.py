@@ -40,9 +40,12 @@ class Frame:
         holders: The containers that names mean.
         bound: The names that the recording shows.
         stack_depth: The frames of Python's stack down to it; 0 where that is not known, or can change.
+        touches: How often tensors had been touched when it began.
     """
 
-    __slots__ = ("bound", "code", "depth", "holders", "key", "loops", "module", "outer", "serial", "stack_depth")
+    __slots__ = (
+        "bound", "code", "depth", "holders", "key", "loops", "module", "outer", "serial", "stack_depth", "touches",
+    )  # fmt: skip
 
     def __init__(self, serial: int, key: int, outer: Frame | None) -> None:
         self.serial = serial
@@ -55,6 +58,7 @@ class Frame:
         self.holders: dict[str, TrackedContainer] = {}
         self.bound: set[str] = set()
         self.stack_depth = 0
+        self.touches = 0
 
 
 def _large(value: int) -> str:

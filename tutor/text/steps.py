@@ -186,9 +186,11 @@ def _cut_fields(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple
 
 
 def _skipped_fields(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
-    """Yield the fields of iterations that were not recorded."""
+    """Yield the fields of iterations or calls that were not recorded."""
     event = view.event
     assert isinstance(event, ev.Skipped)
+    if event.function:
+        yield "of", event.function
     yield "first", event.first
     yield "last", event.last
     yield "count", event.last - event.first + 1

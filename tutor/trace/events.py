@@ -482,7 +482,9 @@ class Cut(Event, frozen=True, tag=55):
 
 class Skipped(Event, frozen=True, tag=59):
     """Iterations `first` to `last` of the loop at statement `loop` were not recorded: those before them did not touch a
-    tensor. What they changed in names follows."""
+    tensor. What they changed in names follows.
+
+    With a `function`: calls `first` to `last` of it, of which some ran at the statement `loop`."""
 
     kind = "skipped"
     frame: int
@@ -491,6 +493,8 @@ class Skipped(Event, frozen=True, tag=59):
     last: int
     touched: bool = False
     """Whether an operation ended it: the rest of the last of them is recorded, without its statements."""
+    function: str = ""
+    """Its name, with that of its class."""
 
 
 class Point(Event, frozen=True, tag=45):

@@ -38,7 +38,7 @@ _KINDS = {
     "backward_end": N_("the end of a backward pass"), "node": N_("a node runs"),
     "accumulate": N_("a gradient is accumulated"), "captured": N_("a gradient is captured"),
     "retained": N_("a gradient is retained"), "hook": N_("a hook runs"), "failed": N_("a failure"),
-    "cut": N_("the recording is full"), "skipped": N_("iterations that are not recorded"),
+    "cut": N_("the recording is full"), "skipped": N_("iterations or calls that are not recorded"),
 }  # fmt: skip
 """The kinds of steps, as texts of the interface."""
 
