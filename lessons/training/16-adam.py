@@ -20,8 +20,8 @@
 # gives the gradient, and its square. (The state has them before that division: a tenth of the gradient, a thousandth
 # of its square.) The parameter moves by `lr` times the first, divided by the root of the second.
 #
-# Here is the chain of *The chain rule*: the loss is 14161, the gradient of `w3` is 5712, and `w3` is 5. Adam's `lr`
-# is 0.01. Where is `w3` after the **first** step?
+# Here is the chain of *The chain rule*: its loss is 14161, and `w3` begins at 5 and gets a gradient of 5712. Adam's
+# `lr` is 0.01. Where is `w3` after the **first** step?
 
 # %% [markdown] question="predict" of="first" lang="zh"
 # `SGD` 让参数移动 `lr` 乘以梯度那么远，所以梯度大，步子就大。`Adam` 不一样。

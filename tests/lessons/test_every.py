@@ -25,7 +25,7 @@ TRIES = {
 }
 LEAVES = {
     "pitfalls/to-makes-nonleaf/float64-weights": {"loss", "optimizer"},
-    "tensors/random/keep-pairs": {"order"},
+    "tensors/seeds/keep-pairs": {"together"},
 }
 """What a solution leaves behind and its starter does not: a name of its own, or what a failing starter never makes."""
 STOPPED = {"training/line-with-bias/update": [RuntimeError]}

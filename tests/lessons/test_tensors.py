@@ -40,23 +40,31 @@ def test_ranges(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_random_combines_means_and_spreads_in_four_ways(capsys: pytest.CaptureFixture[str]) -> None:
-    found = figures("tensors/random")
+    found = figures("tensors/seeds")
     assert found["first"] == found["third"] != found["second"]
+    assert found["shifted"] == [found["first"][1], found["second"][0]]
+    assert sorted(found["order"]) == list(range(5))
+    found = figures("tensors/distributions")
     assert set(found["rolls"]) == {1, 2, 3, 4, 5}
-    assert sorted(found["places"]) == list(range(5))
     assert (found["coins"][0], found["coins"][2]) == (0, 1)
     assert [len(found[name]) for name in ("pairs", "one_spread", "one_mean", "neither")] == [3, 3, 3, 4]
     assert found["pairs"][0] == found["one_mean"][0] == 0  # where the spread is zero
-    assert "normal() received an invalid combination of arguments" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "normal() received an invalid combination of arguments" in said
+    assert "not implemented for 'Long'" in said
 
 
-def test_attributes() -> None:
-    names = run("tensors/attributes").names
-    w, total, plain = names["w"], names["total"], names["plain"]
+def test_history_and_detach(capsys: pytest.CaptureFixture[str]) -> None:
+    names = run("tensors/history").names
+    w, total = names["w"], names["total"]
     assert (w.requires_grad, w.is_leaf, w.grad_fn) == (True, True, None)
     assert (total.requires_grad, total.is_leaf, total.grad_fn.name()) == (True, False, "SumBackward0")
+    assert "Only Tensors of floating point and complex dtype can require gradients" in capsys.readouterr().out
+    names = run("tensors/detach").names
+    w, plain = names["w"], names["plain"]
     assert (plain.requires_grad, plain.data_ptr()) == (False, w.data_ptr())
     assert type(names["v"]) is torch.Tensor
+    assert "has been modified by an inplace operation" in capsys.readouterr().out
 
 
 def test_memory_is_shared_or_copied() -> None:
@@ -95,7 +103,7 @@ def test_shaping() -> None:
 
 
 def test_math() -> None:
-    found = figures("tensors/math")
+    found = figures("tensors/elementwise")
     a, b, u = [1, 10, 100], [2, 4, 8], [-1, 0, 0.5]
     assert (found["a"], found["b"], found["u"]) == (a, b, u)
     close = {
@@ -115,7 +123,11 @@ def test_math() -> None:
     assert {name: found[name] for name in close} == {
         name: pytest.approx(right, rel=1e-4, abs=1e-6) for name, right in close.items()
     }
+    types = {name: run("tensors/elementwise").names[name].dtype for name in ("doubled", "scaled", "wide")}
+    assert types == {"doubled": torch.int64, "scaled": torch.float32, "wide": torch.float64}
+    found = figures("tensors/broadcasting")
     assert found["grid"] == [[x + y for y in (0, 10, 20, 30)] for x in (1, 2, 3)]
+    assert found["works"] == [True, False, True]
 
 
 def test_matmul(capsys: pytest.CaptureFixture[str]) -> None:

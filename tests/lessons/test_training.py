@@ -48,23 +48,23 @@ def test_quadratic() -> None:
     ({}, 78), ({"slope": 1}, 84), ({"slope": 3}, 72), ({"slope": 5}, 59), ({"stop": 10}, 0), ({"stop": 0.1}, 999),
 ])  # fmt: skip
 def test_linear_regression_stops(knobs: dict[str, object], iteration: int) -> None:
-    names = run("training/linear-regression", 2, **knobs).names
+    names = run("training/noisy-line", 2, **knobs).names
     assert names["iteration"] == iteration
     assert (names["loss"].item() < names["stop"]) == (iteration != 999)
 
 
 def test_linear_regression_has_a_floor() -> None:
-    names = run("training/linear-regression", "solution").names
+    names = run("training/stopping", "solution").names
     assert names["floor"].item() == near(0.46355)
     assert names["iteration"] == 80
-    names = run("training/linear-regression", "check").names
+    names = run("training/stopping", "check").names
     assert names["iteration"] == 78
 
 
-@pytest.mark.parametrize("slope", [1, 2, 3, 4, 5])
-def test_the_exercise_of_linear_regression_is_solved_for_each_slope(slope: int) -> None:
-    names = run("training/linear-regression", slope=slope).names  # the check raises, where it is not
-    assert names["iteration"] % 20
+def test_a_loop_that_looks_every_20_iterations_stops_at_580() -> None:
+    names = run("training/stopping", 2).names
+    assert names["stopped"] == 580
+    assert 560 < names["first"] < 580
 
 
 def test_item() -> None:
@@ -122,8 +122,9 @@ def test_freeze() -> None:
 
 
 def test_batches() -> None:
-    names = run("training/batches").names
+    names = run("training/mini-batches").names
     assert names["sizes"] == [64] * 15 + [40]
+    assert run("training/mean-or-sum").names["lengths"] == [64, 64, 64, 8]
 
 
 def test_logistic_regression() -> None:

@@ -37,7 +37,13 @@ INSTEAD = {
     },
 }
 """What is not to be said, and what to say instead."""
-PICTURES = {"backprop/second-order", "tensors/slope", "training/line-by-hand", "training/linear-regression"}
+PICTURES = {
+    "backprop/second-order",
+    "tensors/slope",
+    "training/line-by-hand",
+    "training/noisy-line",
+    "training/stopping",
+}
 """The lessons that speak of the slope of a line or of a curve."""
 NEGATIVE_SLOPE = re.compile(r"negative[ _]slope")
 """What torch calls an argument of its leaky_relu."""

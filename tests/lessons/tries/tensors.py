@@ -34,7 +34,38 @@ TRIES: Tries = {
         ("axis = torch.arange(0, 1.2, 0.1)", "11 marks"),
         ("axis = torch.logspace(-1, 0, 11)", "first mark"),
     ],
-    "random/keep-pairs": [
+    "distributions/dice": [
+        ("", "no whole number of points"),
+        ("def throw(count):\n    return torch.randint(1, 6, (count,))", "there was no six"),
+        ("def throw(count):\n    return torch.randint(0, 7, (count,))", "There are zeros"),
+        ("def throw(count):\n    return torch.randint(1, 8, (count,))", "no 7"),
+        ("def throw(count):\n    return torch.randint(1, 7, (1,))", "a tensor of 600 numbers"),
+        ("def throw(count):\n    return (torch.randn(count) + 3.5).round().clamp(1, 6)", "about 100 times"),
+        ("def throw(count):\n    torch.manual_seed(0)\n    return torch.randint(1, 7, (count,))", "do not set a seed"),
+    ],
+    "history/keeps-gradient": [
+        ("", "still returns the dots"),
+        ("def keeps_gradient(tensor):\n    return tensor.requires_grad", "ask for is_leaf too"),
+        ("def keeps_gradient(tensor):\n    return tensor.is_leaf", "ask for requires_grad too"),
+        ("def keeps_gradient(tensor):\n    return tensor.is_leaf and tensor.grad is not None", "your answer is False"),
+        ("def keeps_gradient(tensor):\n    return tensor.grad_fn is None", "ask for requires_grad too"),
+    ],
+    "detach/snapshots": [
+        ("", "share one memory"),
+        (("u.detach()", "u.clone()"), "still part of a graph"),
+        (("u.detach()", "u.data"), "share one memory"),
+        (("history.append(u.detach())", "history = [u.detach().clone()]"), "history should have"),
+        (("u.detach()", "2 * u.detach()"), "are [0.5, 0.25, 0.125]"),
+    ],
+    "elementwise/logistic": [
+        ("", "still returns the dots"),
+        ("def logistic(x):\n    return 1 / (1 + torch.exp(x))", "has a minus sign"),
+        ("def logistic(x):\n    return 1 / 1 + torch.exp(-x)", "Put brackets around"),
+        ("def logistic(x):\n    return (1 / (1 + torch.exp(-x))).sum()", "A number for each element"),
+        ("def logistic(x):\n    return torch.tanh(x)", "For 0 it should give 0.5"),
+        ("def logistic(x):\n    return 0.5", "should return a tensor"),
+    ],
+    "seeds/keep-pairs": [
         ("", "are torn"),
         ("x = torch.arange(8.0)\ny = 10 * x", "nothing is shuffled"),
         ("x = torch.randint(0, 8, (8,)).float()\ny = 10 * x", "are gone"),
@@ -70,7 +101,7 @@ TRIES: Tries = {
         ("rows = pictures.reshape(-1, 3).T", "turn a wrong reshape over"),
         ("rows = pictures.reshape(6, -1)", "a row per picture"),
     ],
-    "math/centre-rows": [
+    "broadcasting/centre-rows": [
         ("", "means of the rows"),
         ("centred = table - table.mean(dim=0)", "Now the columns"),
         ("centred = table - table.mean()", "means of the rows"),

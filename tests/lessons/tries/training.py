@@ -29,7 +29,25 @@ TRIES: Tries = {
         (("w2 -= 0.01 * w1.grad", "w2 -= 0.02 * w2.grad"), "w1 is off"),
         (("forward(4).item", "forward(4).item()"), "still equal"),
     ],
-    "linear-regression/stop": [
+    "noisy-line/gradients": [
+        ("", "still returns dots"),
+        (("...", "error.mean()"), "has to be multiplied by its x"),
+        (("...", "(error * x).sum()"), "20 times too large"),
+        (("(weight * x + bias) - y\n    return ...", "y - (weight * x + bias)\n    return (error * x).mean()"),
+         "Both have the wrong sign"),
+        (("..., error.mean()", "error.mean(), (error * x).mean()"), "in the wrong order"),
+        (("...", "error * x"), "should be one number"),
+        (("(weight * x + bias) - y\n    return ...", "(x + bias) - y\n    return (error * x).mean()"),
+         "wrong for another"),
+    ],
+    "mean-or-sum/weighted": [
+        ("", "both batches count the same"),
+        (("total += loss.item()", "total += loss.item() * len(inputs)"), "You give 6"),
+        (("count += 1", "count += len(inputs)"), "You give 2.5"),
+        (("total += loss.item()\n            count += 1", "total += loss.item() * len(inputs)\n            count = 1"),
+         "You give 12"),
+    ],
+    "stopping/stop": [
         ("", "stops in 80, a multiple of 20"),
         (("iteration % 20 == 0", "iteration % 7 == 0"), "It should stop in 78, and stops in 84"),
         (("< 1.0", "< 0.1"), "did not stop at all"),
@@ -101,7 +119,7 @@ TRIES: Tries = {
         (("network.parameters(), lr", "network[1].parameters(), lr"), "for nothing"),
         (("for epoch in range(3)", "for epoch in range(1)"), "2 of the 2 tensors"),
     ],
-    "batches/cut": [
+    "mini-batches/cut": [
         ("", "4 of 100 points are in no batch"),
         ((NUMBERS, "    return torch.arange(count).split(size)"), "but in order"),
         ((NUMBERS, "    return torch.randint(count, (count,)).split(size)"), "more than once"),

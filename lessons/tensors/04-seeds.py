@@ -1,13 +1,16 @@
 # ---
 # jupyter:
 #   gradtutor:
-#     title: {en: "Random, but repeatable", zh: "可以重来的随机数"}
+#     title:
+#       en: "Random, but repeatable"
+#       zh: "可以重来的随机数"
 #     summary:
-#       en: "What a seed does, and what rand, randn, randint, randperm, bernoulli and normal draw."
-#       zh: "随机种子管什么；rand、randn、randint、randperm、bernoulli 和 normal 各抽什么。"
+#       en: "What a seed does, what changes the numbers all the same, and how to shuffle pairs."
+#       zh: "随机种子管什么，什么会让数照样改变，以及怎样成对地打乱。"
 #     topics:
-#       en: [manual_seed, rand, randint, randperm, bernoulli, normal]
-#       zh: [manual_seed, rand, randint, randperm, bernoulli, normal]
+#       en: [manual_seed, rand, randperm, shuffling]
+#       zh: [manual_seed, rand, randperm, 打乱次序]
+#     aliases: [tensors/random]
 # ---
 
 # %% [markdown] question="choice" of="1 if third.equal(first) else 2 if third.equal(second) else 3" lang="en"
@@ -42,74 +45,42 @@ second = torch.rand(2)
 torch.manual_seed(seed)
 third = torch.rand(2)
 
-# %% [markdown] question="predict" of="rolls.max().item()" lang="en"
+# %% [markdown] question="predict" of="shifted.equal(first)" lang="en"
 # `third` is {{ third.tolist() }}, and so is `first`: same seed, same numbers. `second` came later in the sequence.
 # Another seed begins elsewhere; `k` lets you try one. (NumPy has its own sequence: `np.random.seed` does nothing
 # here.)
 #
-# Step over some other draws with `→`: whole numbers, an order, numbers around zero, coins.
-#
-# The first line, `torch.randint(1, 6, (600,))`, throws a die six hundred times. What is the **largest** number among
-# the rolls?
+# So a run repeats exactly, as long as it draws the *same things in the same order*. Below, the seed is set again, and a
+# single number is drawn before the two. Will `shifted` be equal to `first`? Answer `True` or `False`.
 
-# %% [markdown] question="predict" of="rolls.max().item()" lang="zh"
+# %% [markdown] question="predict" of="shifted.equal(first)" lang="zh"
 # `third` 是 {{ third.tolist() }}，`first` 也是：种子相同，数就相同。`second` 排在后面。
 # 换个种子，就从别处开始，按 `k` 可以试试。（NumPy 另有自己的序列，`np.random.seed` 在这里不管用。）
 #
-# 按 `→` 看看别的抽法：整数、次序、零附近的数、硬币。
-#
-# 第一行 `torch.randint(1, 6, (600,))` 掷了六百次骰子。掷出的点数里，**最大**的是几？
+# 所以，只要*以同样的次序抽同样的东西*，运行就能完全重现。下面重新设种子，但在抽那两个数之前，先抽了一个数。
+# `shifted` 会和 `first` 相等吗？回答 `True` 或 `False`。
 
 # %%
-rolls = torch.randint(1, 6, (600,))
-places = torch.randperm(5)
-around = torch.randn(4)
-chances = torch.tensor([0.0, 0.5, 1.0])
-coins = torch.bernoulli(chances)
-
-# %% [markdown] question="predict" of="pairs.numel()" lang="en"
-# Never a six: `randint` leaves its end out, like `arange`. A die is `randint(1, 7, …)`.
-#
-# `randperm(5)` gives each number below five once, {{ places.tolist() }}: an order to shuffle by. `bernoulli` takes the
-# *chance* of a 1, so only its middle coin was open.
-#
-# `normal` draws from a normal distribution: you choose the mean and the **standard deviation**, how far the numbers
-# typically are from the mean. Here it gets **three means and three standard deviations**. How many numbers come out?
-
-# %% [markdown] question="predict" of="pairs.numel()" lang="zh"
-# 一个六点也没有：`randint` 和 `arange` 一样不含末尾。真正的骰子要写 `randint(1, 7, …)`。
-#
-# `randperm(5)` 把小于五的数各给一次，{{ places.tolist() }}：打乱次序就用它。
-# 给 `bernoulli` 的是抽到 1 的**概率**，所以只有中间那枚硬币还有悬念。
-#
-# `normal` 从正态分布里抽数，均值和**标准差**（数通常离均值多远）由你定。这里给了它**三个均值、三个标准差**。
-# 会得到几个数？
-
-# %%
-means = torch.tensor([0.0, 10.0, 100.0])
-spreads = torch.tensor([0.0, 1.0, 5.0])
-
-pairs = torch.normal(means, spreads)
-one_spread = torch.normal(means, 1.0)
-one_mean = torch.normal(0.0, spreads)
-neither = torch.normal(0.0, 1.0, (4,))
-
-try:
-    torch.normal(0.0, 1.0)
-except TypeError as problem:
-    print(str(problem).splitlines()[0])
+torch.manual_seed(seed)
+extra = torch.rand(1)
+shifted = torch.rand(2)
+order = torch.randperm(5)
 
 # %% [markdown] lang="en"
-# First with first, second with second: {{ pairs.tolist() }}. A standard deviation of zero gives the mean itself. A
-# plain number serves all elements; two plain numbers do not say how many you want, so they need a **size**, or it
-# fails.
+# No: `extra` took the first number, and `shifted` begins with the second. A layer more in a network, or another order
+# of two lines, and all later numbers are others, with the same seed.
+#
+# `randperm(5)` gives each number below five once, {{ order.tolist() }}: an order to shuffle by, and the draw that
+# training needs most.
 #
 # Your turn. Each `y` is ten times the `x` in its place. The cell shuffles both (`x[order]` takes the elements in that
 # order), but in different orders, so the pairs no longer match. Fix it (`e`).
 
 # %% [markdown] lang="zh"
-# 第一个配第一个，第二个配第二个：{{ pairs.tolist() }}。标准差为零，抽到的就是均值本身。
-# 有一个是标量，就由所有元素共用；两个都是标量，必须用 `size` 指明个数，否则出错。
+# 不会：`extra` 抽走了第一个数，`shifted` 从第二个开始。网络里多一层，或者两行换了次序，
+# 种子虽然相同，后面的随机数就全都不同了。
+#
+# `randperm(5)` 把小于五的数各给一次，{{ order.tolist() }}：打乱次序就用它，训练时用得最多。
 #
 # 轮到你了。每个 `y` 都是同一位置上 `x` 的十倍。
 # 这个单元格把两者都打乱了（`x[order]` 按这个次序取元素），用的次序却不同，于是各对不再匹配。
@@ -140,9 +111,9 @@ torch.manual_seed(7)
 x = torch.arange(8.0)
 y = 10 * x
 
-order = torch.randperm(8)
-x = x[order]
-y = y[order]
+together = torch.randperm(8)
+x = x[together]
+y = y[together]
 
 # %% tags=["check"]
 lost = [number for number in range(8) if number not in x.tolist()]

@@ -5,11 +5,12 @@
 #       en: "Batches"
 #       zh: "小批量"
 #     summary:
-#       en: "A thousand points in batches of 64: the last batch, mean against sum, shuffling, and what draws them."
-#       zh: "一千个点，批量大小为 64：最后一个小批量、平均与求和、打乱顺序，以及小批量由什么抽取。"
+#       en: "A thousand points in batches of 64: the last batch, shuffling, and who draws them."
+#       zh: "一千个点，批量大小为 64：最后一个小批量、打乱顺序，以及小批量由谁抽取。"
 #     topics:
-#       en: [batch, mean, sum, randperm, DataLoader]
-#       zh: [小批量, mean, sum, randperm, DataLoader]
+#       en: [batch, randperm, split, epoch, stochastic gradient descent]
+#       zh: [小批量, randperm, split, 轮, 随机梯度下降]
+#     aliases: [training/batches]
 # ---
 
 # %% [markdown] question="predict" of="sizes[-1]" lang="en"
@@ -25,6 +26,12 @@
 #
 # 1000 不能被 64 整除。**最后**一个小批量会有几个点？
 
+# %% [markdown] wrong="24" lang="en"
+# 24 is what the last batch lacks to be full.
+
+# %% [markdown] wrong="24" lang="zh"
+# 24 是最后那个小批量离装满还差的个数。
+
 # %%
 import torch
 from torch.nn import functional as F
@@ -38,31 +45,8 @@ sizes = [len(rows) for rows in order.split(64)]
 last = sizes[-1]
 print(len(sizes), "batches")
 
-# %% [markdown] question="predict" of="by_sum / by_mean" lang="en"
-# {{ last }}: fifteen full batches, and what is left. (24? That is how many it lacks to be full.)
-#
-# A loss is one number, so the losses of a batch must become one: their **mean**, as is usual, or their **sum**. The
-# next cell takes the first batch and does both. How many times as large is the gradient of the sum?
-
-# %% [markdown] question="predict" of="by_sum / by_mean" lang="zh"
-# {{ last }}：十五个满的小批量，加上剩下的。（24？那是它离装满还差的个数。）
-#
-# 损失是一个数，所以一个小批量的损失要合成一个：通常取**平均**，也可以**求和**。
-# 下一个单元格取第一个小批量，两种都算。求和的梯度是平均的多少倍？
-
-# %%
-model = torch.nn.Linear(1, 1)
-rows = order[:64]
-
-F.mse_loss(model(x[rows]), y[rows], reduction="mean").backward()
-by_mean = model.weight.grad.item()
-model.zero_grad()
-F.mse_loss(model(x[rows]), y[rows], reduction="sum").backward()
-by_sum = model.weight.grad.item()
-
 # %% [markdown] question="choice" of="3 if abs(used - all_points) < 0.001 else 2" lang="en"
-# As many times as the batch has points. So with a sum, a larger batch makes larger steps, and the `lr` that is right
-# for 64 is wrong for 128. With the mean, all steps are alike.
+# {{ last }}: fifteen full batches, and what is left.
 #
 # The optimizer is called SGD, *stochastic* gradient descent: by chance. Suppose we put **all** 1000 points into the
 # loss, then call `loss.backward()` and `optimizer.step()`. How many points decide on this step?
@@ -72,8 +56,7 @@ by_sum = model.weight.grad.item()
 # 3. all 1000
 
 # %% [markdown] question="choice" of="3 if abs(used - all_points) < 0.001 else 2" lang="zh"
-# 这个小批量有几个点，就是几倍。所以求和的话，批量越大，步子越大，给 64 个点调好的 `lr`，换成 128 就不对了。
-# 取平均就没有这个问题。
+# {{ last }}：十五个满的小批量，加上剩下的。
 #
 # 这个优化器叫 SGD，*随机*梯度下降。假如我们把**全部** 1000 个点交给模型，
 # 再调用 `loss.backward()` 和 `optimizer.step()`，这一步由几个点决定？
@@ -83,6 +66,7 @@ by_sum = model.weight.grad.item()
 # 3. 全部 1000 个
 
 # %%
+model = torch.nn.Linear(1, 1)
 lr = 0.05  # @param {type: number, min: 0.001, max: 0.3, step: 0.001}
 optimizer = torch.optim.SGD(model.parameters(), lr=lr)
 optimizer.zero_grad()
@@ -105,8 +89,7 @@ print(f"slope {model.weight.item():.3f}, intercept {model.bias.item():.3f}")
 # steps.
 #
 # `Tab` to the chart, and `v` gives it a logarithmic axis: after the first few batches the loss fluctuates, because
-# each batch has different points. (Everyday code leaves the splitting to
-# `DataLoader(dataset, batch_size=64, shuffle=True)`. Its name for "leave out the short one" is `drop_last`.)
+# each batch has different points.
 #
 # Write your own: numbers of `count` points, shuffled, in batches of `size`, each point once. Press `e`.
 
@@ -116,8 +99,6 @@ print(f"slope {model.weight.item():.3f}, intercept {model.bias.item():.3f}")
 # 如果点按大小或按类别排好，又不打乱，权重就会连着许多步都朝一个方向移动。
 #
 # 用 `Tab` 走到图表，按 `v` 换成对数坐标：过了开头几个小批量，损失就上下波动，因为每个小批量的点都不同。
-# （平常的代码把划分小批量交给 `DataLoader(dataset, batch_size=64, shuffle=True)`；
-# 想丢掉不满的那个，用 `drop_last`。）
 #
 # 自己写一个：把 `count` 个点的编号打乱，分成大小为 `size` 的小批量，每个点恰好一次。按 `e`。
 

@@ -2,15 +2,16 @@
 # jupyter:
 #   gradtutor:
 #     title:
-#       en: "Linear regression"
-#       zh: "线性回归"
+#       en: "A line through noise"
+#       zh: "穿过噪声的直线"
 #     summary:
-#       en: "A line through twenty noisy points: how it moves, when to stop, and how low the loss can get."
-#       zh: "用一条直线穿过二十个带噪声的点：它怎样移动，什么时候停，损失能降到多低。"
+#       en: "Linear regression: twenty noisy points, and a line that gradient descent turns into place."
+#       zh: "线性回归：二十个带噪声的点，梯度下降让一条直线转到合适的位置。"
 #     order: 150
 #     topics:
-#       en: [gradient descent, noise, least squares, stopping]
-#       zh: [梯度下降, 噪声, 最小二乘法, 停止条件]
+#       en: [linear regression, gradient descent, noise, mean loss]
+#       zh: [线性回归, 梯度下降, 噪声, 平均损失]
+#     aliases: [training/linear-regression]
 # ---
 
 # %% [markdown] lang="en"
@@ -43,7 +44,6 @@ y = slope * x + (5 + torch.randn(20, 1))
 
 w = torch.randn(1, requires_grad=True)
 b = torch.zeros(1, requires_grad=True)
-begin = w.item()
 points = x.flatten().tolist(), y.flatten().tolist()
 
 
@@ -125,116 +125,98 @@ print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.it
 # %% [markdown] when="not loss.item() < 1e6" lang="zh"
 # 循环跑完了，损失是 {{ loss.item() }}：`lr` 这么大，每一步都越过目标，而且一次比一次远。`w` 到了 {{ w.item() }}。
 
-
-# %% [markdown] question="predict" of="floor.item() < 0.1" lang="en"
+# %% [markdown] lang="en"
 # Go back with `B` and watch the line rotate in the chart. (`v` in that pane shows the curve of the loss.)
 #
-# Suppose we train on, with an `lr` that is small enough. **Gradient descent**, updating against the gradient again
-# and again, would come to the best line there is. The next cell finds that line directly, by **least squares**: the
-# line with the smallest sum of squared errors. Will its loss be below 0.1? Answer `True` or `False`.
-
-# %% [markdown] question="predict" of="floor.item() < 0.1" lang="zh"
-# 用 `B` 往回走，看图表里的直线怎样转动。（焦点在那里时按 `v`，换成损失的曲线。）
+# The two gradients are simple enough to write down. The error of a point is output minus target. Half its square has
+# the error itself as its derivative with respect to the output; the output changes with `b` one to one, and with `w`
+# by `x`. And the loss is a mean over all points, so the gradients are means too.
 #
-# 假如用足够小的 `lr` 一直训练下去，**梯度下降**，也就是一次次沿梯度的反方向更新，会走到最好的那条直线。
-# 下一个单元格用**最小二乘法**直接求出它：误差平方和最小的直线。
-# 它的损失会小于 0.1 吗？回答 `True` 或 `False`。
-
-# %%
-columns = torch.cat([x, torch.ones(20, 1)], dim=1)
-best = torch.linalg.lstsq(columns, y).solution
-floor = (0.5 * (y - columns @ best) ** 2).mean()
-draw(best[0].item(), best[1].item())
-
-# %% [markdown] lang="en"
-# The best line has a loss of {{ floor.item() }}, and no line gets below that, however long you train: the rest is the
-# **noise**, which no slope and no intercept can explain. Half the square of a noise of one is about a half, and that
-# is what is left over. So a loss has a floor, and it is not zero. A test that waits for less than the floor waits for
-# ever, which is why our loop also ends after 1000 iterations.
-#
-# A colleague's loop, below, has the same points and the same start, a learning rate of 0.05 and a limit of 1. It stops
-# later than it should: by then the loss has been below the limit for some iterations. Find the cause: press `e`.
+# `gradients` should return both, without autograd, for any line. That of the bias is there; write the other: press `e`.
 
 # %% [markdown] lang="zh"
-# 最好的直线，损失是 {{ floor.item() }}，训练再久也没有哪条直线能更低：剩下的是**噪声**，
-# 斜率和截距都解释不了它。噪声的大小是一，平方的一半大约是二分之一，剩下的正是这么多。
-# 所以损失有一个底，而这个底不是零。如果停止条件比底还低，就永远等不到，我们的循环才另设了尽头。
+# 用 `B` 往回走，看图表里的直线怎样转动。（焦点在那里时按 `v`，换成损失的曲线。）
 #
-# 下面是一位同事的循环：点一样，起点一样，学习率是 0.05，停止的界限是 1。它停得太晚：
-# 停下之前，损失小于界限已经有好几次迭代了。找出是什么拖住了它：按 `e`。
+# 这两个梯度很简单，可以直接写出来。一个点的误差是输出减去目标。误差平方的一半对输出求导，就是误差本身；
+# `b` 变多少，输出就变多少；`w` 变一点，输出变 `x` 倍。损失是对所有点求平均，所以梯度也是平均。
+#
+# `gradients` 应当不用 autograd，为任意一条直线返回这两个梯度。偏置的已经写好，写出权重的：按 `e`。
 
-# %% tags=["exercise"] id="stop" kind="bug"
-v = torch.tensor([begin], requires_grad=True)
-c = torch.zeros(1, requires_grad=True)
-for iteration in range(200):
-    cost = (0.5 * (y - (v * x + c)) ** 2).mean()
-    cost.backward()
-    with torch.no_grad():
-        v -= 0.05 * v.grad
-        c -= 0.05 * c.grad
-    v.grad = c.grad = None
-    if iteration % 20 == 0:
-        draw(v.item(), c.item())
-        if cost.item() < 1.0:
-            break
-print(f"stopped in {iteration}, the loss was {cost.item():.4f}")
+
+# %% tags=["exercise"] id="gradients" kind="fill"
+def gradients(weight, bias):
+    error = (weight * x + bias) - y
+    return ..., error.mean()
+
+
+print(gradients(1.0, 0.0))
 
 # %% [markdown] tags=["hint"] lang="en"
-# In which iterations is the loss compared with the limit at all?
+# The gradient of the bias is the mean of the errors. How does the output change when the weight does?
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 到底在哪几次迭代里，损失才会和界限比较？
+# 偏置的梯度是误差的平均。权重变一点，输出变多少？
 
 # %% [markdown] tags=["hint"] lang="en"
-# The test is inside the block that draws every 20 iterations. Move its two lines four spaces to the left.
+# By `x` times as much. So each error is multiplied by its `x` first, and then the mean is taken.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 停止的判断写进了每 20 次迭代画一次图的代码块里。把那两行往左移四个空格。
+# 变 `x` 倍。所以先把每个误差乘以它的 `x`，再求平均。
+
 
 # %% tags=["solution"]
-v = torch.tensor([begin], requires_grad=True)
-c = torch.zeros(1, requires_grad=True)
-for iteration in range(200):
-    cost = (0.5 * (y - (v * x + c)) ** 2).mean()
-    cost.backward()
-    with torch.no_grad():
-        v -= 0.05 * v.grad
-        c -= 0.05 * c.grad
-    v.grad = c.grad = None
-    if iteration % 20 == 0:
-        draw(v.item(), c.item())
-    if cost.item() < 1.0:
-        break
-print(f"stopped in {iteration}, the loss was {cost.item():.4f}")
+def gradients(weight, bias):
+    error = (weight * x + bias) - y
+    return (error * x).mean(), error.mean()
+
+
+print(gradients(1.0, 0.0))
+
 
 # %% tags=["check"]
-at, height, first = begin, 0.0, None
-for number in range(200):
-    off = (at * x + height) - y
-    if (0.5 * off**2).mean() < 1.0:
-        first = number
-        break
-    at, height = at - 0.05 * (off * x).mean().item(), height - 0.05 * off.mean().item()
-assert iteration != 199, {
-    "en": "It did not stop at all before its last iteration. Keep the test for a loss below 1.",
-    "zh": "它直到最后一次迭代才停。请保留损失小于 1 的判断。",
+def by_autograd(weight, bias):
+    leaves = [torch.tensor(float(number), requires_grad=True) for number in (weight, bias)]
+    (0.5 * (y - (leaves[0] * x + leaves[1])) ** 2).mean().backward()
+    return [leaf.grad.item() for leaf in leaves]
+
+
+made = gradients(1.0, 0.0)
+assert not any(each is ... for each in made), {
+    "en": "gradients still returns dots: the gradient of the weight belongs there.",
+    "zh": "gradients 返回的还有省略号：那里要写权重的梯度。",
 }
-assert iteration >= first, {
-    "en": f"It stopped in {iteration}, before the loss was below 1: it was {cost.item():.4f}.",
-    "zh": f"它在第 {iteration} 次迭代就停了，那时损失还不到 1 以下：是 {cost.item():.4f}。",
+assert all(getattr(each, "numel", lambda: 1)() == 1 for each in made), {
+    "en": "Each gradient should be one number: take the mean over the points.",
+    "zh": "每个梯度都应当是一个数：要对所有点求平均。",
 }
-assert iteration % 20 or iteration == first, {
-    "en": (
-        f"It stops in {iteration}, a multiple of 20, but the loss was below 1 already in {first}. "
-        "In which iterations does it look?"
-    ),
-    "zh": f"它停在第 {iteration} 次迭代，是 20 的倍数，而第 {first} 次的损失就已经小于 1。它在哪几次迭代里才看损失？",
+mine, right = [float(each) for each in made], by_autograd(1.0, 0.0)
+error = (x - y).mean().item()
+assert abs(mine[0] - right[0] * 20) > 1e-2, {
+    "en": "The weight's is 20 times too large: that is the sum over the points, not the mean.",
+    "zh": "权重的梯度大了 20 倍：那是对各点求和，不是平均。",
 }
-assert iteration == first, {
-    "en": f"It should stop in {first}, and stops in {iteration}.",
-    "zh": f"它应当停在第 {first} 次迭代，却停在第 {iteration} 次。",
+assert not (abs(mine[0] + right[0]) < 1e-2 and abs(mine[1] + right[1]) < 1e-2), {
+    "en": "Both have the wrong sign: the error is output minus target.",
+    "zh": "两个的符号都反了：误差是输出减去目标。",
 }
-assert abs(cost.item() - (0.5 * off**2).mean().item()) < 1e-3, {
-    "en": "Leave the learning rate and the start as they were.",
-    "zh": "学习率和起点不要改。",
+assert not (abs(mine[0] - right[1]) < 1e-2 and abs(mine[1] - right[0]) < 1e-2), {
+    "en": "They are in the wrong order: first the weight's, then the bias's.",
+    "zh": "次序反了：先是权重的，再是偏置的。",
+}
+assert abs(mine[0] - error) > 1e-2, {
+    "en": "The weight's is the mean of the errors: each error has to be multiplied by its x first.",
+    "zh": "权重的梯度现在是误差的平均：每个误差要先乘以它的 x。",
+}
+assert abs(mine[0] - right[0]) < 1e-2, {
+    "en": f"For the line of weight 1 and bias 0 the weight's gradient is {right[0]:.4f}, and yours {mine[0]:.4f}.",
+    "zh": f"权重为 1、偏置为 0 时，权重的梯度是 {right[0]:.4f}，你的是 {mine[0]:.4f}。",
+}
+assert abs(mine[1] - right[1]) < 1e-2, {
+    "en": f"For the line of weight 1 and bias 0 the bias's gradient is {right[1]:.4f}, and yours {mine[1]:.4f}.",
+    "zh": f"权重为 1、偏置为 0 时，偏置的梯度是 {right[1]:.4f}，你的是 {mine[1]:.4f}。",
+}
+other = [float(each) for each in gradients(3.0, 2.0)]
+assert all(abs(one - two) < 1e-2 for one, two in zip(other, by_autograd(3.0, 2.0), strict=True)), {
+    "en": "It is right for one line and wrong for another: use weight and bias.",
+    "zh": "对一条直线是对的，换一条就不对：要用到 weight 和 bias。",
 }
