@@ -48,13 +48,28 @@ LONG = {"test_no_english_is_left", "test_every_form_on_random_inputs", "test_ran
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what starts the real program or takes long, before `-m "not slow"` chooses."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark as slow what starts the real program or takes long, before `-m "not slow"` chooses; draw the samples."""
     for item in items:
         folder, module = item.path.parent.name, getattr(item, "module", None)
         starts = folder in ("e2e", "wild") or (folder == "cli" and hasattr(module, "subprocess"))
         if starts or getattr(item, "originalname", None) in LONG:
             item.add_marker(pytest.mark.slow)
+    left_out = _outside_samples(items)
+    if left_out:
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _outside_samples(items: list[pytest.Item]) -> set[pytest.Item]:
+    """Return the tests marked `sampled` that their sample leaves out: of a test by its own mark, else of its file."""
+    groups: dict[tuple[str, int], list[pytest.Item]] = {}
+    for item in items:
+        for node, mark in item.iter_markers_with_node("sampled"):
+            name = item.nodeid.partition("[")[0] if node is item else node.nodeid
+            groups.setdefault((name, mark.args[0]), []).append(item)
+            break
+    return {item for (_, size), group in groups.items() for item in {*group} - {*sampling.sample(group, size)}}
 
 
 @pytest.hookimpl(wrapper=True)

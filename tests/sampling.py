@@ -1,9 +1,14 @@
 """How much of the generated tests runs: a sample in `make test`, all of it in `make test-all` (`pytest --all`).
 
-Two ways to use it, for all that a loop, a list or hypothesis generates::
+For all that a loop, a list or hypothesis generates::
 
     @pytest.mark.parametrize("form", sample(FORMS, 40))  # 40 of them, or all
     @settings(max_examples=count(25, 150))               # 25 examples, or 150
+
+Tests that start whole processes take seconds each; of a file or a test of them, a sample runs::
+
+    pytestmark = pytest.mark.sampled(6)                  # 6 of the tests in this file, or all
+    @pytest.mark.sampled(2)                              # 2 of the cases of this test, or all
 
 The same seed gives the same sample: `pytest --seed N` draws another one, and what generates programs takes `seed()`.
 """

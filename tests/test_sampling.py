@@ -26,6 +26,11 @@ def write(*what):
 def test_number(number):
     write("number", number)
 
+@pytest.mark.sampled(2)
+@pytest.mark.parametrize("number", range(9))
+def test_case(number):
+    write("case", number)
+
 @given(st.integers(0, 1_000_000))
 def test_by_default(number):
     write("default", number)
@@ -103,7 +108,9 @@ def test_a_run_takes_the_sample_of_its_seed(generated: pytest.Pytester) -> None:
     assert {name: sorted(numbers) for name, numbers in first.items()} == {
         name: sorted(numbers) for name, numbers in again.items()
     }
-    assert {name: len(numbers) for name, numbers in first.items()} == {"number": 4, "default": 25, "count": 5}
+    assert {name: len(numbers) for name, numbers in first.items()} == {
+        "number": 4, "case": 2, "default": 25, "count": 5,
+    }  # fmt: skip
     assert first.keys() == other.keys()
     assert first != other  # hypothesis may draw the same few numbers twice
 
@@ -112,4 +119,5 @@ def test_a_run_takes_the_sample_of_its_seed(generated: pytest.Pytester) -> None:
 def test_a_run_of_all_takes_the_whole(generated: pytest.Pytester) -> None:
     found = seen(generated, "--all", "--seed=3")
     assert sorted(found["number"]) == list(range(40))
+    assert sorted(found["case"]) == list(range(9))
     assert (len(found["default"]), len(found["count"])) == (100, 30)

@@ -15,6 +15,8 @@ from tests.e2e.terminal import GRADTUTOR, Terminal
 from tutor.study.progress import Store
 from tutor.trace import tracefile
 
+pytestmark = pytest.mark.sampled(3)
+
 LONG = """\
 import os
 import torch

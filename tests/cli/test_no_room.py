@@ -20,6 +20,8 @@ from tests.sampling import sample
 from tutor.session.worker_process import MAX_QUOTED, describe_failed_start
 from tutor.trace import tracefile
 
+pytestmark = pytest.mark.sampled(8)
+
 STEPS = ("steps", "script.py")
 RECORD = ("record", "script.py")
 CHECK = ("check", "two-paths")

@@ -10,6 +10,8 @@ import pytest
 
 from tests.cli.test_cli import GOOD, environment, script
 
+pytestmark = pytest.mark.sampled(5)
+
 BROKEN = "raise ImportError('libcudart.so.12: cannot open shared object file')\n"
 
 

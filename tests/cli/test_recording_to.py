@@ -13,6 +13,8 @@ import pytest
 from tests.cli.test_cli import GOOD, Run, environment, refused, run, script
 from tutor.trace import tracefile
 
+pytestmark = pytest.mark.sampled(5)
+
 __all__ = ["run"]
 
 

@@ -12,6 +12,8 @@ from tests.e2e.terminal import GRADTUTOR, HAS_PROC, Terminal
 from tests.fuzz.kills import reads
 from tests.sampling import sample
 
+pytestmark = pytest.mark.sampled(3)
+
 ROOT = str(Path(__file__).parents[2])
 PATCHED = """\
 import os, sys, warnings

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import Start
+
+pytestmark = pytest.mark.sampled(1)
 
 SCRIPT = """\
 import torch

@@ -11,6 +11,8 @@ from tests.e2e.conftest import Start
 from tests.e2e.terminal import Terminal
 from tests.sampling import sample
 
+pytestmark = pytest.mark.sampled(3)
+
 
 def tensor(terminal: Terminal, name: str) -> list[str]:
     """What the tensors pane says of a name: its value, shape, dtype, device, marks and gradient."""

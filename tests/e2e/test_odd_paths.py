@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import Start
 from tests.e2e.terminal import GRADTUTOR, Terminal
 from tutor.paths import lessons_dir
 from tutor.study.progress import Store
 from tutor.trace import tracefile
+
+pytestmark = pytest.mark.sampled(2)
 
 ODD = os.fsdecode(b"\xff\xe9")
 

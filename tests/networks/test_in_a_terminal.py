@@ -10,7 +10,7 @@ from tests.e2e.conftest import Start, start  # noqa: F401 - a fixture
 from tests.networks.conftest import SCRIPTS, Answers
 from tests.networks.expected import module_norm, norms
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.sampled(1)]
 
 
 def test_where_the_nan_began(start: Start, answers: Answers) -> None:  # noqa: F811

@@ -319,6 +319,7 @@ def test_what_a_library_generates_stays_its_own(record: Forker, tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("module", ["def f():\n    return 1 / 0\nf()\n", "x = 1\ny = = 2\n", "import missing_thing\n"])
 def test_a_module_that_fails_prints_the_same_traceback(tmp_path: Path, record: Forker, module: str) -> None:
     written(tmp_path, {"a/bad.py": module, "train.py": "import torch\nimport a.bad\n"})

@@ -17,6 +17,8 @@ from tests.worker.recording import Recording
 from tutor.trace import tracefile
 from tutor.trace.names import names_of
 
+pytestmark = pytest.mark.sampled(2)
+
 if not torch.distributed.is_gloo_available():
     pytest.skip("this torch has no gloo", allow_module_level=True)
 

@@ -180,7 +180,7 @@ def test_a_program_runs_as_by_itself(name: str, tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sample(list(PROGRAMS), 2))
+@pytest.mark.parametrize("name", sample(list(PROGRAMS), 1))
 def test_in_processes_of_its_own_it_does_too(name: str, tmp_path: Path) -> None:
     plain, recorded = (write(tmp_path / folder, PROGRAMS[name]) for folder in ("plain", "recorded"))
     by_python = run([sys.executable, plain.name], plain.parent)

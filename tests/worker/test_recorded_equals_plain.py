@@ -49,7 +49,7 @@ def test_recorded_equals_plain(script: Path, record: Forker, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sample(sorted(ALONE), 2))
+@pytest.mark.parametrize("name", sample(sorted(ALONE), 1))
 def test_a_process_of_ones_own_equals_a_plain_one(name: str, tmp_path: Path) -> None:
     script = SCRIPTS / f"{name}.py"
     plain = run_plainly(script, tmp_path / "plain.json", alone=True)
