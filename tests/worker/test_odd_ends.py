@@ -109,6 +109,20 @@ def test_it_ends_as_by_itself(name: str, record: Forker, tmp_path: Path) -> None
     assert without_places(recorded.stderr + recorded.raw["stderr"]) == without_places(plain[2])
 
 
+SUDDEN = [
+    ("os._exit(3)", 3), ("os.abort()", -6), ("os.kill(os.getpid(), signal.SIGKILL)", -9),
+    ("signal.raise_signal(signal.SIGTERM)", -15), ("os.execvp('false', ['false'])", 1),
+]  # fmt: skip
+"""Statements that end the process at once, and its exit status as `subprocess` gives it."""
+
+
+@pytest.mark.parametrize(("end", "status"), SUDDEN)
+def test_all_is_recorded_before_a_sudden_end(end: str, status: int, record: Forker) -> None:
+    recorded = record(f"import os, signal\nimport torch\nw = torch.tensor(2.0, requires_grad=True)\ny = w * w\n{end}\n")
+    assert recorded.status == status
+    assert recorded.value("y") == 4.0
+
+
 HOOKS = {
     "a hook that raises": "def hook(*error):\n    raise KeyError('in the hook')\nsys.excepthook = hook\n",
     "a hook that is no function": "sys.excepthook = None\n",

@@ -164,7 +164,7 @@ class EventWriter:
                 self.on_idle()
             count = len(self.waiting)
             if count and waited:
-                self._write()
+                self.write()
                 if self._events >= self._max_events + OVERRUN or self._bytes >= 2 * self._max_bytes:
                     self._check_budget()
                 count = 0
@@ -178,16 +178,17 @@ class EventWriter:
 
     def flush(self) -> None:
         """Write what waits; then cut the recording if the budget is used up. Called between statements."""
-        self._write()
+        self.write()
         self._check_budget()
 
     def _check_budget(self) -> None:
         over = self._events >= self._max_events, self._bytes >= self._max_bytes
         if any(over) and not self._is_full:
             self._is_full = self._on_full("events" if over[0] else "bytes")
-            self._write()
+            self.write()
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Write what waits; leave it to `flush` to cut the recording."""
         with self.lock:
             batch = self.waiting[:]
             if not batch or not self._open:

@@ -7,6 +7,8 @@ run.
 Trace functions, profilers and audit hooks of the program are not called in the recorder's code: they would wait for
 locks that it holds, or call it again.
 
+The end: what is recorded is written before the program ends its process at once, replaces it, or sends a signal.
+
 Figures: the calls of plotext are recorded, so that a figure can be drawn again at any size.
 """
 
@@ -17,6 +19,7 @@ import contextlib
 import functools
 import inspect
 import os
+import signal
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -144,6 +147,29 @@ def check_recursion() -> None:
     except ValueError:  # the stack is not as deep
         return
     raise RecursionError("maximum recursion depth exceeded")
+
+
+_ENDS = (
+    (os, ("_exit", "abort", "execv", "execve", "kill", "killpg")),
+    (signal, ("raise_signal", "pthread_kill")),
+)  # fmt: skip
+"""Functions after which this process may do nothing more; the other ways to replace it call `execv` or `execve`."""
+
+
+def write_before_the_end(write: Callable[[], None]) -> None:
+    """Call `write` before a function that may end this process at once, from now on."""
+
+    def written(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            write()
+            return function(*args, **kwargs)
+
+        return call
+
+    for module, names in _ENDS:
+        for name in names:
+            setattr(module, name, written(getattr(module, name)))
 
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep

@@ -17,6 +17,7 @@ import select
 import signal
 import socket
 import sys
+from os import killpg  # the one that writes no events first: the pipe may be full
 
 from tutor.recorder.event_writer import GuardedDescriptor, move_up
 
@@ -50,7 +51,7 @@ def main() -> None:
             return
         readable, _, _ = select.select([control], [], [], 0)
         if readable and not control.recv(1, socket.MSG_PEEK):
-            os.killpg(os.getpid(), signal.SIGKILL)
+            killpg(os.getpid(), signal.SIGKILL)
 
     recorder = Recorder(events, CrashLocation(memory), command.max_events, command.max_bytes)
     recorder.writer.on_idle = look_at_control

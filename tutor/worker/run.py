@@ -132,6 +132,7 @@ class Run:
         hide_frames(Run._run_cell.__code__)
         recorder.signals.watch()
         patches.shield_from_tracers()
+        patches.write_before_the_end(recorder.writer.write)
         recorder.frames.sampler.on = self._command.samples_loops and not lesson.header.title
         recorder.writer.start()
         whole = _text_with(lesson, self._text)
