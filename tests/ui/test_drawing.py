@@ -169,6 +169,18 @@ def test_what_belongs_to_passes_is_the_same_while_it_grows_and_after(lengths: li
     assert growing.update(step, passes) == whole
 
 
+def test_gaps_are_marked_where_they_are_few() -> None:
+    bar = time_bar.Bar(41, Scale(40), bytes(41), [], gaps=[7, 30], problems=[30])
+    shown = text_of([bar.row(10, UNICODE)])[0]
+    assert [at for at, glyph in enumerate(shown) if glyph == UNICODE.gap] == [7]
+    assert shown[30] == UNICODE.no
+    assert bar.gaps[7] == 7
+    assert text_of([bar.row(10, ASCII)])[0].isascii()
+    assert (
+        UNICODE.gap not in text_of([time_bar.Bar(41, Scale(40), bytes(41), [], gaps=range(1, 41)).row(0, UNICODE)])[0]
+    )
+
+
 def test_what_a_question_hides_is_dotted() -> None:
     shown = text_of([time_bar.Bar(41, Scale(40), bytes(41), [], limit=20).row(10, UNICODE)])[0]
     assert shown[30:].strip("┄") == ""

@@ -1,4 +1,4 @@
-"""A recording that was full, on the screen: the line is marked, its text says so, keys say why they lead nowhere."""
+"""A recording that was full or has gaps, on the screen: lines are marked, and texts and keys say why."""
 
 from __future__ import annotations
 
@@ -65,3 +65,27 @@ async def test_the_line_is_marked_where_it_was_full(full: Recording, size: tuple
         await pilot.press("right")
         await pilot.pause()
         assert "记录到这里满了" in text(app)
+
+
+async def test_gaps_are_marked_in_the_code_and_in_the_bar(record: Forker, tmp_path: Path) -> None:
+    script = """\
+import torch
+def double(i):
+    return 2 * i
+x = [double(i) for i in range(40)]
+for word in range(60):
+    number = word + 1
+weight = torch.ones(2, requires_grad=True)
+loss = (weight * number).sum()
+loss.backward()
+"""
+    recorded = record(script, samples_loops=True)
+    assert len(recorded.steps_of("skipped")) == 2
+    app = GradtutorApp(Target("trace", tmp_path / "x.trace", "x.trace"), lessons=tmp_path, timeline=recorded.timeline)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("end")
+        await pilot.pause()
+        marked = [row for row in lines(app) if "⋮" in row]
+        assert [row for row in marked if "⋮  4" in row]
+        assert [row for row in marked if "⋮  5" in row]
+        assert [row for row in marked if "━⋮━" in row]

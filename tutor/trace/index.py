@@ -25,7 +25,7 @@ from __future__ import annotations
 import ast
 import os
 from array import array
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from math import prod
 from typing import Any, TypeVar
 
@@ -131,6 +131,7 @@ KIND_NAMES: tuple[str, ...] = ("", *(kind.kind or "" for kind in STEP_KINDS))
 """Name of each kind of step, by its number."""
 KIND_NUMBERS: dict[str, int] = {name: number for number, name in enumerate(KIND_NAMES)}
 LINE, OP, CUT = KIND_NUMBERS["line"], KIND_NUMBERS["op"], KIND_NUMBERS["cut"]
+_SKIPPED = KIND_NUMBERS["skipped"]
 NO_STOP = 255
 """In `Columns.stops`: not a step at which next_line and previous_line stop."""
 STOP_KINDS = frozenset(KIND_NUMBERS[name] for name in ("line", "cell_end", "failed", "cut", "skipped"))
@@ -155,6 +156,13 @@ class Columns:
 
     def __len__(self) -> int:
         return len(self.kinds)
+
+    def gaps(self, after: int = 0) -> Iterator[int]:
+        """Yield the steps after this one that stand for what was not recorded."""
+        step = self.kinds.find(_SKIPPED, after) + 1
+        while step:
+            yield step
+            step = self.kinds.find(_SKIPPED, step) + 1
 
     @property
     def cut(self) -> int | None:
@@ -473,7 +481,7 @@ class Contents:
         self.columns.append(CUT, 0, 1, event.site, event.iterations[-1] if event.iterations else 0)
 
     def _skipped(self, event: ev.Skipped, state: State) -> None:
-        self._step(KIND_NUMBERS["skipped"], 0, event.loop, state)
+        self._step(_SKIPPED, 0, event.loop, state)
 
     def _in_pass(self, event: ev.Event, state: State) -> None:
         self._step(KIND_NUMBERS[event.kind or ""], 0, self._pass_sites[-1] if self._pass_sites else 0, state)

@@ -1,9 +1,9 @@
-"""The time bar: the whole recording in one line, with its backward passes, cells and problems, and playback."""
+"""The time bar: the whole recording in one line, with its backward passes, cells, problems and gaps, and playback."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from math import ceil
 from typing import TYPE_CHECKING
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 WIDE = 100
 """From this width on the bar also says the iteration and the pass."""
+_FEW = 4
+"""Gaps are marked if they are in at most one column of this many."""
 _OUTSIDE = 4
 """Number of steps outside of the training loop that have the room of one iteration."""
 
@@ -109,6 +111,7 @@ class Bar:
         starts: Sequence[int],
         limit: int | None = None,
         problems: Collection[int] = (),
+        gaps: Iterable[int] = (),
     ) -> None:
         """Prepare the bar.
 
@@ -119,6 +122,7 @@ class Bar:
             starts: The steps at which cells begin.
             limit: The last step that the cursor may reach; the rest is hidden. None hides nothing.
             problems: The steps of the problems.
+            gaps: The steps that stand for what was not recorded, in order. They are marked where they are few.
         """
         self.cells, self.scale = cells, scale
         self.limit = scale.steps if limit is None else limit
@@ -127,6 +131,13 @@ class Bar:
         self.ticks = {column_of(start, cells, scale) for start in starts if start > 1}
         self.problems = {column_of(step, cells, scale): step for step in sorted(problems, reverse=True)}
         """By column: the first problem there."""
+        self.gaps: dict[int, int] = {}
+        """By column: the first gap there."""
+        for step in gaps:
+            self.gaps.setdefault(column_of(step, cells, scale), step)
+            if len(self.gaps) > cells // _FEW:
+                self.gaps.clear()
+                break
 
     def _backward_columns(self, back: bytes | bytearray) -> list[bool]:
         """Return for each column whether most of its steps are in backward passes."""
@@ -155,6 +166,8 @@ class Bar:
                 text, role = glyphs.hidden, "faint"
             elif column in self.problems:
                 text, role = glyphs.no, "error"
+            elif column in self.gaps:
+                text, role = glyphs.gap, "value" if column < cursor_column else "quiet"
             elif column in self.ticks:
                 text, role = glyphs.tick, "title" if column < cursor_column else "quiet"
             elif column < cursor_column:
@@ -212,7 +225,7 @@ class TimeBar(Surface):
             starts = [info.start for info in timeline.cells]
             scale = Scale(timeline.steps, self._loop)
             columns = width - 2 - cells_of(self._place_text(timeline, timeline.steps))
-            self._bar = Bar(columns, scale, back, starts, self._limit, self._problems)
+            self._bar = Bar(columns, scale, back, starts, self._limit, self._problems, timeline.columns.gaps())
         place: Piece = (self._place_text(timeline, self._cursor), "quiet")
         return [((" ", "plain"), *self._bar.row(self._cursor, self.glyphs), place)]
 
@@ -266,7 +279,7 @@ class TimeBar(Surface):
     def _pick(self, event: events.MouseEvent) -> None:
         bar = self._bar
         if self._timeline is not None and event.x - 1 < bar.cells:
-            step = bar.problems.get(event.x - 1)
+            step = bar.problems.get(event.x - 1) or bar.gaps.get(event.x - 1)
             self.post_message(StepPicked(step_at(event.x - 1, bar.cells, bar.scale) if step is None else step))
 
     def on_mouse_down(self, event: events.MouseDown) -> None:

@@ -217,6 +217,9 @@ class CodePane(Pane):
         self._at_end = False
         self._full: tuple[int, int] | None = None
         """File and line at which the recording was full, if the cursor is beyond that in the same cell."""
+        self._gaps: set[tuple[int, int]] = set()
+        """Files and lines of loops and calls that are not recorded whole, up to the last step that was looked at."""
+        self._gaps_until = 0
         self._marked_at: int | None = None
         """The step at which the selection was moved."""
 
@@ -240,6 +243,7 @@ class CodePane(Pane):
             hidden = (index for index, line in enumerate(self._listing.lines) if line.cell > (self.reveal or 0))
             self._count = next(hidden, self._count)
         self._callers = self._calling_lines(state)
+        self._find_gaps()
         line = None if self._statement is None else self._statement[0]
         if self._part is not None:
             line = self._part[0][0]
@@ -285,6 +289,8 @@ class CodePane(Pane):
         if self._listings_timeline is not self.timeline:
             self._listings_timeline = self.timeline  # other runs may have other code
             self._listings.clear()
+            self._gaps.clear()
+            self._gaps_until = 0
         key = ("program", len([source for source in sources.values() if source.cell is not None]), document is None)
         if key not in self._listings:
             if document is None and not sources:
@@ -307,6 +313,18 @@ class CodePane(Pane):
             if site is not None and site.file == self._file:
                 lines.add(site.span[0])
         return lines
+
+    def _find_gaps(self) -> None:
+        """Find the lines with gaps before the cursor."""
+        assert self.timeline is not None
+        columns, sites = self.timeline.columns, self.timeline.sites
+        for step in columns.gaps(self._gaps_until):
+            if step > self.cursor:
+                break
+            self._gaps_until = step
+            site = sites.get(columns.sites[step - 1])
+            if site is not None:
+                self._gaps.add((site.file, site.span[0]))
 
     def _heading(self, view: StepView | None, state: State) -> Row:
         assert self.timeline is not None
@@ -370,10 +388,12 @@ class CodePane(Pane):
             if self._waiting(line.number)
             else glyphs.linked
             if linked_span
+            else glyphs.gap
+            if self._places.get(index) in self._gaps
             else " "
         )
         is_wrong = is_full or (current and self._part is not None and self._part[1] == "fault")
-        role = "error" if is_wrong else "now" if mark != glyphs.linked else "linked"
+        role = "error" if is_wrong else {glyphs.linked: "linked", glyphs.gap: "quiet"}.get(mark, "now")
         number = (f"{line.number:>{digits}}", "error" if is_wrong else "now" if current else "quiet")
         gutter = ((mark + " ", role), number, ("  ", "plain"))
         marks = self._marks(line.number, line.pieces)

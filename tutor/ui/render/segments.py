@@ -41,6 +41,7 @@ class Glyphs:
     closed: str = "▹"
     linked: str = "┊"
     full: str = "▮"
+    gap: str = "⋮"
     crumb: str = "›"
     dot: str = "·"
     none: str = "–"
@@ -113,7 +114,7 @@ UNICODE = Glyphs()
 PLAIN = replace(UNICODE, past_back="╍")
 """The glyphs for a terminal without colours: the backward stretch of the time bar differs by its shape."""
 ASCII = Glyphs(
-    leaf="#", op="*", freed="o", given="%", module="&", freed_module="0", linked=":", full="]",
+    leaf="#", op="*", freed="o", given="%", module="&", freed_module="0", linked=":", full="]", gap=";",
     grad="g", yes="y", no="x",
     now=">", caller="}", new="<", explain=">", opened="-", closed="+", crumb=">", dot="-", none="-", more="~",
     arrow=">", waiting="o",

@@ -182,6 +182,7 @@ def _rows(cells: int, glyphs: Glyphs) -> list[Row]:
         (glyphs.module, "op", _("a module, with all that ran in it; i opens it, o on a node in it closes it")),
         (glyphs.linked, "linked", _("belongs to what is marked in another pane, or runs backward now")),
         (glyphs.full, "error", _("the line at which the recording was full")),
+        (glyphs.gap, "quiet", _("iterations or calls without tensors that are not recorded; `--all` records them")),
         (glyphs.grad, "grad", _("the gradient that reached it in this pass")),
         (f"{glyphs.arrowhead}3", "grad", _("the share of the gradient that went up along this line")),
         (glyphs.double_joins[0], "quiet", _("an input more than once, as in x * x")),
