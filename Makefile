@@ -72,7 +72,12 @@ $(STAMP): pyproject.toml
 	  echo "Name a newer one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; } >&2
 	@$(PYTHON) -m venv $(VENV) || { \
 	  echo "Python could not make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@echo "Installing PyTorch and the other packages that gradtutor needs into $(VENV). This takes some minutes, once."
+	@if [ "`uname`" = Linux ] && ! command -v nvidia-smi >/dev/null; then \
+	  echo "No GPU seems to be here: PyTorch's build for the CPU is far smaller. To take it, stop this and run"; \
+	  echo "  PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make $(MAKECMDGOALS)"; fi
+	@quiet=; [ -t 1 ] || quiet=--quiet; \
+	  $(BIN)/python -m pip install $$quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
 clean:
