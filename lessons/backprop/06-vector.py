@@ -110,16 +110,36 @@ loss.sum().backward()
 # numbers for `second`, and see what becomes of `weighted`, the gradient of the cell before: with zero that part counts
 # for nothing, and below zero it pulls the other way.
 #
-# Now the other common one. Give `worth` the numbers with which the pass does what `parts.mean().backward()` would do.
-# Press `e`.
+# `backward()` has a longer form, that takes several tensors at once and says of each what it is worth. The next cell
+# does with it what the first pass of this lesson did.
 
 # %% [markdown] lang="zh"
 # 是 {{ w.grad.item() }}。每一部分各算一次：求和就等于 `gradient=` 里全是一。
 # 按 `k` 给 `second` 换几个数，看看 `weighted`（上一格得到的梯度）变成多少：
 # 设成零，那一部分就不算数；设成负数，它就往反方向拉。
 #
-# 再来看另一种常见的做法。给 `worth` 填上合适的数，让反向传播的结果和 `parts.mean().backward()` 一样。
-# 按 `e`。
+# `backward()` 还有一种完整的写法，一次给出几个张量，并说明各占多少分量。
+# 下一个单元格用它重做本课的第一次反向传播。
+
+# %%
+x.grad = w.grad = None
+a = x + w
+b = w + 1
+torch.autograd.backward([a * b, a + b], grad_tensors=[torch.tensor([1.0]), torch.tensor([second])])
+again = w.grad.item()
+
+# %% [markdown] lang="en"
+# {{ again }}, as before. `loss.backward()` is short for `torch.autograd.backward([loss])`; the parts need not be put
+# into one tensor for it.
+#
+# Back to one tensor. A common way to make one number of it is `mean()`. Give `worth` the numbers with which the pass
+# does what `parts.mean().backward()` would do. Press `e`.
+
+# %% [markdown] lang="zh"
+# 还是 {{ again }}。`loss.backward()` 就是 `torch.autograd.backward([loss])` 的简写；用它不必先把各部分放进一个张量。
+#
+# 回到一个张量的情形，常用 `mean()` 把它变成一个数。给 `worth` 填上合适的数，
+# 让反向传播的结果和 `parts.mean().backward()` 一样。按 `e`。
 
 # %% tags=["exercise"] id="mean" kind="fill"
 v = torch.tensor(2.0, requires_grad=True)

@@ -83,20 +83,54 @@ v = u**2
 (first,) = torch.autograd.grad(v, u, create_graph=True)
 (second,) = torch.autograd.grad(first, u)
 
-# %% [markdown] lang="en"
+# %% [markdown] question="predict" of="for_k" lang="en"
 # The derivative is {{ first.item() }} and the second derivative {{ second.item() }}, which for a square is the same
 # everywhere. In the second of the two passes other nodes run: those that the first one recorded. Without
 # `create_graph` it fails, because `first` then has no history.
 #
-# With both numbers you can **jump** to the bottom of a curve, by Newton's method: `x - first / second`. For a
-# parabola one jump is enough. Complete the function: it should return both numbers for any `f`. Press `e`.
+# `torch.autograd.grad` can be asked about several tensors, and then all of them must have a part in the result:
+# otherwise it raises an error, because a forgotten tensor is most often a mistake. `allow_unused=True` says that it
+# is none. (There is `only_inputs=` too, in old code; it has no effect any more.)
+#
+# `k` below has no part in `y`. What will `for_k` be?
 
-# %% [markdown] lang="zh"
+# %% [markdown] question="predict" of="for_k" lang="zh"
 # 导数是 {{ first.item() }}，二阶导数是 {{ second.item() }}，对平方来说处处相同。
 # 第二次反向传播运行的是另一些节点：正是第一次记录下来的那些。
 # 不加 `create_graph` 它就会出错，因为 `first` 没有历史。
 #
-# 有了这两个数，就可以用牛顿法一步**跳**到曲线的底部：`x - first / second`。对抛物线来说，跳一次就够。
+# `torch.autograd.grad` 可以一次问好几个张量，但每一个都必须参与了计算，否则就报错，因为漏用一个张量多半是写错了。
+# 加上 `allow_unused=True`，就是说明这不是错误。（旧代码里还有 `only_inputs=`，它已经不起作用了。）
+#
+# 下面的 `k` 没有参与 `y` 的计算。`for_k` 会是什么？
+
+# %% [markdown] wrong="0.0" lang="en"
+# A zero would say that `y` depends on `k`, and does not move with it here. There is no path from `y` to `k` at all.
+
+# %% [markdown] wrong="0.0" lang="zh"
+# 0 的意思是 `y` 依赖 `k`，只是在这里不随它变化。而从 `y` 到 `k` 根本没有路。
+
+# %%
+x = torch.tensor(3.0, requires_grad=True)
+k = torch.tensor(1.0, requires_grad=True)
+y = x**2
+try:
+    torch.autograd.grad(y, [x, k], retain_graph=True)
+except RuntimeError as error:
+    print(error)
+for_x, for_k = torch.autograd.grad(y, [x, k], allow_unused=True)
+print("x:", for_x.item(), "k:", for_k)
+
+# %% [markdown] lang="en"
+# No gradient, `None`, and not a zero, as `grad` of a leaf that a pass never reaches.
+#
+# With both derivatives you can **jump** to the bottom of a curve, by Newton's method: `x - first / second`. For a
+# parabola one jump is enough. Complete the function: it should return both numbers for any `f`. Press `e`.
+
+# %% [markdown] lang="zh"
+# 没有梯度，是 `None`，不是零：和反向传播没有到过的叶子节点的 `grad` 一样。
+#
+# 有了一阶和二阶导数，就可以用牛顿法一步**跳**到曲线的底部：`x - first / second`。对抛物线来说，跳一次就够。
 # 把函数补完整，让它对任意的 `f` 返回这两个数。按 `e`。
 
 

@@ -111,8 +111,11 @@ for node, _ in q.grad_fn.next_functions:
 # }}. At `p` several paths meet, one per factor. Press `k` to set another `limit`.
 #
 # The printed lines name the last node and what comes before it; `AccumulateGrad` stands for the leaf. Autograd's
-# **nodes are operations**, and tensors go along its **edges**; older notes have it the other way round. In early
-# TensorFlow you described the whole graph first and fed it numbers later. Here each run of your code makes a new graph.
+# **nodes are operations**, and tensors go along its **edges**; older notes have it the other way round. Here each run
+# of your code makes a new graph, a **dynamic** one. In early TensorFlow you described the whole graph first and fed
+# it numbers later. Such a **static** graph is harder to debug, but can be made faster as a whole before it runs.
+# `torch.compile(model)` brings that back: it makes compiled code of a graph, and uses it again while the code takes
+# the same branches.
 #
 # So plain Python is enough. `distance` should say how far a number is from zero; fix it for negative numbers: `e`.
 
@@ -122,7 +125,9 @@ for node, _ in q.grad_fn.next_functions:
 #
 # 打印出来的是最后一个节点，以及它前面的节点；`AccumulateGrad` 代表叶子节点。
 # 在 autograd 里，**节点是运算**，张量沿着**边**流动；有些旧笔记里画得正好相反。
-# 早期的 TensorFlow 要先描述整张图，再喂数字进去。而在这里，代码每运行一次，就长出一张新图。
+# 在这里，代码每运行一次，就长出一张新图，这叫**动态图**。早期的 TensorFlow 要先描述整张图，再喂数字进去。
+# 这样的**静态图**不好调试，却可以在运行之前整体优化，跑得更快。
+# `torch.compile(model)` 把这个优点带了回来：它把图编译成代码，只要走的还是同样的分支，就一直用它。
 #
 # 所以普通的 Python 就够用了。`distance` 应当给出一个数到零的距离；把它改得对负数也成立：按 `e`。
 

@@ -12,57 +12,20 @@
 #       zh: [register_buffer, ModuleList, state_dict]
 # ---
 
-# %% [markdown] question="predict" of="count" lang="en"
-# A module collects its weights by itself: `model.parameters()` lists them, and that list is what an optimizer gets.
-#
-# This one has a single weight, marked with `requires_grad=True`. How many parameters will it list?
-
-# %% [markdown] question="predict" of="count" lang="zh"
-# 模块会自己收集权重：`model.parameters()` 把它们列出来，优化器拿到的就是这份清单。
-#
-# 下面的模块有一个权重，标记了 `requires_grad=True`。清单里会有几个参数？
-
-# %% [markdown] wrong="1" lang="en"
-# `requires_grad=True` is for autograd. The module does not look at it.
-
-# %% [markdown] wrong="1" lang="zh"
-# `requires_grad=True` 是给 autograd 看的，模块并不看它。
-
-# %%
-import torch
-from torch import nn
-
-
-class Scale(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.scale = torch.tensor([2.0], requires_grad=True)
-
-    def forward(self, x):
-        return self.scale * x
-
-
-model = Scale()
-count = len(list(model.parameters()))
-try:
-    torch.optim.SGD(model.parameters(), lr=0.1)
-except ValueError as error:
-    print(error)
-
 # %% [markdown] question="predict" of="model.scale" lang="en"
-# {{ count }}. `requires_grad` is for autograd, and the module does not look at it. What it collects is `nn.Parameter`
-# and other modules.
+# *From a function to a module* had plain tensors only: the module found no parameter at all, and the optimizer
+# complained. Usually the mistake is quieter, because *something* is found.
 #
-# An empty list at least makes the optimizer complain. Let us put a layer beside the weight: now the list holds the
-# two tensors of `nn.Linear`, and there is no error. One backward pass, one step. What will `model.scale` hold, which
-# was 2?
+# This module has a layer, `nn.Linear`, and beside it a weight of its own, `scale`, which requires grad and is no
+# `nn.Parameter`. The optimizer gets the two tensors of the layer, and there is no error. One backward pass, one step.
+# What will `model.scale` hold, which was 2?
 
 # %% [markdown] question="predict" of="model.scale" lang="zh"
-# {{ count }} 个。`requires_grad` 是给 autograd 用的，模块并不看它。模块收集的是 `nn.Parameter` 和别的模块。
+# 《从函数到模块》里只有普通的张量：模块一个参数也找不到，优化器就报错了。
+# 这个错误通常安静得多，因为总能找到*一些*参数。
 #
-# 清单空着，优化器至少会报错。我们在权重旁边放一层：清单里有了 `nn.Linear` 的两个张量，于是不再报错。
-# 反向传播一次，更新一步。`model.scale` 原来是 2，之后会是多少？
-
+# 这个模块里有一层 `nn.Linear`，旁边还有自己的一个权重 `scale`，它要求梯度，却不是 `nn.Parameter`。
+# 优化器拿到的是那一层的两个张量，于是不报错。反向传播一次，更新一步。`model.scale` 原来是 2，之后会是多少？
 
 # %% [markdown] wrong="model.scale - 0.1 * model.scale.grad" lang="en"
 # That would be a step of SGD. But the optimizer was given only what the module lists.
@@ -72,6 +35,10 @@ except ValueError as error:
 
 
 # %%
+import torch
+from torch import nn
+
+
 class ScaledLayer(nn.Module):
     def __init__(self):
         super().__init__()
@@ -89,10 +56,39 @@ loss = model(torch.tensor([[1.0]])).sum()
 loss.backward()
 optimizer.step()
 
-# %% [markdown] lang="en"
+# %% [markdown] question="predict" of="copy.scale" lang="en"
 # Still {{ model.scale.item() }}. Its gradient is there ({{ model.scale.grad.item() }}), but nothing uses it, and
-# nothing clears it. Such a tensor is also missing in `model.state_dict()`, so a saved model comes back without it,
-# and `model.to("cuda")` does not move it.
+# nothing clears it. `requires_grad` is for autograd; what a module collects is `nn.Parameter` and other modules.
+#
+# Other things that go through the module's list pass it by as well. Say that somewhere in your code `scale` did get a
+# better value, 5. The model is saved as usual, by its `state_dict()`, and loaded into a new one. What will
+# `copy.scale` hold?
+
+# %% [markdown] question="predict" of="copy.scale" lang="zh"
+# 还是 {{ model.scale.item() }}。它的梯度是有的（{{ model.scale.grad.item() }}），可是没有被使用，也没有被清零。
+# `requires_grad` 是给 autograd 用的；模块收集的是 `nn.Parameter` 和别的模块。
+#
+# 凡是经过这份清单的事，都会漏掉它。假如 `scale` 在别处得到了更好的值 5。
+# 模型照常用 `state_dict()` 保存，再读进一个新的模型。`copy.scale` 会是多少？
+
+# %% [markdown] wrong="model.scale" lang="en"
+# That is what was to be saved. But `state_dict()` holds parameters and buffers only.
+
+# %% [markdown] wrong="model.scale" lang="zh"
+# 本该保存的是它。可是 `state_dict()` 里只有参数和缓冲区。
+
+# %%
+with torch.no_grad():
+    model.scale.fill_(5.0)
+saved = model.state_dict()
+print(list(saved))
+
+copy = ScaledLayer()
+copy.load_state_dict(saved)
+
+# %% [markdown] lang="en"
+# {{ copy.scale.item() }}, the value of a model that was just made: the 5 was never saved, and nothing was said. For the
+# same reason `model.to("cuda")` would leave `scale` behind.
 #
 # The fix: `self.scale = nn.Parameter(torch.tensor([2.0]))`. For numbers that belong to the model and do not learn
 # there is `self.register_buffer(…)`.
@@ -100,9 +96,8 @@ optimizer.step()
 # A plain Python list hides layers in the same way. Below, only the last layer learns. Fix it. Press `e`.
 
 # %% [markdown] lang="zh"
-# 还是 {{ model.scale.item() }}。它的梯度是有的（{{ model.scale.grad.item() }}），可是没有被使用，也没有被清零。
-# 这样的张量也不在 `model.state_dict()` 里，所以模型存盘再读回来，它就没了；
-# `model.to("cuda")` 也不会移动它。
+# 是 {{ copy.scale.item() }}，也就是新建的模型里的值：5 根本没有保存，也没有任何提示。
+# 同样，`model.to("cuda")` 也不会移动 `scale`。
 #
 # 改法：`self.scale = nn.Parameter(torch.tensor([2.0]))`。属于模型、但不学习的数，用 `self.register_buffer(…)`。
 #

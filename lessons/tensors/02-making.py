@@ -62,11 +62,15 @@ zeros = torch.zeros(2, 3)
 ones = torch.ones_like(zeros)
 sevens = torch.full((2, 3), 7)
 halves = torch.full((2, 3), 0.5)
+like = torch.full_like(zeros, 7)
 identity = torch.eye(3)
+wide = torch.eye(2, 3)
 
 # %% [markdown] question="predict" of="result is target" lang="en"
 # It is `sevens`. Like `torch.tensor`, `full` takes the type of the number it gets, so a whole 7 makes
-# {{ sevens.dtype }}. `zeros` and `eye` make floating-point numbers; `…_like` copies its model.
+# {{ sevens.dtype }}. `zeros` and `eye` make floating-point numbers (`eye(2, 3)` is not square, and has its ones on the
+# diagonal as far as that goes). `…_like` copies shape and type of its model, so `full_like(zeros, 7)`, here `like`, has
+# the same 7s as {{ like.dtype }}.
 #
 # `empty` just allocates memory, with **whatever was in it before**. Here it has size 0 and dtype `float64`. Then
 # `torch.ones(2, 3, out=target)` writes six ones into it.
@@ -75,7 +79,8 @@ identity = torch.eye(3)
 
 # %% [markdown] question="predict" of="result is target" lang="zh"
 # 是 `sevens`。`full` 和 `torch.tensor` 一样，用的是所给的数的类型，整数 7 就得到 {{ sevens.dtype }}。
-# `zeros` 和 `eye` 造浮点数；`…_like` 照抄样子。
+# `zeros` 和 `eye` 造浮点数（`eye(2, 3)` 不是方阵，1 沿对角线排到头为止）。
+# `…_like` 照抄样子的形状和类型，所以 `full_like(zeros, 7)`，也就是这里的 `like`，同样是 7，类型却是 {{ like.dtype }}。
 #
 # `empty` 只分配内存，不初始化，里面是**原来残留的值**；这里分配的大小是 0，类型是 `float64`。
 # 接着 `torch.ones(2, 3, out=target)` 把六个 1 写进 `target`。

@@ -46,14 +46,15 @@ print("before training: 4 gives", forward(4).item())
 
 # %% [markdown] question="predict" of="first" vary="w: [0, 3]" lang="en"
 # Here is one **epoch**: each sample once. The update is under `torch.no_grad()`, because it is not part of what the
-# model computes, and must not become part of its graph. (In older code you will see `w.data -= lr * w.grad` there.
-# That bypasses autograd, which then cannot detect mistakes.)
+# model computes, and must not become part of its graph. (In older code you will see `w.data -= lr * w.grad.data` there,
+# and `w.grad.data.zero_()` at the end. That bypasses autograd, which then cannot detect mistakes.)
 #
 # The first sample is 1, and should give 2. What is the first gradient?
 
 # %% [markdown] question="predict" of="first" vary="w: [0, 3]" lang="zh"
 # 下面是一个 **epoch**（轮）：每个样本各用一次。更新写在 `torch.no_grad()` 里，因为它不属于模型的计算，
-# 不该进到计算图里去。（旧代码里这一行写作 `w.data -= lr * w.grad`。那样绕过了 autograd，出了错它也查不出来。）
+# 不该进到计算图里去。（旧代码里这一行写作 `w.data -= lr * w.grad.data`，
+# 末尾写作 `w.grad.data.zero_()`。那样绕过了 autograd，出了错它也查不出来。）
 #
 # 第一个样本是 1，应当得到 2。第一个梯度是多少？
 

@@ -201,3 +201,104 @@ assert abs(number - want) < 1e-3, {
 # 不过，对 4 的回答仍然不是 8。三个点给三个参数留下很大的余地：
 # 曲线可以从三个点旁边经过，到了更远处就离开直线。
 # 按 `k`，把 `start` 设成 1，看看起点有多大的影响。
+
+# %% [markdown] lang="en"
+# One thing is left that a program cannot do for you: **draw** the graph of this model, on paper or as a list. Below,
+# the model is computed one operation at a time. For each result write down what it was computed from directly, but
+# only what has a place in the graph: tensors that require grad. The first line is done. Press `e`.
+
+# %% [markdown] lang="zh"
+# 还有一件事，程序不能替你做：把这个模型的计算图**画**出来，画在纸上，或者写成列表。下面一次只算一个运算。
+# 为每个结果写出它直接由什么算出，只写在计算图里有位置的：要求梯度的张量。第一行已经写好。按 `e`。
+
+# %% tags=["exercise"] id="draw" kind="fill"
+x, target = 3.0, 6.0
+bent = w1 * x**2
+straight = w2 * x
+both = bent + straight
+output = both + b
+error = output - target
+loss = error**2
+
+graph = {
+    "loss": ["error"],
+    "error": [],
+    "output": [],
+    "both": [],
+    "straight": [],
+    "bent": [],
+}
+
+# %% [markdown] tags=["hint"] lang="en"
+# Go line by line. In `error = output - target` the target is a number of your data: it requires no gradient.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 一行一行看。在 `error = output - target` 里，target 是数据里的数，不要求梯度。
+
+# %% [markdown] tags=["hint"] lang="en"
+# Each sum has two inputs: `"output": ["both", "b"]`, `"both": ["bent", "straight"]`. Each product has one, its weight.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 每个加法有两个输入：`"output": ["both", "b"]`，`"both": ["bent", "straight"]`。每个乘法只有一个：它的权重。
+
+# %% tags=["solution"]
+x, target = 3.0, 6.0
+bent = w1 * x**2
+straight = w2 * x
+both = bent + straight
+output = both + b
+error = output - target
+loss = error**2
+
+graph = {
+    "loss": ["error"],
+    "error": ["output"],
+    "output": ["both", "b"],
+    "both": ["bent", "straight"],
+    "straight": ["w2"],
+    "bent": ["w1"],
+}
+
+# %% tags=["check"]
+made_by = {"loss": loss, "error": error, "output": output, "both": both, "straight": straight, "bent": bent}
+leaves = {"w1": w1, "w2": w2, "b": b}
+
+
+def name_of(node):
+    results = [name for name, tensor in made_by.items() if tensor.grad_fn is node]
+    return (results or [name for name, tensor in leaves.items() if getattr(node, "variable", None) is tensor])[0]
+
+
+drawn = {name: sorted(graph.get(name, [])) for name in made_by}
+real = {
+    name: sorted(name_of(node) for node, _ in tensor.grad_fn.next_functions if node is not None)
+    for name, tensor in made_by.items()
+}
+empty = [name for name, inputs in drawn.items() if not inputs]
+assert not empty, {
+    "en": f"There is nothing yet for {', '.join(empty)}.",
+    "zh": f"{'、'.join(empty)} 还空着。",
+}
+data = [name for name, inputs in drawn.items() if {"x", "target"} & set(inputs)]
+assert not data, {
+    "en": f"{data[0]}: x and target are data. They require no gradient, so they are no nodes of the graph.",
+    "zh": f"{data[0]}：x 和 target 是数据里的数，不要求梯度，所以不是计算图的节点。",
+}
+reversed_ones = [name for name in made_by if any(name in real.get(other, []) for other in drawn[name])]
+assert not reversed_ones, {
+    "en": f"{reversed_ones[0]}: the direction is reversed. Write what it was computed from, not what uses it.",
+    "zh": f"{reversed_ones[0]}：方向反了。要写它由什么算出，不是写什么用到了它。",
+}
+wrong = [name for name in made_by if drawn[name] != real[name]]
+assert not wrong, {
+    "en": f"{wrong[0]} was computed from {len(real[wrong[0]])} such tensors, and you have {drawn[wrong[0]]}.",
+    "zh": f"{wrong[0]} 由 {len(real[wrong[0]])} 个这样的张量算出，你写的是 {drawn[wrong[0]]}。",
+}
+
+# %% [markdown] lang="en"
+# This is the list that autograd walks, from `loss` down: `loss.grad_fn.next_functions` has the same names in its
+# language. The graph pane shows it as a picture.
+
+# %% [markdown] lang="zh"
+# 反向传播就沿着这份清单，从 `loss` 往下走：`loss.grad_fn.next_functions` 用自己的叫法列出同样的内容。
+# 计算图窗格把它画成了图。

@@ -58,13 +58,18 @@ loss.backward()
 # all, and the pass **ends at `w2`**. What is frozen costs no backward pass; at the start of a large network that
 # saves most of the work.
 #
+# `requires_grad_(False)` is for weights that are there already, such as those of a layer. If you make `w1` yourself,
+# leave `requires_grad=True` out: a **plain tensor** is frozen from the start, as in the next cell.
+#
 # `w2.grad` is {{ w2.grad.item() }}. The optimizer gets only what should learn, `[w2]`, and the `lr` in the code. What
 # will `w2` be after the first of 20 epochs?
 
 # %% [markdown] question="predict" of="reached[0]" lang="zh"
 # 什么也没有，是 `None`：反向传播根本没有去那里。看看图：`hidden` 在里面只是个普通的数，`w1` 根本没有出现，
 # 反向传播**到 `w2` 为止**。冻结的部分不用反向传播；冻结一个大网络的前半部，省下的是大半的工作。
-# （零的意思是：来过梯度，而它恰好是零。）
+#
+# `requires_grad_(False)` 用于已经存在的权重，例如某一层的。`w1` 要是由你自己创建，不写 `requires_grad=True` 就行：
+# **普通的张量**从一开始就是冻结的，下一个单元格就这样写。
 #
 # `w2.grad` 是 {{ w2.grad.item() }}。只把要学的交给优化器：`[w2]`，`lr` 见代码。
 # 20 个 epoch 里的第一个之后，`w2` 会是多少？
@@ -77,6 +82,7 @@ loss.backward()
 
 # %%
 lr = 0.01  # @param {type: number, min: 0.001, max: 1, step: 0.001}
+w1 = torch.tensor(1.0)
 optimizer = torch.optim.SGD([w2], lr=lr)
 neurons = {"input": [], "hidden": [], "output": []}
 reached, losses = [], []
@@ -94,36 +100,38 @@ for epoch in range(20):
     losses.append(loss.item())
 
     plt.clf()
-    for name, activations in neurons.items():
-        plt.plot(activations, label=name)
+    for activations in zip(*neurons.values(), strict=True):
+        plt.plot([0, 1, 2], activations)
     plt.ylim(0.9, 2.1)
     plt.build()
 now = round(reached[0], 4)
 
 # %% [markdown] lang="en"
-# {{ now }}. In the end `w2` is {{ w2.item() }}, and the last loss is {{ loss.item() }}. The chart has the three
-# **activations**, epoch by epoch: input and hidden lie flat on each other.
+# {{ now }}. In the end `w2` is {{ w2.item() }}, and the last loss is {{ loss.item() }}. The chart has a line
+# for each epoch, from neuron to neuron: 0 is the input, 1 the hidden neuron, 2 the output. The height is the neuron's
+# **activation**, the value that it gives. The lines lie on each other from 0 to 1, because `w1` does not change.
 
 # %% [markdown] lang="zh"
 # 是 {{ now }}。到最后，`w2` 是 {{ w2.item() }}，最后的损失是 {{ loss.item() }}。
-# 图表里是三个神经元逐个 epoch 的**激活值**：输入和隐藏层是平的，叠在一起。
+# 图表里每个 epoch 一条线，从一个神经元画到下一个：0 是输入，1 是隐藏的神经元，2 是输出。
+# 高度是神经元的**激活值**，也就是它给出的值。从 0 到 1，各条线叠在一起，因为 `w1` 不变。
 
 # %% [markdown] when="lr <= 0.5 and loss.item() > 0.001" lang="en"
-# The output climbs. Had `w1` learned too, two of them would climb, and the output faster.
+# At 2 they climb. Had `w1` learned too, they would climb at 1 as well, and faster at 2.
 #
 # Twenty epochs were too few. Press `k` and try `lr` 0.1.
 
 # %% [markdown] when="lr <= 0.5 and loss.item() > 0.001" lang="zh"
-# 输出往上爬。要是 `w1` 也学习，往上爬的就有两条，输出也会爬得更快。
+# 到了 2，一条比一条高。要是 `w1` 也学习，在 1 处也会一条比一条高，2 处则升得更快。
 #
 # 二十个 epoch 太少了。按 `k`，把 `lr` 设成 0.1 试试。
 
 # %% [markdown] when="lr <= 0.5 and not loss.item() > 0.001" lang="en"
-# The output climbs, and with this `lr` twenty epochs are enough to bring it to the target. Had `w1` learned too, two of
-# them would climb.
+# At 2 they climb, and with this `lr` twenty epochs are enough to bring the output to the target. Had `w1` learned too,
+# they would climb at 1 as well.
 
 # %% [markdown] when="lr <= 0.5 and not loss.item() > 0.001" lang="zh"
-# 输出往上爬，用这个 `lr`，二十个 epoch 足以让它到达目标。要是 `w1` 也学习，往上爬的就有两条。
+# 到了 2，一条比一条高，用这个 `lr`，二十个 epoch 足以让输出到达目标。要是 `w1` 也学习，在 1 处也会一条比一条高。
 
 # %% [markdown] when="lr > 0.5" lang="en"
 # The output swings from one side of the target to the other: with an `lr` this large each step of `w2` goes past the

@@ -99,9 +99,10 @@ for stopped in range(1000):
     loss = (0.5 * error**2).mean()
     weight = weight - 0.0068 * (error * x).mean()
     bias = bias - 0.0068 * error.mean()
-    if first is None and loss.item() < 1.0:
+    below = loss.item() < 1.0
+    if below and first is None:
         first = stopped
-    if stopped % 20 == 0 and loss.item() < 1.0:
+    if below and stopped % 20 == 0:
         break
 print("stopped in", stopped)
 

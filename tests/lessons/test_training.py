@@ -38,9 +38,9 @@ def test_quadratic() -> None:
     names = run("training/quadratic", "solution").names
     assert names["w1"].item() == names["w2"].item() == near(0.359782)
     assert (names["answer"](), names["loss"].item()) == near((8.73618, 0.0144965))
-    names = run("training/quadratic").names
+    names = run("training/quadratic", "draw").names
     assert (names["answer"], names["loss"].item()) == near((8.76424, 0.0106943))
-    names = run("training/quadratic", start=1.0).names
+    names = run("training/quadratic", "draw", start=1.0).names
     assert (names["answer"], names["loss"].item()) == near((8.54417, 0.00631808))
 
 

@@ -7,6 +7,7 @@ from tests.lessons.plainly import Tries
 LINE = "class Line(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
 NUMBERS = "    numbers = torch.arange(count)"
 FORWARD = "    def forward(self, x):\n        return self.w * x + self.b\n"
+DRAWN = "graph.update(error=['output'], output=['both', 'b'], both=['bent', 'straight'], straight=['w2'], bent=['w1'])"
 TRIES: Tries = {
     "line-with-bias/update": [
         ("", "have not moved"),
@@ -22,6 +23,13 @@ TRIES: Tries = {
         (("        v.grad.zero_()\n", "    v.grad.zero_()\n    c.grad.zero_()\n"), "once per epoch"),
         (("        with torch.no_grad():\n", "        v.grad.zero_()\n        c.grad.zero_()\n"
           "        with torch.no_grad():\n"), "between the backward pass and the update"),
+    ],
+    "quadratic/draw": [
+        ("", "There is nothing yet for error, output"),
+        (DRAWN.replace("'w1'", "'w1', 'x'"), "are no nodes of the graph"),
+        (DRAWN.replace("'both', 'b'", "'both'"), "output was computed from 2"),
+        (DRAWN.replace("'w2'", "'both'"), "the direction is reversed"),
+        (DRAWN.replace("'bent', 'straight'", "'w1', 'w2'"), "both was computed from 2"),
     ],
     "quadratic/two-bugs": [
         ("", "still equal, 0.359782 both"),

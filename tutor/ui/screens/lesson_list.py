@@ -216,7 +216,8 @@ class LessonInfoPane(Pane, can_focus=False):
             lines.append([(f"{glyphs.begun} {_('begun')}", "grad"), (left_at, "quiet")])
         if extent.questions and progress.answers:
             text = N_("{right} of {count} questions right at the first try")
-            lines.append([(_(text, right=progress.right, count=extent.questions), "quiet")])
+            right = min(progress.right, extent.questions)  # answers to questions of before are kept too
+            lines.append([(_(text, right=right, count=extent.questions), "quiet")])
         lines.append(styled("{r} forgets it", r=("R", "key")))
         return lines
 
