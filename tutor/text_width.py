@@ -9,14 +9,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 
+@lru_cache(16384)
 def width(text: str) -> int:
     """Return the width of a text in cells."""
-    return len(text) if text.isascii() and text.isprintable() else _wide_width(text)
-
-
-@lru_cache(8192)
-def _wide_width(text: str) -> int:
-    """Return the width of a text that is not plain ASCII."""
+    if text.isascii() and text.isprintable():
+        return len(text)
     from rich.cells import cell_len
 
     return cell_len(text)

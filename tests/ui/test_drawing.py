@@ -14,7 +14,7 @@ from tutor.trace.index import PassInfo
 from tutor.ui import layout, time_bar
 from tutor.ui.panes import code
 from tutor.ui.render import plot, prose, table
-from tutor.ui.render.segments import ASCII, PLAIN, UNICODE, Row, changed_columns, clean, fit, row_width
+from tutor.ui.render.segments import ASCII, PLAIN, UNICODE, Row, clean, fit, row_width
 from tutor.ui.render.table import Cell, Column
 from tutor.ui.time_bar import Scale
 
@@ -56,19 +56,6 @@ def test_nothing_is_left_for_a_terminal_to_obey(text: str) -> None:
 def test_control_characters_are_shown_as_what_they_are() -> None:
     assert clean("\x1b[31mred\x07") == "␛[31mred␇"
     assert clean("w[i] [red] 梯度") == "w[i] [red] 梯度"
-
-
-@given(old=PIECES, new=PIECES)
-def test_the_columns_that_differ_hold_every_difference(old: Row, new: Row) -> None:
-    old, new = fit(old, 30), fit(new, 30)
-    columns = changed_columns(old, new)
-    if columns is None:
-        assert old == new
-        return
-    cells = [[(char, role) for text, role in row for char in text for _ in range(width(char))] for row in (old, new)]
-    for at, (a, b) in enumerate(zip(*cells, strict=False)):
-        if not columns[0] <= at < columns[1]:
-            assert a == b
 
 
 @given(row=PIECES, cells=st.integers(4, 30))

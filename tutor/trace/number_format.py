@@ -166,6 +166,22 @@ def statistics(value: Value) -> Statistics | None:
     """Return the statistics of a value of real numbers; None without numbers, and where they were not recorded."""
     if isinstance(value, dict) and "data" not in value:
         return _recorded_statistics(value)
+    kept = _statistics.get(id(value))
+    if kept is not None and kept[0] is value:
+        return kept[1]
+    if len(_statistics) >= _STATISTICS_KEPT:
+        _statistics.clear()
+    found = _computed_statistics(value)
+    _statistics[id(value)] = value, found
+    return found
+
+
+_STATISTICS_KEPT = 256
+_statistics: dict[int, tuple[Value, Statistics | None]] = {}
+"""Statistics by the identity of values, which are never changed: most are shown again at the next step."""
+
+
+def _computed_statistics(value: Value) -> Statistics | None:
     flat = elements(value)
     if not flat or not all(isinstance(item, (int, float)) for item in flat):
         return None

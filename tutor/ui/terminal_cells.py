@@ -16,11 +16,13 @@ from tutor.text_width import width
 SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 """Begin and end what the terminal is to show at once."""
 
-_SEQUENCE = re.compile(
-    r"(\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\x07|\x1b\\)|[ -/]*[0-~])|[\x00-\x1f\x7f])", re.DOTALL
+_PART = re.compile(
+    r"\x1b\[([\d;]*)m([^\x00-\x1f\x7f]*)(\x1b\[0m)?"  # colours, text in them, and a reset
+    r"|\x1b\[(\d+);(\d+)H"  # a move: row and column
+    r"|([^\x00-\x1f\x7f]+)"  # text as before
+    r"|(\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\x07|\x1b\\)|[ -/]*[0-~])|[\x00-\x1f\x7f])",  # another sequence
+    re.DOTALL,
 )
-_COLOURS = re.compile(r"\x1b\[([\d;]*)m")
-_MOVE = re.compile(r"\x1b\[(\d+);(\d+)H")
 _KEEPS_CELLS = re.compile(
     r"\x1b\[\?(?!47[hl]|104[79][hl])[\d;]+(?:[hl]|\$p)|\x1b\[[<>=][\d;]*u|\x1b\].*|\x07", re.DOTALL
 )
@@ -110,21 +112,22 @@ def _of_space(style: Style) -> Style:
     return style if _SEEN_IN_SPACES.intersection(style.attributes) else _only(Style(background=style.background))
 
 
-def _cells(text: str) -> list[str] | None:
-    """Return what each cell shows: a character, or nothing where a wide one goes on; None where terminals differ."""
-    if text.isascii():
-        return list(text)
-    return _wide_cells(text)
+@lru_cache(4096)
+def _cells(text: str, style: Style) -> tuple[list[str], list[Style]] | None:
+    """Return the characters and styles of cells, with no character where a wide one goes on; None if terminals differ.
 
-
-@lru_cache(8192)
-def _wide_cells(text: str) -> list[str] | None:
-    if not _SURE.fullmatch(text):
-        return None
+    The lists are of equal length, and not to be changed.
+    """
     cells = []
-    for char in text:
-        cells += [char, ""] if width(char) == 2 else [char]
-    return cells
+    if text.isascii():
+        cells = list(text)
+    elif _SURE.fullmatch(text):
+        for char in text:
+            cells += [char, ""] if width(char) == 2 else [char]
+    else:
+        return None
+    of_space = _of_space(style)
+    return cells, [of_space if char == " " else style for char in cells]
 
 
 class TerminalCells:
@@ -134,9 +137,10 @@ class TerminalCells:
         self._size = 0, 0
         self._chars: list[list[str | None]] = []
         self._styles: list[list[Style]] = []
-        self._new_chars: dict[int, list[str | None]] = {}
+        self._new: dict[int, tuple[list[str | None], list[Style]]] = {}
         """Rows that are not sent yet; `_chars` and `_styles` have what the terminal still shows there."""
-        self._new_styles: dict[int, list[Style]] = {}
+        self._spans: dict[int, tuple[int, int]] = {}
+        """The columns in which these rows may differ."""
         self._position: tuple[int, int] | None = None
         """Column and row of the next text that comes; None where that is not known."""
         self._style = _RESET
@@ -156,19 +160,20 @@ class TerminalCells:
             self._size = size
             self._forget()
         out: list[str] = []
-        for index, part in enumerate(_SEQUENCE.split(data)):
-            if not index % 2:
-                if part and not self._put(part):
-                    self._send_as_it_is(part, out)
-            elif match := _COLOURS.fullmatch(part):
-                self._style = _after(self._style, match[1])
-            elif match := _MOVE.fullmatch(part):
-                self._position, self._in_forgotten_row = (int(match[2]) - 1, int(match[1]) - 1), False
-            elif part == "\n":
+        for colours, text, reset, row, column, plain, sequence in _PART.findall(data):
+            if sequence == "\n":
                 self._position, self._in_forgotten_row = None, False  # Textual moves the cursor next
-            else:
+            elif sequence:
                 self._send_rows(out)
-                self._send_sequence(part, out)
+                self._send_sequence(sequence, out)
+            elif row:
+                self._position, self._in_forgotten_row = (int(column) - 1, int(row) - 1), False
+            else:
+                self._style = self._style if plain else _after(self._style, colours)
+                text = text or plain
+                if text and not self._put(text):
+                    self._send_as_it_is(text, out)
+                self._style = _RESET if reset else self._style
         self._send_rows(out)
         if self._position is not None and self._position != self._cursor:
             self._move(*self._position, out)
@@ -176,40 +181,42 @@ class TerminalCells:
 
     def _put(self, text: str) -> bool:
         """Put text into the cells; return whether it is known in which."""
-        cells, (columns, rows) = _cells(text), self._size
+        cells, (columns, rows) = _cells(text, self._style), self._size
         if cells is None or self._position is None:
             return False
         start, y = self._position
-        end = start + len(cells)
+        end = start + len(cells[0])
         if end > columns or y >= rows:
             return False
-        if y not in self._new_chars:
-            self._new_chars[y], self._new_styles[y] = self._chars[y].copy(), self._styles[y].copy()
-        chars, styles = self._new_chars[y], self._new_styles[y]
+        self._position = end, y
+        chars, styles = self._new.get(y) or (self._chars[y], self._styles[y])
+        if (chars[start:end], styles[start:end]) == cells:
+            return True
+        if y not in self._new:
+            chars, styles = self._new[y] = chars.copy(), styles.copy()
+            self._spans[y] = start, end
+        first, last = self._spans[y]
+        self._spans[y] = min(first, start), max(last, end)
         if chars[start] == "":  # terminals empty the other half of a wide character
             chars[start - 1] = None
         if end < columns and chars[end] == "":
             chars[end] = None
-        chars[start:end] = cells
-        style, of_space = self._style, _of_space(self._style)
-        styles[start:end] = [of_space if char == " " else style for char in cells]
-        self._position = end, y
+        chars[start:end], styles[start:end] = cells
         return True
 
     def _send_rows(self, out: list[str]) -> None:
         """Send the cells that differ from what the terminal shows, and end their colours."""
-        for y, chars in self._new_chars.items():
-            styles = self._new_styles[y]
-            if chars != self._chars[y] or styles != self._styles[y]:
-                self._send_row(y, chars, styles, out)
-                self._chars[y], self._styles[y] = chars, styles
-        self._new_chars.clear()
-        self._new_styles.clear()
+        for y, (chars, styles) in self._new.items():
+            self._send_row(y, chars, styles, out)
+            self._chars[y], self._styles[y] = chars, styles
+        self._new.clear()
         self._restyle(_RESET, out)
 
     def _send_row(self, y: int, chars: list[str | None], styles: list[Style], out: list[str]) -> None:
-        cells = zip(chars, styles, self._chars[y], self._styles[y], strict=True)
-        for x, (char, style, old_char, old_style) in enumerate(cells):
+        first, last = self._spans[y]
+        rows = chars, styles, self._chars[y], self._styles[y]
+        cells = zip(*(row[first:last] for row in rows), strict=True)
+        for x, (char, style, old_char, old_style) in enumerate(cells, first):
             if not char or (char == old_char and style is old_style):
                 continue
             if self._cursor != (x, y):
@@ -287,5 +294,5 @@ class TerminalCells:
         columns, rows = self._size
         self._chars = [[None] * columns for _row in range(rows)]
         self._styles = [[_RESET] * columns for _row in range(rows)]
-        self._new_chars, self._new_styles = {}, {}
+        self._new = {}
         self._position = self._cursor = None

@@ -1,6 +1,6 @@
 """The base of all panes: a framed, scrolling list of rows, one of which may be selected.
 
-`Surface` draws rows with Textual's Line API and refreshes only the columns that changed. `Pane` adds the frame, the
+`Surface` draws rows with Textual's Line API and refreshes only those that changed. `Pane` adds the frame, the
 tabs, the scroll thumb and the selection. Panes and bars post the messages below; the screen handles them.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
@@ -26,7 +27,6 @@ from tutor.ui.render.segments import (
     Glyphs,
     Piece,
     Row,
-    changed_columns,
     fit,
     harmless,
     row_width,
@@ -118,11 +118,28 @@ class WorkerWanted(Message):
 
 # ------------------------------------------------------------ rows of text
 
+_ROWS_KEPT = 1024
+"""Rows that need not be made again when they are drawn again: most of a frame are those of the frame before."""
+
+
+@lru_cache(_ROWS_KEPT)
+def _finished(row: Row, cells: int, role: str, more: str, has_values: bool) -> Row:
+    """Return a row as it is drawn: harmless, of exactly `cells` cells, with nan and inf marked in values."""
+    row = fit(harmless(row), cells, role, more)
+    return with_nonfinite(row) if has_values else row
+
+
+@lru_cache(_ROWS_KEPT)
+def _strip(row: Row, cells: int, palette: Palette) -> Strip:
+    """Return a row in its colours; Textual keeps what it makes of a strip in the strip."""
+    text, style = palette.glyphs.text, palette.style
+    return Strip([Segment(text(piece), style(roles)) for piece, roles in row], cells)
+
 
 class Surface(Widget):
     """Base of widgets made of text rows, drawn with the Line API.
 
-    `paint` asks `rows` for all of them and refreshes only the columns that differ from those on the screen.
+    `paint` asks `rows` for all of them and refreshes only those that differ from the ones on the screen.
     """
 
     BASE = "plain"
@@ -151,23 +168,19 @@ class Surface(Widget):
 
     def paint(self) -> None:
         """Refresh the parts of the screen that differ from `rows`."""
-        width, height = self.size
+        width, height = self.outer_size
         if not width or not height:
             return
         base, more = self.BASE, self.glyphs.more
-        rows = [fit(harmless(row), width, base, more) for row in self.rows(width, height)[:height]]
-        rows = list(map(with_nonfinite, rows)) if self.VALUES else rows
-        rows += [fit(EMPTY, width, base)] * (height - len(rows))
+        rows = [_finished(row, width, base, more, self.VALUES) for row in self.rows(width, height)[:height]]
+        rows += [_finished(EMPTY, width, base, more, False)] * (height - len(rows))
         shown, self._shown = self._shown, rows
         self._drawn_with = self.palette
         if len(shown) != height:
             self.refresh()
             return
-        dirty = [
-            Region(columns[0], y, columns[1] - columns[0], 1)
-            for y, (old, new) in enumerate(zip(shown, rows, strict=True))
-            if (columns := changed_columns(old, new)) is not None
-        ]
+        changed = (y for y, (old, new) in enumerate(zip(shown, rows, strict=True)) if old != new)
+        dirty = [Region(0, y, width, 1) for y in changed]
         if dirty:
             self.refresh(*dirty)
 
@@ -181,13 +194,18 @@ class Surface(Widget):
         self._shown = []
         self.paint()
 
-    def render_line(self, y: int) -> Strip:
-        width = self.size.width
-        palette = self.palette
-        if y >= len(self._shown):
-            return Strip.blank(width, palette.style(self.BASE))
-        text, style = palette.glyphs.text, palette.style
-        return Strip([Segment(text(piece), style(roles)) for piece, roles in self._shown[y]], width)
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Render rows without what Textual adds to widgets: a surface has no border, padding or tint."""
+        width, palette = self.outer_size.width, self.palette
+        blank = ((" " * width, self.BASE),)
+        shown = len(self._shown)
+        strips = [_strip(self._shown[y] if y < shown else blank, width, palette) for y in crop.line_range]
+        background = self.background_colors[1]
+        for line_filter in self.get_line_filters():
+            strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        if crop.column_span != (0, width):
+            strips = [strip.crop(*crop.column_span) for strip in strips]
+        return strips
 
 
 # ------------------------------------------------------------ panes
@@ -339,11 +357,15 @@ class Pane(Surface, can_focus=True):
             self.failure = error
             self.paint()
 
+    def set_linked(self, linked: Linked) -> None:
+        """Take in what to highlight; the next update draws it."""
+        self.linked = linked
+
     def link(self, linked: Linked) -> None:
         """Highlight what belongs to the selection in another pane."""
         if linked == self.linked:
             return
-        self.linked = linked
+        self.set_linked(linked)
         if not self.display or self.failure is not None:
             return
         if linked.chosen and (row := self.linked_row()) is not None:
@@ -353,12 +375,12 @@ class Pane(Surface, can_focus=True):
     @property
     def page(self) -> int:
         """The number of rows visible at once."""
-        return max(self.size.height - 2 - (self.head(self.inner) is not None), 0)
+        return max(self.outer_size.height - 2 - (self.head(self.inner) is not None), 0)
 
     @property
     def inner(self) -> int:
         """The width of a row, in cells."""
-        return max(self.size.width - FRAME, 0)
+        return max(self.outer_size.width - FRAME, 0)
 
     def _bring_into_view(self, row: int, margin: int = 1) -> None:
         page = self.page
@@ -394,9 +416,10 @@ class Pane(Surface, can_focus=True):
         inner, total = self.inner, self.count()
         head = self.head(inner)
         body = [] if head is None else [head]
+        has_focus = self.has_focus
         for index in range(self.top, self.top + self.page):
             row = self.row(index, inner) if index < total else EMPTY
-            if self.has_focus and index < total and self.is_marked(index):
+            if has_focus and index < total and self.is_marked(index):
                 row = tuple((text, f"chosen {roles}") for text, roles in fit(row, inner, "plain"))
             body.append(row)
         return body

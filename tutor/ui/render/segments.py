@@ -188,6 +188,7 @@ def harmless(row: Row) -> Row:
     return tuple((clean(text).replace("\t", " "), roles) for text, roles in row)
 
 
+@lru_cache(1024)
 def fit(row: Row, cells: int, role: str = "plain", more: str = "…") -> Row:
     """Cut or pad a row to exactly `cells` cells."""
     used = 0
@@ -227,29 +228,6 @@ def with_nonfinite(row: Row) -> Row:
         parts = [text] if "code" in roles.split() else _NONFINITE.split(text)
         pieces += [(part, f"{roles} nonfinite" if at % 2 else roles) for at, part in enumerate(parts) if part]
     return tuple(pieces)
-
-
-def changed_columns(old: Row, new: Row) -> tuple[int, int] | None:
-    """Return the columns in which two rows differ, first and last (exclusive); None where they are the same.
-
-    It compares whole pieces, which is exact enough to send little to the terminal.
-    """
-    if old == new:
-        return None
-    start = 0
-    for a, b in zip(old, new, strict=False):
-        if a != b:
-            break
-        start += width(a[0])
-    ends = [row_width(old), row_width(new)]
-    if ends[0] != ends[1]:
-        return start, max(ends)
-    end = ends[0]
-    for a, b in zip(reversed(old), reversed(new), strict=False):
-        if a != b:
-            break
-        end -= width(a[0])
-    return start, max(end, start + 1)
 
 
 # ------------------------------------------------------------ styled texts

@@ -161,6 +161,10 @@ class PaneScreen(Screen[None]):
             [(retry.typed, retry.right) for retry in model.study.retries.values()],
             (model.timeline, ghost),
         )
+        if key != self.shown and self._marked() is None:  # so that panes are drawn once
+            linked = self._highlighter.linked(model.timeline, model.cursor, None)
+            for pane in self.panes.values():
+                pane.set_linked(linked)
         for pane in self.panes.values():
             # A growing recording does not change earlier steps; only curves grow.
             if key != self.shown or pane is self.chart:
@@ -218,11 +222,14 @@ class PaneScreen(Screen[None]):
 
     def highlight(self) -> None:
         """Highlight in all panes what belongs to the selection; without one, to the node that runs now."""
-        pane = self.focused if isinstance(self.focused, Pane) else None
-        marked = None if pane is None else pane.marked()
+        marked = self._marked()
         linked = self._highlighter.linked(self.model.timeline, self.model.cursor, marked)
-        for other in self.panes.values():
-            other.link(NOTHING_LINKED if other is pane and marked is not None else linked)
+        for pane in self.panes.values():
+            pane.link(NOTHING_LINKED if pane is self.focused and marked is not None else linked)
+
+    def _marked(self) -> tuple[str, int] | None:
+        """Return what is selected in the pane with the focus."""
+        return self.focused.marked() if isinstance(self.focused, Pane) else None
 
     def show_explanation(self) -> None:
         """Show the notice, or else the explanation of the step or of the marked line of code."""

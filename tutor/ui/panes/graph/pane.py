@@ -207,9 +207,9 @@ class GraphPane(Pane):
         item = self.model.item_of(subject, ref)
         return None if item is None else self._place.get(item)
 
-    def link(self, linked: Linked) -> None:
+    def set_linked(self, linked: Linked) -> None:
+        super().set_linked(linked)
         self.model.linked = linked.nodes
-        super().link(linked)
 
     def linked_row(self) -> int | None:
         """Return the row of the selection in another pane, and centre the view on it."""
