@@ -8,8 +8,10 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain import plain
+from tutor.explain.expressions import enclosed, undoubled
 from tutor.explain.provenance import describe_result_of
 from tutor.text import steps
+from tutor.trace.operands import op_inputs
 
 NUMBERED = re.compile(r"%\d+")
 NODE_AS_TENSOR = re.compile(r"Backward\d* (gets|[-+·] )|(to|of|and) \w+Backward\d+\b(?! had)|[(/]\w+Backward\d")
@@ -130,6 +132,47 @@ def test_what_the_sentences_say(record: Forker) -> None:
     held = run(record, PROGRAMS["held"])
     nodes = [plain(held.timeline, step) for step in held.steps_of("node")]
     assert any("of deep[0][0][0] + 1" in text or "of (x * 2) + 1" in text for text in nodes)
+
+
+INNER = """\
+class Mix(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc, self.out, self.scale = nn.Linear(3, 3), nn.Linear(3, 2), nn.Parameter(torch.ones(3))
+        self.blocks = nn.ModuleList([nn.Linear(3, 3), nn.Linear(3, 3)])
+    def forward(self, rows):
+        for block in self.blocks:
+            rows = rows + block(rows)
+        return self.out(F.softmax(rows @ self.fc.weight, dim=-1) + rows) * self.scale[:2]
+class Outer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.ModuleList([Mix(), Mix()])
+    def forward(self, rows):
+        return self.blocks[0](rows) @ torch.ones(2, 3) + self.blocks[1](rows).sum()
+model = Outer()
+(model(x.reshape(1, 3)) @ (x + x.exp())).sum().backward()
+"""
+
+
+def test_names_inside_of_modules(record: Forker) -> None:
+    recorded = run(record, INNER)
+    timeline = recorded.timeline
+    texts = {step: plain(timeline, step) for step in range(1, timeline.steps + 1)}
+    ran = [texts[step] for kind in ("node", "op", "accumulate") for step in recorded.steps_of(kind)]
+    assert not [text for text in ran if re.search(r"softmax\.\w|\(\([^()]*\)\)", text)]
+    for step in recorded.steps_of("op"):
+        names = op_inputs(timeline, step)
+        assert "model" not in timeline.state(step).frames[0].names or not {"self.fc.weight", "self.scale"} & {*names}
+
+
+def test_parentheses_are_not_doubled() -> None:
+    for text in ("(a + b)", "(a + …)", "(x + self.blocks[2](…))", "(a + b)ᵀ"):
+        assert enclosed(text) == text
+    assert [enclosed(text) for text in ("a + b", "(a) + (b)", "f(a)", "w")] == ["(a + b)", "((a) + (b))", "f(a)", "w"]
+    texts = {"softmax((a + b))": "softmax(a + b)", "f((1, 2))": "f((1, 2))", "((a)·(b))": "((a)·(b))",
+             "x·(-((x + y)))": "x·(-(x + y))", "((((a))))": "(a)"}  # fmt: skip
+    assert {text: undoubled(text) for text in texts} == texts
 
 
 def test_a_leaf_without_a_name_is_called_by_its_source(record: Forker) -> None:

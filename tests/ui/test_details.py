@@ -46,6 +46,37 @@ def screen(app: GradtutorApp) -> LessonScreen:
     return screen_of(app)
 
 
+KEPT = """\
+import torch
+w = torch.tensor([2.0], requires_grad=True)
+loss = (w * 3).exp().sum()
+loss.backward()
+loss = None
+z = w * 5
+n = 1
+"""
+
+
+async def test_a_node_of_the_pass_that_the_graph_keeps_opens_though_it_is_gone(record: Forker) -> None:
+    recording = record(KEPT)
+    app = app_of(recording.timeline)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("end")
+        await pilot.pause()
+        graph = screen(app).graph
+        subjects = [graph.subject(choice) for choice in range(graph.choices())]
+        state = recording.timeline.state(screen(app).model.cursor)
+        nodes = [(at, found[1]) for at, found in enumerate(subjects) if found is not None and found[0] == "node"]
+        gone = [at for at, node in nodes if node not in state.nodes][-1]
+        screen(app).set_focus(graph)
+        graph.choose(gone)
+        await pilot.press("enter")
+        await pilot.pause()
+        shown = details_text(app)
+        assert "Backward0" in shown.split("\n")[0]
+        assert "It is gone by now." in shown
+
+
 async def test_the_column_follows_every_step(record: Forker) -> None:
     recording = record(PRODUCT)
     app = app_of(recording.timeline)

@@ -29,8 +29,7 @@ from tutor.explain.rules.arrays import (
 )
 from tutor.explain.rules.registry import NodeView, Operand, Share, apply_rule
 from tutor.explain.verify import VerifiedGrad, adds_up, is_inner, work_out_element
-from tutor.i18n import _, ngettext
-from tutor.text_width import width as cells
+from tutor.i18n import _
 from tutor.trace.events import Accumulate, Node, Op
 from tutor.trace.graph import gradient_parts
 from tutor.trace.names import placeholder_name
@@ -43,7 +42,6 @@ _PRODUCTS = ("matmul", "mm", "bmm", "mv", "dot", "linear", "addmm")
 _REDUCTIONS = ("sum", "mean")
 _MOST_OPERANDS = 3
 """Operands of an operation whose result is searched for as a sum over them."""
-_DOUBLE = re.compile(r"\(\((-[^()]*)\)\)")
 
 
 @dataclass(frozen=True)
@@ -187,12 +185,7 @@ def index_text(element: int, shape: Shape) -> str:
 
 def sum_text(terms: Sequence[str], width: int) -> str:
     """Return terms as a sum of at most `width` cells: `2·1 + 0·3 + … (14 more terms)`."""
-    text, kept = formatting.added(terms), len(terms)
-    while kept > 1 and cells(text) > width:
-        kept -= 1
-        more, shown = len(terms) - kept, formatting.added(terms[:kept])
-        text = ngettext("{sum} + … ({count} more term)", "{sum} + … ({count} more terms)", more, sum=shown)
-    return text
+    return formatting.sum_text([*terms[:1], *map(formatting.term, terms[1:])], width)
 
 
 def _product(factors: Sequence[float], dtype: str) -> str:
@@ -347,7 +340,7 @@ def _elementwise_text(timeline: Timeline, made: RecordedOp, element: int) -> str
     explanation = None if view is None else apply_rule(view)
     if explanation is None or not all(share is None or share.derivative is not None for share in explanation.shares):
         return ""
-    return _DOUBLE.sub(r"(\1)", explanation.equation)
+    return explanation.equation
 
 
 def _node_view(timeline: Timeline, made: RecordedOp, operands: Sequence[Operand], shape: Shape) -> NodeView | None:

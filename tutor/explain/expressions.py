@@ -34,17 +34,46 @@ def literal(text: str | None) -> bool | int | float | None:
 @lru_cache(maxsize=2048)
 def enclosed(text: str) -> str:
     """Put source in parentheses, unless it binds as tightly as a name."""
-    if text.isidentifier() or text.startswith("%") or text == "?":
+    if text.isidentifier() or text.startswith("%") or text == "?" or _closes_at_end(text.removesuffix("ᵀ")):
         return text
     try:
         tree = ast.parse(text.removesuffix("ᵀ").replace("…", "_"), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return text if text.startswith("(") and _closes_at_end(text) else f"({text})"
+        return f"({text})"
     return text if isinstance(tree, _ATOMS) else f"({text})"
 
 
+def opened(text: str) -> str:
+    """Remove parentheses around all of a text: `grad(a + b)`, not `grad((a + b))`."""
+    return text[1:-1] if _closes_at_end(text) else text
+
+
+def undoubled(text: str) -> str:
+    """Remove parentheses that stand directly within others, as names in a formula have: `softmax((a + b))`. Those of a
+    tuple, `f((1, 2))`, stay."""
+    if "((" not in text:
+        return text
+    closing, commas, waiting = dict[int, int](), set[int](), list[int]()
+    for position, character in enumerate(text):
+        if character in "([{":
+            waiting.append(position)
+        elif character in ")]}" and waiting:
+            closing[waiting.pop()] = position
+        elif character == "," and waiting:
+            commas.add(waiting[-1])
+    doubled = {
+        position
+        for start, end in closing.items()
+        if text[start] == "(" and closing.get(start - 1) == end + 1 and text[start - 1] == "(" and start not in commas
+        for position in (start, end)
+    }
+    return "".join(character for position, character in enumerate(text) if position not in doubled)
+
+
 def _closes_at_end(text: str) -> bool:
-    """Return whether the first parenthesis is closed by the last character."""
+    """Return whether text is in parentheses: the first character opens one that the last character closes."""
+    if not text.startswith("("):
+        return False
     depth = 0
     for position, character in enumerate(text):
         depth += (character == "(") - (character == ")")

@@ -77,14 +77,20 @@ def added(terms: Sequence[str]) -> str:
     return " + ".join([*terms[:1], *map(term, terms[1:])])
 
 
+_TERM = len(" + 2")
+"""The fewest cells of a further term."""
+
+
 def sum_text(terms: Sequence[str], cells: int) -> str:
     """Return a sum of at most `cells` cells, or of one term; of a longer one it says how many are left out."""
-    text, kept = " + ".join(terms), len(terms)
-    while width(text) > cells and kept > 1:
-        kept -= 1
+    kept = min(len(terms), max(cells // _TERM + 1, 1))
+    while True:
         text, more = " + ".join(terms[:kept]), len(terms) - kept
-        text = ngettext("{sum} + … ({count} more term)", "{sum} + … ({count} more terms)", more, sum=text)
-    return text
+        if more:
+            text = ngettext("{sum} + … ({count} more term)", "{sum} + … ({count} more terms)", more, sum=text)
+        if kept <= 1 or width(text) <= cells:
+            return text
+        kept -= 1
 
 
 def joined(words: Sequence[str]) -> str:

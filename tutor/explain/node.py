@@ -10,6 +10,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from tutor.explain import formatting
+from tutor.explain.expressions import opened
 from tutor.explain.formatting import Part, label
 from tutor.explain.provenance import (
     describe_result_of,
@@ -120,7 +121,7 @@ def _summarize(timeline: Timeline, step: int) -> NodeSummary | None:
         general = general_rule(node.name)
     names = {claim.place: claim.share.target.name for claim in verified}
     sent = [
-        (_strip_parentheses(names.get(place) or target or unnamed_target), value)
+        (opened(names.get(place) or target or unnamed_target), value)
         for place, (target, value) in enumerate(zip(targets, event.grad_inputs, strict=False))
         if value is not None
     ]
@@ -172,7 +173,7 @@ def rule_json(timeline: Timeline, step: int) -> dict[str, Any] | None:
         element = work_out_element(claim, summary.arrived)
         inputs.append(
             {
-                "of": _strip_parentheses(claim.share.target.name),
+                "of": opened(claim.share.target.name),
                 "text": derivative_text("∂", summary, claim),
                 "grad": to_json(_nested(claim.sent.flat, claim.sent.shape), summary.dtype),
                 "working": _gradient_working(claim, summary),
@@ -257,7 +258,7 @@ def _sent_text(claim: VerifiedGrad, summary: NodeSummary) -> str:
 
 def target_name(claim: VerifiedGrad) -> str:
     """Return `grad(W)`, the gradient that an input gets."""
-    return f"grad({_strip_parentheses(claim.share.target.name)})"
+    return f"grad({opened(claim.share.target.name)})"
 
 
 def written_out(claim: VerifiedGrad, summary: NodeSummary) -> bool:
@@ -308,7 +309,7 @@ def node_plain(summary: NodeSummary) -> str:
     sentences = [template.format(node=summary.node, equation=_equation(summary), gradient=gradient)]
     for claim in summary.claims:
         values = {
-            "target": _strip_parentheses(claim.share.target.name),
+            "target": opened(claim.share.target.name),
             "gradient": _gradient_plain(claim, summary),
         }
         if _says_rule(claim, summary):
@@ -379,18 +380,8 @@ def derivative_text(sign: str, summary: NodeSummary, claim: VerifiedGrad) -> str
 
 def _differential(sign: str, name: str) -> str:
     """Return `∂y`, `∂(model.w)`, `∂(f(x))`."""
-    is_simple = not name or name.startswith("%") or _strip_parentheses(name) != name or name.isidentifier()
+    is_simple = not name or name.startswith("%") or opened(name) != name or name.isidentifier()
     return f"{sign}{name}" if is_simple else f"{sign}({name})"
-
-
-def _strip_parentheses(name: str) -> str:
-    """Remove parentheses around all of a name: `grad(a + b)`, not `grad((a + b))`."""
-    depth = 0
-    for position, character in enumerate(name):
-        depth += (character == "(") - (character == ")")
-        if depth == 0:  # the first parenthesis is closed here
-            return name[1:-1] if name.startswith("(") and position == len(name) - 1 else name
-    return name
 
 
 def _gradient_working(claim: VerifiedGrad, summary: NodeSummary) -> str:

@@ -12,12 +12,13 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from tutor import i18n
 from tutor.explain import formatting
-from tutor.explain.expressions import current_name, enclosed, literal, old_name
+from tutor.explain.expressions import current_name, enclosed, literal, old_name, opened
 from tutor.explain.formatting import label
 from tutor.explain.rules.arrays import Grid, count
 from tutor.explain.rules.registry import Operand
@@ -27,6 +28,7 @@ from tutor.trace.events import GraphNode, Op
 from tutor.trace.names import name_of, placeholder_name
 from tutor.trace.operands import is_shown, op_inputs, op_output, op_texts
 from tutor.trace.optimizer_names import name_in, optimizer_tensor
+from tutor.trace.source import parse
 from tutor.trace.state import NodeState, SiteInfo, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements, places
@@ -174,7 +176,7 @@ def recorded_operation(timeline: Timeline, step: int, within: int = 0) -> Record
         op=op,
         code=code,
         operands=operands,
-        result=_result(result, name, _of_module(after, event, code), _call_text(site, op, operands)),
+        result=_result(result, name, _of_module(after, event, code, op), _call_text(site, op, operands)),
         named=name is not None,
         dtype=result.dtype,
         node=result.node,
@@ -256,18 +258,26 @@ def _outer_name(timeline: Timeline, step: int, tensor: int) -> str | None:
     return None
 
 
-def _of_module(state: State, event: Op, code: str | None) -> str | None:
-    """Return the code as the name of a result: of a module inside the one that is called, `net[0](…)`; of `u[1:] *= 2`,
-    what was written to."""
+def _of_module(state: State, event: Op, code: str | None, op: str) -> str | None:
+    """Return the code as the name of a result: of a module inside the one that is called, `net[0](…)`, unless the
+    operation itself is; of `u[1:] *= 2`, what was written to."""
     augmented = _AUGMENTED.match(code or "")
     if augmented is not None:
         return augmented[1]
     module = state.modules.get(event.module or 0)
-    callee, _, rest = (code or "").partition("(")
-    if module is None or not module.path or not rest or callee.startswith("self"):
+    callee = _callee(code or "")
+    is_operation = callee.rpartition(".")[2].strip("_") == op.strip("_")
+    if module is None or not module.path or not callee or is_operation or callee.startswith("self"):
         return code
     path = module.path if module.path.startswith(("[", ".")) else f".{module.path}"
     return code if callee.endswith(path) else f"{callee}{path}(…)"
+
+
+@lru_cache(1024)
+def _callee(code: str) -> str:
+    """Return what a call calls, `net.fc` of `net.fc(x)`; empty if the code is none."""
+    call = getattr(parse(code, "eval"), "body", None)
+    return (ast.get_source_segment(code, call.func) or "") if isinstance(call, ast.Call) else ""
 
 
 def _call_text(site: SiteInfo, op: str, operands: Sequence[Operand]) -> str | None:
@@ -278,10 +288,11 @@ def _call_text(site: SiteInfo, op: str, operands: Sequence[Operand]) -> str | No
         return None
     if site.inplace and operands:
         return current_name(operands[0].name)
-    arguments = ", ".join(operand.name for operand in operands if operand.name != UNKNOWN)
+    names = [operand.name for operand in operands if operand.name != UNKNOWN]
     op = op.strip("_")
-    if op == "t" and not arguments.endswith("…"):
-        return f"{arguments}ᵀ"
+    if op == "t" and not "".join(names).endswith("…"):
+        return f"{', '.join(names)}ᵀ"
+    arguments = ", ".join(map(opened, names))
     long = len(op) + len(arguments) + 2 > _LONGEST_NAME or "%" in arguments
     return f"{op}(…)" if long or not arguments else f"{op}({arguments})"
 

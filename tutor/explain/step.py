@@ -204,13 +204,18 @@ def runs_next(timeline: Timeline, step: int, limit: int) -> list[Part]:
     if kind == "accumulate":
         tensor = getattr(view.event, "tensor", 0)
         return [("AccumulateGrad", "node"), (" · ", "quiet"), (readable_name(timeline, step, tensor), "leaf")]
+    if kind == "cell_end":
+        text = (
+            _("the end of the script") if _has_one_cell(timeline) else _("the end of cell {number}", number=view.cell)
+        )
+        return [(text, "plain")]
     return [(_(_NEXT[kind]), "plain")] if kind in _NEXT else []
 
 
 _NEXT = {
-    "cell": N_("the next cell begins"), "cell_end": N_("the end"), "backward": N_("a backward pass"),
-    "backward_end": N_("the end of the pass"), "failed": N_("an error"), "captured": N_("a gradient is captured"),
-    "retained": N_("a gradient is retained"), "hook": N_("a hook runs"), "cut": N_("the recording is full"),
+    "cell": N_("the next cell begins"), "backward": N_("a backward pass"), "backward_end": N_("the end of the pass"),
+    "failed": N_("an error"), "captured": N_("a gradient is captured"), "retained": N_("a gradient is retained"),
+    "hook": N_("a hook runs"), "cut": N_("the recording is full"),
 }  # fmt: skip
 
 
@@ -288,12 +293,17 @@ def _cell_end(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.CellEnd)
     text = _(_OUTCOMES.get(event.outcome, N_("cell {number} {outcome}")), number=event.cell, outcome=event.outcome)
-    if timeline.document is not None and len(timeline.document.cells) == 1 and event.outcome in _OUTCOMES_OF_SCRIPT:
+    if _has_one_cell(timeline) and event.outcome in _OUTCOMES_OF_SCRIPT:
         text = _(_OUTCOMES_OF_SCRIPT[event.outcome])
     reason = formatting.code(describe_end(event), 200)
     parts = [(f"{text}: {reason}" if reason else text, "error" if event.outcome in ("failed", "died") else "plain")]
     full = describe_earlier_cut(timeline, step)
     return [*parts, (" · ", "quiet"), (full, "error")] if full else parts
+
+
+def _has_one_cell(timeline: Timeline) -> bool:
+    """Return whether the program is a script, of which nothing says that it is a cell."""
+    return timeline.document is not None and len(timeline.document.cells) == 1
 
 
 def _line(timeline: Timeline, step: int) -> list[Part]:

@@ -242,6 +242,8 @@ class _Sum:
     The tape has, for each sum that was formed, the earlier ones that it was formed of, each with its factor.
     """
 
+    __slots__ = ("_tape", "place")
+
     def __init__(self, tape: list[Sequence[tuple[int, float]]], *parts: tuple[int, float]) -> None:
         if len(tape) > 2 * MOST_WORK:
             raise LookupError("too large to work out again")

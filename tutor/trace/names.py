@@ -70,11 +70,11 @@ def name_of(state: State, tensor: int, source_hint: str | None = None) -> str | 
     """Return the best name of a tensor, or None.
 
     That is `source_hint` if it refers to the tensor, else a name in scope (see `scopes` for the order), else
-    `lasting_name`, else `w.grad`.
+    `lasting_name`, else `w.grad`. A parameter keeps its path in the model, also within functions that use it.
     """
     tensor_state = state.tensors.get(tensor)
     class_name = "" if tensor_state is None else tensor_state.class_name
-    for frame in scopes(state):
+    for frame in state.frames if class_name == PARAMETER else scopes(state):
         name = _name_in(state, frame, tensor, source_hint, class_name)
         if name is not None:
             return name
@@ -94,13 +94,15 @@ def placeholder_name(tensor: int) -> str:
 def names_by_tensor(state: State) -> dict[int, str]:
     """Return the best name of each tensor that has a name in scope, as `name_of` does."""
     best: dict[int, str] = {}
-    for frame in scopes(state):
-        candidates: dict[int, list[str]] = {}
-        for name, number in names_of(state, frame).items():
-            if number not in best:
-                candidates.setdefault(number, []).append(name)
-        for number, names in candidates.items():
-            best[number] = best_name(names, state.tensors[number].class_name)
+    by_frame = {frame.frame: names_of(state, frame) for frame in state.frames}
+    for of_parameters, frames in ((True, state.frames), (False, scopes(state))):
+        for frame in frames:
+            candidates: dict[int, list[str]] = {}
+            for name, number in by_frame[frame.frame].items():
+                if number not in best and (state.tensors[number].class_name == PARAMETER) is of_parameters:
+                    candidates.setdefault(number, []).append(name)
+            for number, names in candidates.items():
+                best[number] = best_name(names, state.tensors[number].class_name)
     return best
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from tutor.trace import events as ev
-from tutor.trace.names import names_of, placeholder_name
+from tutor.trace.names import PARAMETER, names_of, placeholder_name
 from tutor.trace.optimizer_names import name_in
 from tutor.trace.source import parse
 from tutor.trace.state import State
@@ -69,7 +69,8 @@ def _variables(node: ast.expr) -> frozenset[str] | None:
 
 
 def op_inputs(timeline: Timeline, step: int) -> list[str]:
-    """Return the inputs of an operation: names, source text of literals, or `%7` for a tensor without a name."""
+    """Return the inputs of an operation: names as in the code, source text of literals, or `%7` for a tensor without a
+    name. A parameter has the name that it has everywhere."""
     event = timeline.event(step)
     if not isinstance(event, ev.Op):
         return []
@@ -77,8 +78,12 @@ def op_inputs(timeline: Timeline, step: int) -> list[str]:
     operands = _operands_of_inputs(timeline, step, event)
     if operands is None:
         return [_name(timeline, state, tensor) for tensor in event.inputs if tensor is not None]
+    given = [state.tensors[number] for number in event.inputs if number in state.tensors]
+    parameters = {tensor.tensor for tensor in given if tensor.class_name == PARAMETER}
     return [
-        operand.text if tensor is None or operand.path else _name(timeline, state, tensor)
+        operand.text
+        if tensor is None or (operand.path and tensor not in parameters)
+        else _name(timeline, state, tensor)
         for tensor, operand in zip(event.inputs, operands, strict=True)
     ]
 

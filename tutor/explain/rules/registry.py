@@ -9,10 +9,11 @@ shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from inspect import signature
 from typing import Any, TypeVar
 
+from tutor.explain.expressions import undoubled
 from tutor.explain.rules.arrays import Grid, Shape, combine, count
 from tutor.i18n import _
 from tutor.trace.number_format import number
@@ -163,9 +164,16 @@ def apply_rule(node: NodeView) -> Explanation | None:
     divide."""
     rule = RULES.get(node.node)
     try:
-        return None if rule is None else rule(node)
+        explanation = None if rule is None else rule(node)
     except (LookupError, ArithmeticError, ValueError, TypeError):
         return None
+    if explanation is None:
+        return None
+    shares = [
+        share if share is None or "((" not in share.formula else replace(share, formula=undoubled(share.formula))
+        for share in explanation.shares
+    ]
+    return Explanation(undoubled(explanation.equation), shares)
 
 
 def explains(*nodes: str, general: str | Callable[[], str] = "") -> Callable[[AnyRule], AnyRule]:

@@ -25,11 +25,30 @@ from tutor.trace.timeline import Timeline
 from tutor.trace.values import Value
 from tutor.ui.details.measure import HistoryChart, Measurement
 from tutor.ui.details.writer import SUM_ROWS, Page, add_links, has_few_numbers, step_summary
+from tutor.ui.panes.graph.passes import LastPass
 from tutor.ui.render.matrix import element_text
 from tutor.ui.render.segments import EMPTY, clean
 
 _STATES = (N_("live"), N_("new"), N_("freed"))
 """The states of a node, as texts of the interface."""
+
+
+def state_with(timeline: Timeline, cursor: int, subject: str, number: int) -> State | None:
+    """Return the state at the cursor, or the last of the pass that the graph still shows, if a node or tensor is only
+    there; None where it is in neither."""
+    now = timeline.state(cursor)
+    for state in (now, LastPass(timeline).at(now)):
+        if number in (state.tensors if subject == "tensor" else state.nodes):
+            return state
+    return None
+
+
+def _write_gone(page: Page, step: int, cursor: int) -> None:
+    """Say that what is shown is gone by now."""
+    if step != cursor:
+        page.say(
+            _("It is gone by now. This is how it was at step {step}, in the pass that the graph shows.", step=step)
+        )
 
 
 class NodeDetails:
@@ -46,15 +65,15 @@ class NodeDetails:
 
     def go(self) -> bool:
         """Follow the cursor; return whether the node is there at its step."""
-        self.step, self.limit = self._model.cursor, self._model.limit
-        self.state = self.timeline.state(self.step)
-        node = self.state.nodes.get(self._number)
         self.tensor: TensorState | None = None
         """The leaf of an `AccumulateGrad`; None for other nodes."""
         self.measurement: Measurement | None = None
         self.matrices: Sequence[Matrix] = ()
-        if node is None:
+        state = state_with(self.timeline, self._model.cursor, "node", self._number)
+        if state is None:
             return False
+        self.state, self.step, self.limit = state, state.step, self._model.limit
+        node = state.nodes[self._number]
         self.node, self.name = node, clean(node.name)
         tensor = None if node.tensor is None else self.state.tensors.get(node.tensor)
         self._dtype = tensor.dtype if tensor is not None else "float32"
@@ -73,6 +92,7 @@ class NodeDetails:
     def write(self, page: Page) -> None:
         """Write all that is known."""
         node, name, glyphs = self.node, TensorNames(self.state), page.glyphs
+        _write_gone(page, self.step, self._model.cursor)
         page.fact(_("of") if is_leaf(node) else _("made"), name(node.tensor) or glyphs.none)
         inputs = [self.state.nodes.get(source[0]) if source is not None else None for source in node.inputs]
         input_names = [
@@ -171,7 +191,7 @@ class TensorDetails:
     def __init__(self, model: Model, tensor: int) -> None:
         self._model, self._number = model, tensor
         self.timeline = model.timeline
-        state = self.timeline.state(model.cursor)
+        state = state_with(self.timeline, model.cursor, "tensor", tensor) or self.timeline.state(model.cursor)
         tracked = track(self.timeline, state, tensor)
         self.name = clean(TensorNames(state)(tensor) or tracked.name)
         self._uses = Uses(self.timeline, tensor)
@@ -183,14 +203,13 @@ class TensorDetails:
 
     def go(self) -> bool:
         """Follow the cursor; return whether the tensor is there at its step."""
-        self.step, self.limit = self._model.cursor, self._model.limit
-        self.state = self.timeline.state(self.step)
-        tensor = self.state.tensors.get(self._number)
         self.measurement: Measurement | None = None
         self.matrices: Sequence[Matrix] = ()
-        if tensor is None:
+        state = state_with(self.timeline, self._model.cursor, "tensor", self._number)
+        if state is None:
             return False
-        self.tensor = tensor
+        self.state, self.step, self.limit = state, state.step, self._model.limit
+        self.tensor = tensor = state.tensors[self._number]
         self.measurement = Measurement(self._model.session, self.timeline, self.step, tensor)
         self.matrices = [
             value_matrix(self.state, self.step, tensor.tensor, tensor.value, tensor.shape, tensor.dtype, self.name)
@@ -204,6 +223,7 @@ class TensorDetails:
 
     def write(self, page: Page) -> None:
         """Write all that is known."""
+        _write_gone(page, self.step, self._model.cursor)
         self._write_facts(page)
         self._write_steps(page)
         tensor, matrix = self.tensor, self.matrices[0]

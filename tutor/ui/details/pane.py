@@ -126,9 +126,11 @@ class DetailsPane(Pane):
 
     def ask(self, subject: str, ref: int) -> None:
         """Show a `tensor` or a `node`, from now on at each step; `step` for the details of each step."""
-        state = self._model.timeline.state(self._model.cursor)
-        there = ref in (state.tensors if subject == "tensor" else state.nodes)
-        self.asked = (subject, ref) if subject in ("tensor", "node") and there else None
+        from tutor.ui.details.pages import state_with
+
+        is_object = subject in ("tensor", "node")
+        there = is_object and state_with(self._model.timeline, self._model.cursor, subject, ref) is not None
+        self.asked = (subject, ref) if there else None
         self.top, self.is_open, self.wanted = 0, True, _READABLE
         self._leave_matrix()
 
