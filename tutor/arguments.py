@@ -222,10 +222,10 @@ def _actions(parsers: Sequence[argparse.ArgumentParser]) -> list[argparse.Action
     return [action for parser in parsers for action in parser._actions]
 
 
+_OWN_ARGUMENTS = dict.fromkeys(parser for command in (_NO_COMMAND, *_COMMANDS.values()) for parser in command.arguments)
 _VALUE_OPTIONS = {
     option
-    for command in (_NO_COMMAND, *_COMMANDS.values())
-    for action in _actions(command.parents)
+    for action in _actions([*_OWN_ARGUMENTS, *_Command("", "").parents])
     if action.nargs != 0
     for option in action.option_strings
 }

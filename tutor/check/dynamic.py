@@ -23,7 +23,7 @@ from tutor.explain.expressions import evaluate
 from tutor.i18n import N_, _
 from tutor.lesson import answers, variation
 from tutor.lesson.model import MISSING, Cell, Knob, Lesson, Setting
-from tutor.study.progress import agrees
+from tutor.study.study import agrees
 from tutor.trace import events as ev
 from tutor.trace import values
 from tutor.trace.command import RunCommand

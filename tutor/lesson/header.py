@@ -1,7 +1,12 @@
-"""Parsing the YAML header of a lesson, without its cells: fast enough for a list of all lessons."""
+"""Parsing the YAML header of a lesson, without its cells: fast enough for a list of all lessons.
+
+A header of plain keys, quoted texts, numbers and lists of words is read without PyYAML, whose import and loader would
+take most of the time until the list is on the screen.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +17,16 @@ from tutor.lesson.model import FAMILIES, LANGUAGES, NEEDS, Header, LessonError, 
 
 FILE_NAME = re.compile(r"(\d{1,4})-(.+)")
 """`<nn>-<slug>`, without the suffix."""
+
+_LINE = re.compile(r"((?:  )*)([a-z]+):(?: +(.*?))? *")
+_NUMBER = re.compile(r"[1-9]\d{0,8}")
+_QUOTED = r'"(?:[^"\\]|\\["\\n])*"'
+_ITEM = re.compile(rf"{_QUOTED}|\.?[^\W\d_](?:[\w .()/-]*[\w.()/-])?")
+_LIST = re.compile(rf"\[({_ITEM.pattern})(?:, ({_ITEM.pattern}))*\]")
+_PAIR = re.compile(rf"([a-z]+): ({_QUOTED})")
+_MAP = re.compile(rf"\{{{_PAIR.pattern}(?:, {_PAIR.pattern})*\}}")
+_NOT_TEXT = frozenset(("yes", "no", "on", "off", "true", "false", "null", ".inf", ".nan"))
+"""Words that are no texts in YAML."""
 
 _KEYS = ("title", "summary", "needs", "order", "topics", "aliases")
 
@@ -31,7 +46,7 @@ def parse(text: str, path: Path, report: Report = raise_error) -> tuple[Header |
     if "gradtutor" not in yaml_text:
         return None, end  # a notebook's header, or just lines of dashes
     try:
-        data, lines = _load_yaml(yaml_text, str(path), first)
+        data, lines = _load_plain(yaml_text, first) or _load_yaml(yaml_text, str(path), first)
     except LessonError as error:
         report(error)
         return from_path(path, title={}, summary={}, needs=()), end
@@ -64,6 +79,50 @@ def _find_header(text: str) -> tuple[int, int, str] | None:
             return None
         body.append(line[2:] if line.startswith("# ") else line[1:])
     return None
+
+
+def _load_plain(text: str, first: int) -> tuple[Any, dict[str, int]] | None:
+    """Return what `_load_yaml` does; None for a header that needs more of YAML."""
+    data: dict[str, Any] = {}
+    open_maps, maps = [data], list[dict[str, Any]]()
+    lines: dict[str, int] = {}
+    for number, line in enumerate(text.split("\n"), first + 1):
+        match = _LINE.fullmatch(line)
+        if match is None or not line.isprintable():
+            return None
+        depth, key, written = len(match[1]) // 2, match[2], match[3]
+        value = _plain_value(written) if written else {}
+        if depth >= len(open_maps) or key in open_maps[depth] or key in _NOT_TEXT or value is None:
+            return None
+        del open_maps[depth + 1 :]
+        open_maps[depth][key] = value
+        if depth == 2 and open_maps[2] is data.get("jupyter", {}).get("gradtutor"):
+            lines.setdefault("", number)
+            lines[key] = number
+        if not written:
+            open_maps.append(value)
+            maps.append(value)
+    return (data, lines) if all(maps) else None
+
+
+def _plain_value(written: str) -> Any:
+    """Return a number, a text, a list of texts, or texts by key; None for anything else."""
+    if _NUMBER.fullmatch(written):
+        return int(written)
+    if _LIST.fullmatch(written):
+        items = [_text(item) for item in _ITEM.findall(written)]
+        return None if None in items else items
+    if _MAP.fullmatch(written):
+        texts = {key: _text(quoted) for key, quoted in _PAIR.findall(written)}
+        return None if None in texts.values() or not _NOT_TEXT.isdisjoint(texts) else texts
+    return _text(written) if written.startswith('"') else None
+
+
+def _text(written: str) -> str | None:
+    """Return a word, or a text in quotes; None for anything else."""
+    if written.startswith('"'):
+        return str(json.loads(written)) if re.fullmatch(_QUOTED, written) else None
+    return None if written.lower() in _NOT_TEXT else written
 
 
 def _load_yaml(text: str, path: str, first: int) -> tuple[Any, dict[str, int]]:

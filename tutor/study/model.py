@@ -20,9 +20,10 @@ from tutor.study.element import ElementChoice
 from tutor.study.flow import Exercise, Gate, Question
 from tutor.study.moves import FORWARD, Move, find_text, resolve_typed
 from tutor.study.problems import Problem, Problems
-from tutor.study.progress import ExerciseStatus, Store, Study
+from tutor.study.progress import Store
 from tutor.study.retries import Retry, run_changes
 from tutor.study.runs import Run, Runs, describe_changes
+from tutor.study.study import ExerciseStatus, Study
 from tutor.trace.events import Failed
 from tutor.trace.navigation import PlaceError, counterpart
 from tutor.trace.timeline import Timeline

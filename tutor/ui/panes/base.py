@@ -20,7 +20,6 @@ from textual.widget import Widget
 
 from tutor.i18n import _
 from tutor.text_width import width
-from tutor.trace.events import Span
 from tutor.ui.bindings import pane_bindings
 from tutor.ui.render.segments import (
     EMPTY,
@@ -36,6 +35,7 @@ from tutor.ui.theme import Palette, palette_of
 
 if TYPE_CHECKING:
     from tutor.lesson.model import Header
+    from tutor.trace.events import Span
     from tutor.trace.timeline import Timeline
 
 

@@ -17,8 +17,8 @@ from tutor.lesson.markdown import Block
 from tutor.lesson.model import in_language
 from tutor.study.flow import Exercise, Gate, Section
 from tutor.study.model import Model
-from tutor.study.progress import ExerciseStatus
 from tutor.study.retries import Retry, describe_numbers
+from tutor.study.study import ExerciseStatus
 from tutor.text_width import wrapped
 from tutor.trace.events import Answer
 from tutor.trace.state import State
