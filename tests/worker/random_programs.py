@@ -389,6 +389,42 @@ def loops(w: Writer) -> None:
     w.add(*(line.format(x=x, y=y) for line in form))
 
 
+def without_tensors(w: Writer) -> None:
+    """Loops and functions that touch no tensor, or one after a while."""
+    x, f, n = w.any(), w.name("f"), w.name("n")
+    count, at = w.random.choice([5, 17, 30]), w.random.choice([1, 4, 9])
+    loop = w.random.choice([
+        ["for i in range({count}):", "    {n} += i % 3"],
+        ["for i in (k * 2 for k in range({count})):", "    if i % 5 == 4:", "        continue", "    {n} += 1"],
+        ["i = 0", "while i < {count}:", "    i += 1", "    if i == {at}:", "        {n} += int({x}.sum() > 0)"],
+        ["for i in range({count}):", "    {n} += {f}(i)"],
+        ["for i in range({count}):", "    try:", "        {n} += 1 // (i % 4)", "    except ZeroDivisionError:",
+         "        {n} -= 1"],
+        ["for i, row in enumerate([{x}] * {count}):", "    {n} += i"],
+        ["for i in range({count}):", "    for j in range({count}):", "        {n} += (i * j) % 7"],
+        ["{n} += sum({f}(i) for i in range({count}))"],
+        ["for i in range({at}):", "    h = {x} * {f}(i)", "    {n} += {f}(i + 1)"],
+        ["{n} += max(sorted(range({count}), key={f}))", "{n} += {f}({count})"],
+    ])  # fmt: skip
+    function = w.random.choice([
+        ["def {f}(i, scale=2):", "    total = i * scale", "    return total % 7"],
+        ["def {f}(i):", "    return i if i < 2 else {f}(i - 1) % 5 + 1"],
+        ["def {f}(i):", "    if i == {at}:", "        inner = {x} * i", "        return int(inner.sum() > 0)",
+         "    return i % 3"],
+        ["kept = []", "def {f}(i):", "    kept.append({x} if i == {at} else i)", "    return len(kept) % 4"],
+        ["held = dict(first={x})", "def {f}(i):", "    if i == {at}:", "        held['second'] = held['first']",
+         "    return i % 2"],
+        ["def {f}(i):", "    try:", "        return 6 // (i - {at})", "    except ZeroDivisionError:",
+         "        return 1"],
+        ["class Counter:", "    def __init__(self):", "        self.seen = 0", "    def add(self, i):",
+         "        self.seen += i", "        return self.seen % 5", "{f} = Counter().add"],
+        ["calls = 0", "def {f}(i):", "    nonlocal calls", "    calls += 1", "    return calls % 3"],
+    ])  # fmt: skip
+    lines = [*function, "{n} = 0", *loop]
+    w.add(*(line.format(x=x, f=f, n=n, count=count, at=at) for line in lines))
+    w.other(f"{x} * ({n} % 10)")
+
+
 def rebind(w: Writer) -> None:
     y = w.leaf()
     form = w.random.choice(["{y} = {y}.detach().requires_grad_()", "{y} = ({y} * 0.5)", "{y} = {y}.double().float()"])
@@ -398,7 +434,7 @@ def rebind(w: Writer) -> None:
 BLOCKS: list[tuple[Block, int]] = [
     (make_leaf, 2), (compute, 4), (alias, 2), (view, 4), (write, 4), (rows, 1), (out, 1), (inference, 1), (numpy, 1),
     (thread, 1), (backward, 4), (hooks, 2), (train, 4), (amp, 1), (modules, 3), (layers, 2), (loader, 1), (loops, 3),
-    (rebind, 1),
+    (rebind, 1), (without_tensors, 3),
 ]  # fmt: skip
 """With how often each is drawn."""
 

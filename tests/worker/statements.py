@@ -42,8 +42,11 @@ class Difference:
         return f"{self.function}:{self.line}#{self.visit} {self.name}: shown {have}, is {want}"
 
 
-def compare_statements(recorded: Recording, plain: Plain, source: str) -> tuple[list[Difference], int]:
-    """All differences, and how many tensors were compared."""
+def compare_statements(
+    recorded: Recording, plain: Plain, source: str, *, sampled: bool = False
+) -> tuple[list[Difference], int]:
+    """All differences, and how many tensors were compared. Where the recording is `sampled`, runs of statements
+    may be missing; those that are there are among the traced ones, in order."""
     seen: dict[tuple[str, int], list[tuple[Held, list[str]]]] = {}
     for function, line, held, free in plain.lines:
         seen.setdefault((function, line), []).append((held, free))
@@ -56,6 +59,8 @@ def compare_statements(recorded: Recording, plain: Plain, source: str) -> tuple[
         if line not in places or (function.startswith("<") and function != "<module>"):
             continue
         walked = visits.get((function, line), [])
+        if sampled and len(walked) < len(traced):
+            traced = those_seen(walked, traced)
         if len(walked) != len(traced):
             differences.append(Difference(function, line, 0, "(visits)", len(walked), len(traced)))
             continue
@@ -69,6 +74,22 @@ def compare_statements(recorded: Recording, plain: Plain, source: str) -> tuple[
             ]
             compared += len(names)
     return differences, compared
+
+
+def those_seen(walked: list[Held], traced: list[tuple[Held, list[str]]]) -> list[tuple[Held, list[str]]]:
+    """Of the traced runs of a statement those that were recorded: for each the next that held the same tensors; where
+    there is none, the next."""
+    found: list[tuple[Held, list[str]]] = []
+    rest = traced
+    for number, have in enumerate(walked):
+        last = len(rest) - (len(walked) - number) + 1
+        places = (
+            place for place in range(last) if all(same(have.get(name), rest[place][0][name]) for name in rest[place][0])
+        )
+        place = next(places, 0)
+        found.append(rest[place])
+        rest = rest[place + 1 :]
+    return found
 
 
 def same(have: Any, want: Any) -> bool:
