@@ -41,6 +41,7 @@ def main() -> None:
     if unknown:
         parser.error(f"no such group: {', '.join(sorted(unknown))}")
     leave_on_signals()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each start would compile all of gradtutor again
     load = os.getloadavg()[0]
     if load > 0.5:
         print(f"Something else keeps this machine busy (load {load:.1f}); expect noise.\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.bench.figures import Figure
-from tests.bench.starting import until
+from tests.bench.starting import fresh, until
 from tests.e2e.terminal import GRADTUTOR, Terminal
 from tutor.check.runner import Runner
 from tutor.lesson import catalog
@@ -29,7 +29,7 @@ def run(home: Path, quick: bool = False) -> list[Figure]:
             return time.perf_counter() - terminal.started
 
     def ready(name: str) -> float:
-        with Terminal((*GRADTUTOR, name), home, draws=False) as terminal:
+        with Terminal((*GRADTUTOR, name), fresh(home), draws=False) as terminal:
             return until(terminal, READY)
 
     torch(), ready(lessons[0].id)

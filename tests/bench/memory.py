@@ -11,7 +11,7 @@ from statistics import median
 from tests.bench.figures import Figure
 from tests.bench.keys import LONG, SHORT, settle
 from tests.bench.recording import record
-from tests.bench.starting import TRIVIAL, until
+from tests.bench.starting import TRIVIAL, fresh, until
 from tests.bench.works import LINE
 from tests.e2e.terminal import GRADTUTOR, Terminal, resident
 
@@ -26,7 +26,7 @@ def run(home: Path, quick: bool = False) -> list[Figure]:
 
     def held(*command: str, text: str, worker: bool = False, keys: tuple[str, ...] = ()) -> Callable[[], float]:
         def measure() -> float:
-            with Terminal(command, home, env={"COUNT": str(short)}, draws=False) as terminal:
+            with Terminal(command, fresh(home), env={"COUNT": str(short)}, draws=False) as terminal:
                 until(terminal, text)
                 settle(terminal, 1.0)
                 for key in keys:

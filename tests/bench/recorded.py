@@ -2,7 +2,7 @@
 
 Each run is in a fork of a process that has imported torch and run the script once, as a worker is. The recorder is the
 worker's, its frames go through a pipe to a process that throws them away. COUNT is handed to the script; EVENTS is the
-budget, where one is to be used up. What was measured is printed as JSON.
+budget, where one is to be used up, or `all`, as the option `--all`. What was measured is printed as JSON.
 """
 
 from __future__ import annotations
@@ -47,9 +47,11 @@ class Work:
         exec(self.code, names)
         return {"cpu": time.process_time() - started}
 
-    def recorded(self, max_events: int) -> dict[str, float]:
+    def recorded(self, budget: str) -> dict[str, float]:
         """Return the CPU seconds from its first statement until all is sent, with what is recorded at its end."""
+        max_events = int(budget) if budget.isdecimal() else ENDLESS
         recorder = Recorder(self._pipe, CrashLocation(bytearray(12)), max_events, ENDLESS)
+        recorder.frames.sampler.on = budget != "all"
         code = recorder.code.compile(self.source, self.path)
         with recorder.switched_on():
             recorder.frames.module(self.path)
@@ -80,15 +82,15 @@ def alternate(path: Path, counts: list[str], pairs: int) -> dict[str, Pairs]:
     work.plain()
     measured: dict[str, Pairs] = {count: {"plain": [], "recorded": []} for count in counts}
 
-    def recorded(max_events: int) -> Callable[[], dict[str, Any]]:
-        return lambda: work.recorded(max_events)
+    def recorded(budget: str) -> Callable[[], dict[str, Any]]:
+        return lambda: work.recorded(budget)
 
     for _ in range(pairs):
         for argument, results in measured.items():
-            count, _, max_events = argument.partition(":")
+            count, _, budget = argument.partition(":")
             os.environ["COUNT"] = count
             results["plain"].append(in_fork(work.plain))
-            results["recorded"].append(in_fork(recorded(int(max_events or ENDLESS))))
+            results["recorded"].append(in_fork(recorded(budget)))
     return measured
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.bench.figures import Figure, in_pairs
-from tests.bench.works import GPT, LINE, RECURSION, TRAINING, WORKS, Work
+from tests.bench.works import GPT, LINE, PYTHON, RECURSION, TRAINING, WORKS, Work
 from tests.e2e.terminal import GRADTUTOR, environment
 from tutor.paths import lessons_dir
 from tutor.trace import tracefile
@@ -74,9 +74,12 @@ def ratios(home: Path, quick: bool) -> list[Figure]:
     """Measure each work: recorded over plain, then the same where nearly all of it is past the budget."""
     counts = {work.path: [*_counts(work, quick)] for work in WORKS}
     counts[lessons_dir() / BY_HAND] = ["1"]
+    whole = f"{_length(PYTHON.count, quick)}:all"
+    counts[PYTHON.path].append(whole)
     runs = measured(home, counts, pairs=1 if quick else 7)
     return [
         *(_ratio(runs[work.path][_counts(work, quick)[0]], f"{work.name}, recorded", work.target) for work in WORKS),
+        _ratio(runs[PYTHON.path][whole], f"{PYTHON.name}, recorded with --all", 40.0),
         *(_ratio(runs[work.path][_counts(work, quick)[1]], f"{work.name}, past the budget", 1.1) for work in WORKS),
         _ratio(runs[lessons_dir() / BY_HAND]["1"], "training/line-by-hand, recorded"),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,6 +17,11 @@ TRIVIAL = (sys.executable, str(Path(__file__).parent / "work" / "trivial.py"))
 PATIENCE = 60.0
 IN_VIEW = 8
 """So many titles are on the first screen for certain."""
+
+
+def fresh(home: Path) -> Path:
+    """A home in which no lesson was begun, so that each begins at its first step."""
+    return Path(tempfile.mkdtemp(dir=home))
 
 
 def until(terminal: Terminal, *texts: str | tuple[str, ...]) -> float:
@@ -47,13 +53,13 @@ def run(home: Path, quick: bool = False) -> list[Figure]:
             return until(terminal, *titles[:IN_VIEW])
 
     def step() -> float:
-        with Terminal((*GRADTUTOR, "graph/two-paths"), home, draws=False) as terminal:
+        with Terminal((*GRADTUTOR, "graph/two-paths"), fresh(home), draws=False) as terminal:
             until(terminal, "for the first step")
             terminal.press("right")
             return until(terminal, "step 1/")
 
     def prose() -> float:
-        with Terminal((*GRADTUTOR, "graph/two-paths"), home, draws=False) as terminal:
+        with Terminal((*GRADTUTOR, "graph/two-paths"), fresh(home), draws=False) as terminal:
             return until(terminal, "importing torch")
 
     def torch() -> float:

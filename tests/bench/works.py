@@ -38,5 +38,6 @@ WORKS = (
 )
 LINE = WORKS[0]
 GPT = WORKS[3]
+PYTHON = WORKS[5]
 RECURSION = FOLDER / "recursion.py"
 TRAINING = FOLDER / "training.py"
