@@ -126,13 +126,8 @@ loss.backward()
 # PyTorch 刚才做的，你现在也会了。写出任意权重、输入和目标的梯度：按 `e`。
 
 
-# %% tags=["exercise"] id="slope" kind="fill"
-def derivative(weight, value, target):
-    """How fast (weight * value - target) ** 2 changes when weight does."""
-    return 0.0
-
-
-print("yours:", derivative(1.0, 1.0, 2.0), derivative(1.0, 2.0, 4.0))
+# %% tags=["exercise"] id="slope" kind="write"
+# derivative(weight, value, target): how fast (weight * value - target) ** 2 changes with weight
 
 # %% [markdown] tags=["hint"] lang="en"
 # It is a product of two derivatives: that of the square, and that of `weight * value`.

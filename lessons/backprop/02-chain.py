@@ -216,3 +216,50 @@ for name, network in (("first", (w1, w2, w3)), ("second", (v1, v2, v3))):
                 + ("进入它的 relu 的是负数。" if name == "second" else "这里原来是对的。")
             ),
         }
+
+# %% [markdown] lang="en"
+# And in which order did the nodes of the first network run, in the backward pass from its loss? Put them in order:
+# press `e`, then `Shift` and an arrow move a line.
+
+# %% [markdown] lang="zh"
+# 第一个网络从损失开始反向传播时，各个节点是按什么次序执行的？排一排：按 `e`，再用 `Shift` 加方向键移动一行。
+
+# %% tags=["exercise"] id="in-order" kind="order"
+order = ["w1 * x", "w2 * h", "relu", "w3 * a", "- t", "** 2"]
+
+# %% [markdown] tags=["hint"] lang="en"
+# The pass begins where the forward pass ended.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 反向传播从前向计算结束的地方开始。
+
+# %% [markdown] tags=["hint"] lang="en"
+# Go to the first backward pass with `B`, and read the nodes as they come.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 用 `B` 回到第一次反向传播，看看节点依次是哪些。
+
+# %% tags=["solution"]
+order = ["** 2", "- t", "w3 * a", "relu", "w2 * h", "w1 * x"]
+
+# %% tags=["check"]
+texts = {"PowBackward0": ["** 2"], "SubBackward0": ["- t"], "ReluBackward0": ["relu"]}
+texts["MulBackward0"] = ["w3 * a", "w2 * h", "w1 * x"]
+ran, node = [], loss.grad_fn
+while node is not None and "Accumulate" not in node.name():
+    ran.append(texts[node.name()].pop(0))
+    inputs = [input for input, _ in node.next_functions if input is not None]
+    node = next((input for input in inputs if "Accumulate" not in input.name()), None)
+assert order != ran[::-1], {
+    "en": "That is the forward pass. The backward pass goes the other way round.",
+    "zh": "那是前向计算的次序。反向传播是反过来的。",
+}
+assert order[0] == ran[0], {
+    "en": f"`{order[0]}` is not the first: the pass begins at the loss, with the operation that made it.",
+    "zh": f"`{order[0]}` 不是第一个：反向传播从损失开始，先执行算出它的那个运算。",
+}
+place = next((place for place, pair in enumerate(zip(order, ran, strict=True)) if pair[0] != pair[1]), None)
+assert place is None, {
+    "en": f"Up to `{ran[(place or 1) - 1]}` it is right. After it comes the node that computed its input.",
+    "zh": f"到 `{ran[(place or 1) - 1]}` 为止都对。接下来是算出它的输入的那个节点。",
+}

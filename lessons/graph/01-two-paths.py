@@ -117,3 +117,68 @@ print("a.grad:", a.grad)
 # 如果你自己的代码需要它，就在反向传播之前调用 `a.retain_grad()`。
 #
 # 记住两点：沿着一条路，梯度**相乘**；路与路相会处，梯度**相加**。反向传播说到底就是这两件事。
+
+# %% [markdown] lang="en"
+# Now do it by hand, in a graph of your own. `p` reaches `z` on two paths, and so does `q`: look at the graph after the
+# next cell. Then press `e`, and type the gradient that reaches each node when `z.backward()` starts with 1.
+
+# %% [markdown] lang="zh"
+# 现在换一张图，自己动手算。`p` 经两条路到达 `z`，`q` 也是：执行下一格之后看看计算图。
+# 然后按 `e`，填出 `z.backward()` 从 1 开始时到达每个节点的梯度。
+
+# %%
+p = torch.tensor(2.0, requires_grad=True)
+q = torch.tensor(-3.0, requires_grad=True)
+c = p * q
+d = c + p
+z = d * q
+
+# %% tags=["exercise"] id="by-hand" kind="gradients"
+gradients = {"z": ..., "d": ..., "c": ..., "p": ..., "q": ...}
+
+# %% [markdown] tags=["hint"] lang="en"
+# Begin at `z`, with 1. A product sends to each factor what reached it, times the other factor: to `d` the value of `q`.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 从 `z` 开始，它是 1。乘法传给每个因子的，是到达它的梯度乘以另一个因子：传给 `d` 的是 `q` 的值。
+
+# %% [markdown] tags=["hint"] lang="en"
+# A sum passes on what it got, so `c` gets as much as `d`. `p` gets that too, and `q` times it through `c`: add them.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 加法原样传下去，所以 `c` 和 `d` 得到的一样多。`p` 也得到这么多，再加上经过 `c` 传来的、乘以 `q` 的那一份。
+
+# %% tags=["solution"]
+gradients = {"z": 1.0, "d": -3.0, "c": -3.0, "p": 6.0, "q": -10.0}
+
+# %% tags=["check"]
+names = {"z": z, "d": d, "c": c, "p": p, "q": q}
+truth = dict(zip(names, torch.autograd.grad(z, list(names.values()), retain_graph=True), strict=True))
+empty = [name for name in names if gradients.get(name, ...) is ...]
+assert not empty, {
+    "en": f"Nothing is typed yet for {', '.join(empty)}.",
+    "zh": f"{'、'.join(empty)} 还没有填。",
+}
+one_path = {"p": (-3.0, 9.0), "q": (-4.0, -6.0)}
+for name, value in truth.items():
+    given = gradients[name]
+    if not isinstance(given, list) and abs(given - value.item()) < 1e-3:
+        continue
+    assert given not in one_path.get(name, ()), {
+        "en": f"{given:g} comes to {name} on one of its two paths. What both bring is added.",
+        "zh": f"{given:g} 是 {name} 的两条路之一带来的。两条路带来的要相加。",
+    }
+    assert given != names[name].item(), {
+        "en": f"{given:g} is the value of {name}, not the gradient that reaches it.",
+        "zh": f"{given:g} 是 {name} 的值，不是到达它的梯度。",
+    }
+    assert given != -value.item(), {
+        "en": f"Only the sign is wrong at {name}: q is {q.item():g}.",
+        "zh": f"{name} 只差一个符号：q 是 {q.item():g}。",
+    }
+    raise AssertionError(
+        {
+            "en": f"{given} does not reach {name}. Start from what reaches the node after it.",
+            "zh": f"到达 {name} 的不是 {given}。从它后面的节点得到的梯度算起。",
+        }
+    )

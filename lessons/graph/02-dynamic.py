@@ -117,7 +117,7 @@ for node, _ in q.grad_fn.next_functions:
 # `torch.compile(model)` brings that back: it makes compiled code of a graph, and uses it again while the code takes
 # the same branches.
 #
-# So plain Python is enough. `distance` should say how far a number is from zero; fix it for negative numbers: `e`.
+# So plain Python is enough. Write `distance(x)`, which says how far a number is from zero, below zero too: `e`.
 
 # %% [markdown] lang="zh"
 # 循环停下时 `q` 是 {{ q.item() }}，是 `p` 的一个幂，这个幂的导数是 {{ p.grad.item() }}。
@@ -129,15 +129,11 @@ for node, _ in q.grad_fn.next_functions:
 # 这样的**静态图**不好调试，却可以在运行之前整体优化，跑得更快。
 # `torch.compile(model)` 把这个优点带了回来：它把图编译成代码，只要走的还是同样的分支，就一直用它。
 #
-# 所以普通的 Python 就够用了。`distance` 应当给出一个数到零的距离；把它改得对负数也成立：按 `e`。
+# 所以普通的 Python 就够用了。写一个 `distance(x)`，给出一个数到零的距离，对负数也要成立：按 `e`。
 
 
-# %% tags=["exercise"] id="distance" kind="fill"
-def distance(x):
-    return x
-
-
-print(distance(torch.tensor(-3.0)))
+# %% tags=["exercise"] id="distance" kind="write"
+# distance(x): how far the number in x is from zero
 
 # %% [markdown] tags=["hint"] lang="en"
 # An `if` will do, as in `bend`. What has to happen to a number below zero?

@@ -113,7 +113,7 @@ except RuntimeError as error:
 # This is where the memory goes when a network is trained: every layer keeps something until the backward pass reaches
 # it. Under `torch.no_grad()` nothing is saved at all.
 #
-# `triple` saves its factor, so a second pass fails. Write it with an operation that saves nothing: press `e`.
+# `x * 3` saves its factor, so a second pass fails. Write `triple(x)` with operations that save nothing: press `e`.
 
 # %% [markdown] lang="zh"
 # 只有 {{ passes }} 次。第一次用了 `e` 的节点所保存的值，随即释放。
@@ -122,15 +122,11 @@ except RuntimeError as error:
 # 训练网络时，内存就花在这里：每一层都要把一些东西存着，直到反向传播经过。
 # 在 `torch.no_grad()` 之下则什么都不保存。
 #
-# `triple` 存下了因子，所以第二次反向传播会出错。换一个什么也不保存的运算来写它：按 `e`。
+# `x * 3` 存下了因子，所以第二次反向传播会出错。用什么也不保存的运算写一个 `triple(x)`：按 `e`。
 
 
-# %% tags=["exercise"] id="lighter" kind="fill"
-def triple(x):
-    return x * 3
-
-
-print(triple(torch.tensor(5.0)))
+# %% tags=["exercise"] id="lighter" kind="write"
+# triple(x): three times x
 
 # %% [markdown] tags=["hint"] lang="en"
 # For which operation of this lesson did both passes succeed?

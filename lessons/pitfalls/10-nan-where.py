@@ -159,3 +159,56 @@ assert abs(tried.grad[0].item()) < 3, {
     ),
     "zh": f"份额 0 处的梯度是 {tried.grad[0].item():g}：用一个很小的数代替 0 就会这样；换一个对数无害的数。",
 }
+
+# %% [markdown] lang="en"
+# One more: a sum that is nan. Step through the cell, and find the **first** name whose value is not what it should be.
+# Press `e`, and type that name.
+
+# %% [markdown] lang="zh"
+# 再来一个：总和成了 nan。一步步走过这一格，找出**第一个**值不对的名字。按 `e`，输入这个名字。
+
+# %%
+heights = torch.tensor([1.0, 4.0, 9.0])
+roots = heights.sqrt()
+centred = roots - roots.mean()
+logs = centred.log()
+shares = logs / logs.sum()
+total = shares.sum()
+print("total:", total.item())
+
+# %% tags=["exercise"] id="first-nan" kind="value"
+first = ...
+
+# %% [markdown] tags=["hint"] lang="en"
+# The numbers of each tensor are in the table. Look for the first nan or inf.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 每个张量的数都在表里。找第一个 nan 或 inf。
+
+# %% [markdown] tags=["hint"] lang="en"
+# `!` goes to the first nan of a recording, and from there to what made it.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# `!` 会跳到录像里的第一个 nan，再按会跳到它的起因。
+
+# %% tags=["solution"]
+first = "logs"
+
+# %% tags=["check"]
+assert first is not ..., {"en": "Nothing is typed yet.", "zh": "还没有填。"}
+assert first != "total", {
+    "en": "`total` is where you notice it. The numbers that it adds up were wrong before.",
+    "zh": "`total` 是你发现问题的地方。它加的那些数早就不对了。",
+}
+assert first != "shares", {
+    "en": "`shares` has only nan in it, but it was computed from numbers that were wrong already.",
+    "zh": "`shares` 里全是 nan，可算出它的那些数已经不对了。",
+}
+assert first != "centred", {
+    "en": "`centred` is as it should be: a centred number may be negative. What comes next does not bear that.",
+    "zh": "`centred` 没有错：减去均值之后当然有负数。是接下来的运算受不了负数。",
+}
+assert first == "logs", {
+    "en": f"It is not `{first}`: look for the first tensor with a nan or inf in it.",
+    "zh": f"不是 `{first}`：找第一个含有 nan 或 inf 的张量。",
+}

@@ -111,7 +111,7 @@ except TypeError as problem:
 # The last call fails, as the output shows: `steps` must be given. In old PyTorch you could leave it out and got a
 # hundred points. `torch.range`, which counts the end in, is from that time too. Use neither.
 #
-# Your turn. An axis from 0 to 1 **with both ends**, in eleven marks: fix it.
+# Your turn. An axis from 0 to 1 **with both ends**, in eleven marks: write it (`e`).
 
 # %% [markdown] lang="zh"
 # {{ tens.tolist() }}：十的零次方、一次方、二次方。底数换成二：{{ twos.tolist() }}。
@@ -119,10 +119,10 @@ except TypeError as problem:
 # 最后那句出了错，看输出：`steps` 非写不可。旧版 PyTorch 可以省，一省就是一百个点；
 # 把末尾也数进去的 `torch.range` 也是那时留下的。两样都别用。
 #
-# 轮到你了。坐标轴从 0 走到 1，**两头都在**，共十一个刻度。按 `e` 改好它。
+# 轮到你了。坐标轴从 0 走到 1，**两头都在**，共十一个刻度。按 `e` 写出来。
 
-# %% tags=["exercise"] id="both-ends" kind="bug"
-axis = torch.arange(0, 1, 0.1)
+# %% tags=["exercise"] id="both-ends" kind="write"
+# axis: from 0 to 1 with both ends, eleven marks
 
 # %% [markdown] tags=["hint"] lang="en"
 # Count the marks in the table, and look at the last one. What does `arange` do with the end?

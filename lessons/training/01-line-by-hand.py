@@ -185,3 +185,79 @@ print("after training: 4 gives", answer)
 #
 # 按 `k`，先把 `lr` 改成 0.0001，再改成 0.3。前一个跑完所有 epoch 还在半路上；
 # 后一个每一步都跨过头，损失越来越大，直到不再是个数（`nan`）。
+
+# %% [markdown] lang="en"
+# These four steps are in every training loop: the **loss** of the forward pass, the **backward** pass, the **update**,
+# and the gradient **cleared**. Write them yourself, from an empty cell: one epoch over `samples` for the weight `v`
+# below, with the learning rate `rate`. Press `e`.
+
+# %% [markdown] lang="zh"
+# 每个训练循环里都有这四步：前向计算出**损失**、**反向传播**、**更新**、梯度**清零**。
+# 从空白的单元格开始，自己写一遍：对下面的权重 `v`，用学习率 `rate`，在 `samples` 上跑一个 epoch。按 `e`。
+
+# %%
+v = torch.tensor(1.0, requires_grad=True)
+rate = 0.02
+
+# %% tags=["exercise"] id="four-steps" kind="write"
+# for each x, target of samples: loss, backward, update, clear
+
+# %% [markdown] tags=["hint"] lang="en"
+# The loop of the first epoch is above. The loss is `(v * x - target) ** 2`.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 第一个 epoch 的循环就在上面。损失是 `(v * x - target) ** 2`。
+
+# %% [markdown] tags=["hint"] lang="en"
+# The update goes under `with torch.no_grad():`, and subtracts `rate * v.grad`. Then `v.grad.zero_()`.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 更新写在 `with torch.no_grad():` 下面，减去 `rate * v.grad`。然后 `v.grad.zero_()`。
+
+# %% tags=["solution"]
+v = torch.tensor(1.0, requires_grad=True)
+for x, target in samples:
+    loss = (v * x - target) ** 2
+    loss.backward()
+    with torch.no_grad():
+        v -= rate * v.grad
+    v.grad.zero_()
+
+# %% tags=["check"]
+right = plus = kept = 1.0
+carried = 0.0
+for x, target in samples:
+    right -= rate * 2 * (right * x - target) * x
+    plus += rate * 2 * (plus * x - target) * x
+    carried += 2 * (kept * x - target) * x
+    kept -= rate * carried
+once = 1.0 - rate * sum(2 * (x - target) * x for x, target in samples)
+assert getattr(v, "is_leaf", False), {
+    "en": "v is no leaf any more: `v = v - …` makes a new tensor. Write into it with `v -= …`, under torch.no_grad().",
+    "zh": "v 不再是叶子节点：`v = v - …` 会新建张量。在 torch.no_grad() 之下用 `v -= …` 写进去。",
+}
+now = v.item()
+assert now != 1 or v.grad is None, {
+    "en": "A gradient has come to v, but v is still 1: the update is missing.",
+    "zh": "v 有了梯度，可 v 还是 1：缺了更新这一步。",
+}
+assert now != 1, {
+    "en": "v is still 1, and no gradient has come to it: nothing is written yet, or there is no backward pass.",
+    "zh": "v 还是 1，也没有梯度传来：要么还没写，要么缺了反向传播。",
+}
+assert abs(now - plus) > 1e-4, {
+    "en": f"v went to {now:.4f}, uphill: the update subtracts the gradient.",
+    "zh": f"v 走到了 {now:.4f}，是上坡：更新要减去梯度。",
+}
+assert abs(now - kept) > 1e-4, {
+    "en": f"v is {now:.4f}: that is what comes out if the gradient is never cleared.",
+    "zh": f"v 是 {now:.4f}：梯度从不清零才会得到它。",
+}
+assert abs(now - once) > 1e-4, {
+    "en": f"v is {now:.4f}: one update for all samples together. Update after each sample.",
+    "zh": f"v 是 {now:.4f}：所有样本只更新了一次。每个样本之后都要更新。",
+}
+assert abs(now - right) < 1e-4, {
+    "en": f"v is {now:.4f}, and one epoch from 1 leads to {right:.4f}.",
+    "zh": f"v 是 {now:.4f}，而从 1 开始跑一个 epoch 应当到 {right:.4f}。",
+}

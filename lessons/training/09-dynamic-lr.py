@@ -134,12 +134,8 @@ rate = round(rates[25], 6)
 # （第 5 到 14 个是 `base`，第 15 到 24 个是它的一半）。按 `e`。
 
 
-# %% tags=["exercise"] id="warm-up" kind="fill"
-def rate_at(epoch, base):
-    return base
-
-
-print([rate_at(epoch, 0.1) for epoch in (0, 4, 5, 14, 15, 25)])
+# %% tags=["exercise"] id="warm-up" kind="write"
+# rate_at(epoch, base)
 
 # %% [markdown] tags=["hint"] lang="en"
 # Two cases: an `if` for the epochs below 5. Epoch 0 has one fifth, so count from 1 there.

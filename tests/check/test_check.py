@@ -270,6 +270,7 @@ WAYS = {
         'if slope: raise AssertionError({"en": f"slope is {slope}"})',
         "not there in zh",
     ),
+    "no form": change('id="slope" kind="fill"', 'id="slope" kind="gradients"', "an exercise of this kind is one line"),
     "no solution": (
         without(GOOD, '# %% tags=["solution"]', '# %% tags=["check"]'),
         "followed by its hints",

@@ -28,7 +28,7 @@ def test_two_paths_forward_and_back_through_the_backward_pass(start: Start) -> N
     terminal.wait("Two paths to one leaf")
     terminal.wait("first step")
     terminal.press("end")
-    terminal.wait("step 7/28")  # the question holds it up
+    terminal.wait("step 7/43")  # the question holds it up
     assert "what will w.grad hold?" in terminal.text
     assert tensor(terminal, "w")[-1] == "None"
 
@@ -36,7 +36,7 @@ def test_two_paths_forward_and_back_through_the_backward_pass(start: Start) -> N
     terminal.wait("and see")
     for step in range(8, 23):
         terminal.press("right")
-        terminal.wait(f"step {step}/28")
+        terminal.wait(f"step {step}/43")
         gradients = [tensor(terminal, name)[-1:] for name in "xw"]
         assert gradients == [["2" if step >= 20 else "None"], ["5" if step >= 21 else "None"]], step
         if step == 19:  # both shares are under way, and told apart
@@ -47,7 +47,7 @@ def test_two_paths_forward_and_back_through_the_backward_pass(start: Start) -> N
 
     for step in range(21, 14, -1):
         terminal.press("left")
-        terminal.wait(f"step {step}/28")
+        terminal.wait(f"step {step}/43")
     assert [tensor(terminal, name)[-1] for name in "xw"] == ["None", "None"]
     assert "(2)" not in terminal.text
     assert [tensor(terminal, name)[0] for name in "xwaby"] == ["2", "1", "3", "2", "6"]
@@ -65,17 +65,17 @@ def test_an_answer_is_kept_for_the_next_time(start: Start) -> None:
     first.press("4", "enter")
     first.wait("and see")
     first.press("end")
-    first.wait("step 23/28")
+    first.wait("step 23/43")
     first.press("q")
     assert first.wait_for_end() == 0
 
     second = start("graph/two-paths")
     second.wait("back where you left")
-    assert "step 23/28" in second.text
+    assert "step 23/43" in second.text
     second.press("home")
-    second.wait("step 0/28")
+    second.wait("step 0/43")
     second.press("end")
-    second.wait("step 23/28")  # only the second question holds it up
+    second.wait("step 23/43")  # only the second question holds it up
 
 
 def test_the_list_opens_a_lesson_and_comes_back(start: Start) -> None:
@@ -101,11 +101,11 @@ def test_another_size_is_another_arrangement_of_the_same(start: Start) -> None:
     terminal = start("graph/two-paths")
     terminal.wait("first step")
     terminal.press("right")
-    terminal.wait("step 1/28")
+    terminal.wait("step 1/43")
     for columns, rows in ((80, 24), (200, 60), (40, 10), (120, 36)):
         terminal.resize(columns, rows)
         small = columns == 40
-        terminal.wait(lambda small=small: ("step 1/28" not in terminal.text) == small)  # type: ignore[misc]
+        terminal.wait(lambda small=small: ("step 1/43" not in terminal.text) == small)  # type: ignore[misc]
         assert max(map(len, terminal.lines)) <= columns
         assert len(terminal.lines) == rows
         if not small:
@@ -120,13 +120,13 @@ def test_the_pass_is_legible_at_this_size(start: Start, size: tuple[int, int]) -
     terminal = start("graph/two-paths", columns=size[0], rows=size[1])
     terminal.wait("first step")
     terminal.press("end")
-    terminal.wait("step 7/28")
+    terminal.wait("step 7/43")
     terminal.press("s")
     terminal.wait("skipped")
     terminal.press("b", "right")
-    terminal.wait("step 17/28")
+    terminal.wait("step 17/43")
     terminal.press("o")
-    terminal.wait("step 22/28")
+    terminal.wait("step 22/43")
     assert [tensor(terminal, name)[-1] for name in "xw"] == ["2", "5"]
 
 

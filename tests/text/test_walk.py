@@ -166,6 +166,31 @@ def test_a_question_is_asked_again_with_other_numbers(
     assert (given.answer, given.right, given.again) == ("4", False, "Right" in "".join(told))
 
 
+@pytest.mark.parametrize(
+    ("lesson", "typed", "told"),
+    [
+        ("graph/two-paths", ["e", "1", "-3", "-3", "9", "-10"], "9 comes to p on one of its two paths"),
+        ("graph/two-paths", ["e", "1", "-3", "-3", "6", "-10"], "Exercise by-hand: solved."),
+        ("graph/two-paths", ["e", "1", "three", "", "", ""], "An answer is a number"),
+        ("graph/two-paths", ["1", "e"], "no exercise to try here"),
+    ],
+)
+def test_an_exercise_is_tried(
+    two_paths: Timeline, runner: Runner, tmp_path: Path, lesson: str, typed: list[str], told: str
+) -> None:
+    command = RunCommand(str(LESSON), lesson)
+    store, out = Store(tmp_path), io.StringIO()
+
+    def run_again(changes: dict[str, Any]) -> Timeline:
+        return runner.run(msgspec.structs.replace(command, **changes)).timeline
+
+    lines = ["cell:2", "s", "cell:4", "s", *typed, "q"] if typed[0] == "e" else [*typed, "q"]
+    source = io.StringIO("".join(line + "\n" for line in lines))
+    Walker(Target("lesson", LESSON, lesson), two_paths, store, "en", source, out, run_again).run()
+    assert told in out.getvalue()
+    assert ("by-hand" in store.load(lesson).solved) == ("solved" in told)
+
+
 def test_going_to_places(plain: Timeline) -> None:
     end = plain.steps
     assert plain.kind(end - 1) == "failed"
@@ -236,7 +261,7 @@ def test_nothing_after_a_question_is_seen_before_it_is_settled(two_paths: Timeli
     assert "Type an answer" in walk(two_paths, "end", "", "five")
     assert "a number, a list" in walk(two_paths, "end", "five")
     whole = walk(two_paths, "end", "5", "None", "")
-    assert f"{two_paths.steps}  cell 3 is done" in whole
+    assert f"{two_paths.steps}  cell 5 is done" in whole
     assert "gets just that share: 2." in whole
     assert "Two things to remember" in whole
 
@@ -360,7 +385,7 @@ def test_a_wrong_list_says_where(asking: Timeline) -> None:
 
 def test_an_exercise_says_what_its_check_said(asking: Timeline) -> None:
     text = walk(asking, "cell:3", "s", "s", "cell:3", "end")
-    assert "Exercise slope: slope is still None (`e` on the full screen changes the code.)" in text
+    assert "Exercise slope: slope is still None (`e` tries it.)" in text
     assert "assert" not in text
 
 

@@ -6,12 +6,12 @@ import ast
 from collections.abc import Callable
 
 from tutor.i18n import N_, _
-from tutor.lesson import variation
+from tutor.lesson import forms, variation
 from tutor.lesson.markdown import live_values
 from tutor.lesson.model import LANGUAGES, UNPARSED, Cell, LessonError, RawCell, Report, join_words, suggest
 
 QUESTIONS = ("predict", "choice", "line")
-EXERCISES = ("fill", "bug")
+EXERCISES = ("fill", "bug", "write", *forms.KINDS)
 TAGS = ("exercise", "hint", "solution", "check", "raises-exception")
 _PROSE = ("lang", "question", "of", "when", "wrong", "vary", "tags")
 _CODE = ("tags", "id", "kind")
@@ -176,7 +176,7 @@ def _check_exercise(cells: list[Cell], mark: int, wrong: Callable[..., None]) ->
             mark,
             _('Use words: id="derivative"'),
         )
-    kind = exercise.attributes.get("kind")
+    kind = str(exercise.attributes.get("kind") or "")
     if kind not in EXERCISES:
         what = (
             _("the exercise is of an unknown kind, `{kind}`.", kind=kind)
@@ -184,6 +184,15 @@ def _check_exercise(cells: list[Cell], mark: int, wrong: Callable[..., None]) ->
             else _("the exercise does not say its kind.")
         )
         wrong(what, mark, _("There is {names}.", names=join_words(EXERCISES)))
+    for cell in cells if kind in forms.KINDS else ():
+        if cell.kind in ("exercise", "solution") and cell.exercise == exercise.exercise:
+            form = forms.read(kind, cell.source)
+            if form is None or form.names != getattr(forms.read(kind, exercise.source), "names", form.names):
+                wrong(
+                    _("{kind} of this kind is one line.", kind=_with_article(cell.kind)),
+                    max(cell.first_line - 1, 1),
+                    _FORMS[kind],
+                )
     after = [cell.kind for cell in cells[1:]]
     hints = next((at for at, kind in enumerate(after) if kind != "hint"), len(after))
     if after[hints : hints + 2] != ["solution", "check"]:
@@ -194,6 +203,7 @@ def _check_exercise(cells: list[Cell], mark: int, wrong: Callable[..., None]) ->
         wrong(what, mark, _('Tag them tags=["hint"], ["solution"] and ["check"].'))
 
 
+_FORMS = {"gradients": 'gradients = {"w": ..., "y": ...}', "order": 'order = ["b", "a"]', "value": "first = ..."}
 _KINDS = {
     "question": N_("a question"),
     "diagnosis": N_("a text with `wrong`"),

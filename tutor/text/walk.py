@@ -14,7 +14,7 @@ from typing import Any, TextIO, TypeAlias
 from tutor.explain import Explained, cause, describe_check_failure, explanation, joined, lines
 from tutor.explain.formatting import Part
 from tutor.i18n import N_, _, ngettext, pgettext
-from tutor.lesson import answers
+from tutor.lesson import answers, forms
 from tutor.lesson.catalog import Target
 from tutor.lesson.model import Cell, in_language
 from tutor.study.cards import card_at
@@ -92,7 +92,7 @@ class Lesson:
             return None
         if result.ok:
             return _("Exercise {name}: solved.", name=result.exercise)
-        text = N_("Exercise {name}: {problem} (`e` on the full screen changes the code.)")
+        text = N_("Exercise {name}: {problem} (`e` tries it.)")
         return _(text, name=result.exercise, problem=describe_check_failure(result))
 
     def verdicts(self, number: int) -> Iterator[tuple[str, bool]]:
@@ -171,7 +171,8 @@ i      into a call              o   out of it
 f      the next backward pass   F   the backward pass before
 t      everything here          !   the next problem; from a failure, what made it inevitable
 7      to step 7                line:8  to where line 8 has run; also cell:2, end, line:8#3
-s      skip a question          ?   this help
+s      skip a question          e   try an exercise
+?      this help
 q      quit
 """)
 
@@ -292,10 +293,65 @@ class Walker:
         elif command in ("t", "show"):
             if self.step:
                 show.write_text(self.timeline, self.step, self._out)
+        elif command in ("e", "edit"):
+            self._try_exercise()
         elif command == "!":
             self._go_to_problem()
         else:
             self._go_to(command)
+
+    def _try_exercise(self) -> None:
+        """Read the learner's answer to the exercise at the cursor, run it and print what its check says."""
+        exercise, study = self._model.exercise, self._model.study
+        if exercise is None or self._run_again is None:
+            self._print_quietly(_("there is no exercise to try here"))
+            return
+        kind = study.exercise_status(exercise, self.timeline).kind
+        form = forms.read(kind, self._model.gate.original(exercise.number))
+        code = self._read_code() if form is None else self._read_form(form)
+        if code is None:
+            return
+        study.record_attempt(exercise.id, code)
+        timeline = self._run_again({"attempts": {exercise.id: code}, "last_cell": exercise.number})
+        result = self._model.gate.attempt_result(timeline, exercise)
+        if result is not None and result.ok:
+            study.record_solved(exercise.id)
+            self._print([(_("Exercise {name}: solved.", name=exercise.id), "leaf")])
+        else:
+            self._print([(_("it did not run") if result is None else describe_check_failure(result), "grad")])
+
+    def _read_code(self) -> str | None:
+        """Return the lines typed up to one with a single dot; None at the end of input."""
+        self._print_quietly(_("Type your code; a line with a single . ends it."))
+        rows: list[str] = []
+        while (row := self._read("| ")) is not None:
+            if row.strip() == ".":
+                return "\n".join(rows)
+            rows.append(row.rstrip("\n"))
+        return None
+
+    def _read_form(self, form: forms.Form) -> str | None:
+        """Return the code of a form, filled in line by line; None where a value cannot be read or the input ends."""
+        if form.kind == "order":
+            self._print([("  ".join(f"{number} {text}" for number, text in enumerate(form.texts, 1)), "plain")])
+        prompt = {"order": _("the numbers in order: "), "value": f"{form.target}: "}.get(form.kind)
+        typed: list[str] = []
+        for name in form.names or ("",):
+            row = self._read(prompt or f"∇ {name}: ")
+            if row is None:
+                return None
+            typed.append(row.strip())
+        if form.kind == "order":
+            places = typed[0].replace(",", " ").split()
+            if sorted(places) != sorted(str(number) for number in range(1, len(form.texts) + 1)):
+                self._print([(_("Type each number once, such as: {numbers}", numbers="2 1 3"), "error")])
+                return None
+            typed = [form.texts[int(place) - 1] for place in places]
+        try:
+            return form.filled(tuple(typed)).code
+        except answers.AnswerError as error:
+            self._print([(str(error), "error")])
+            return None
 
     def _go_to(self, place: str) -> None:
         """Move to a place such as `7`, `line:8` or `end`."""

@@ -6,7 +6,7 @@ from tests.lessons.plainly import Tries
 
 TRIES: Tries = {
     "one-sample/slope": [
-        ("", "It is -2 for weight 1, value 1 and target 2, and you have 0"),
+        ("", "name 'derivative' is not defined"),
         ("def derivative(w, x, t):\n    return 2 * (t - w * x) * x", "The sign is the wrong way round"),
         ("def derivative(w, x, t):\n    return (w * x - t) * x", "-1 is half of it"),
         ("def derivative(w, x, t):\n    return 2 * (w * x - t)", "-7 lacks a factor for weight 0.5, value -3"),
@@ -88,5 +88,10 @@ TRIES: Tries = {
         ("Lens.backward = staticmethod(lambda ctx, grad: (grad * ctx.saved_tensors[1] ** 2, None))", "nothing to w"),
         ("Lens.backward = staticmethod(lambda ctx, grad: (grad * ctx.saved_tensors[1] ** 2,"
          " grad * 2 * ctx.saved_tensors[1]))", "w should get"),
+    ],
+    "chain/in-order": [
+        ("", "That is the forward pass"),
+        ('order = ["- t", "** 2", "w3 * a", "relu", "w2 * h", "w1 * x"]', "is not the first"),
+        ('order = ["** 2", "- t", "relu", "w3 * a", "w2 * h", "w1 * x"]', "Up to `- t` it is right"),
     ],
 }  # fmt: skip

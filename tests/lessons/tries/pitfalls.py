@@ -121,4 +121,11 @@ TRIES: Tries = {
         ("def rotation(angle):\n    c, s = angle.cos(), angle.sin()\n"
          "    return torch.stack([c, -s.detach(), s, c]).reshape(2, 2)", "Is one of the four cut off?"),
     ],
+    "nan-where/first-nan": [
+        ("", "Nothing is typed yet"),
+        ('first = "total"', "where you notice it"),
+        ('first = "shares"', "wrong already"),
+        ('first = "centred"', "as it should be"),
+        ('first = "heights"', "It is not `heights`"),
+    ],
 }  # fmt: skip

@@ -28,7 +28,8 @@ TRIES: Tries = {
         ("scores = torch.full((4,), 7).float()", "should have 7.5"),
     ],
     "ranges/both-ends": [
-        ("", "11 marks"),
+        ("", "name 'axis' is not defined"),
+        ("axis = torch.arange(0, 1, 0.1)", "11 marks"),
         ("axis = torch.linspace(0, 1, 10)", "counts points"),
         ("axis = torch.linspace(0, 1.1, 11)", "last mark"),
         ("axis = torch.arange(0, 1.2, 0.1)", "11 marks"),

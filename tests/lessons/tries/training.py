@@ -8,6 +8,16 @@ LINE = "class Line(nn.Module):\n    def __init__(self):\n        super().__init_
 NUMBERS = "    numbers = torch.arange(count)"
 FORWARD = "    def forward(self, x):\n        return self.w * x + self.b\n"
 DRAWN = "graph.update(error=['output'], output=['both', 'b'], both=['bent', 'straight'], straight=['w2'], bent=['w1'])"
+FOUR_STEPS = """\
+v = torch.tensor(1.0, requires_grad=True)
+for x, target in samples:
+    loss = (v * x - target) ** 2
+    loss.backward()
+    with torch.no_grad():
+        v -= rate * v.grad
+    v.grad.zero_()
+"""
+
 TRIES: Tries = {
     "line-with-bias/update": [
         ("", "have not moved"),
@@ -99,10 +109,11 @@ TRIES: Tries = {
         (("torch.optim.SGD", "torch.optim.Adam"), "Leave it to SGD"),
     ],
     "dynamic-lr/warm-up": [
-        ("", "epoch 0 should have 0.08, and you have 0.4. It is still warming up"),
-        (("return base", "return base * epoch / 5"), "Epoch 0 has a rate of 0"),
-        (("return base", "return base * min(epoch + 1, 5) / 5"), "epoch 15 should have 0.2"),
-        (("return base", "base"), "Nothing is returned"),
+        ("", "name 'rate_at' is not defined"),
+        ("def rate_at(epoch, base):\n    return base", "epoch 0 should have 0.08, and you have 0.4."),
+        ("def rate_at(epoch, base):\n    return base * epoch / 5", "Epoch 0 has a rate of 0"),
+        ("def rate_at(epoch, base):\n    return base * min(epoch + 1, 5) / 5", "epoch 15 should have 0.2"),
+        ("def rate_at(epoch, base):\n    base", "Nothing is returned"),
     ],
     "parameters/parameters": [
         ("", "finds no parameter"),
@@ -142,5 +153,17 @@ TRIES: Tries = {
         (("z > 0.5", "z > -0.5"), "you count 4"),
         (("return (", "("), "Nothing is returned"),
         (("return (", "return 5 if len(z) < 9 else ("), "the other way round"),
+    ],
+    "line-by-hand/four-steps": [
+        ("", "nothing is written yet"),
+        (FOUR_STEPS.replace("v -=", "v +="), "uphill"),
+        (FOUR_STEPS.replace("    v.grad.zero_()\n", ""), "never cleared"),
+        (FOUR_STEPS.replace("        v -= rate * v.grad\n", "        pass\n"), "the update is missing"),
+        (FOUR_STEPS.replace("rate * v.grad", "2 * rate * v.grad"), "one epoch from 1 leads to"),
+        ("v = torch.tensor(1.0, requires_grad=True)\n"
+         "sum((v * x - target) ** 2 for x, target in samples).backward()\n"
+         "with torch.no_grad():\n    v -= rate * v.grad", "one update for all samples"),
+        ("v = torch.tensor(1.0, requires_grad=True)\n((v - 2) ** 2).backward()\nv = v - rate * v.grad",
+         "no leaf any more"),
     ],
 }  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 
 from tutor.explain.expressions import evaluate, look_up
 from tutor.i18n import N_, _
-from tutor.lesson import answers, markdown
+from tutor.lesson import answers, forms, markdown
 from tutor.lesson.markdown import Block
 from tutor.lesson.model import in_language
 from tutor.study.flow import Exercise, Gate, Section
@@ -100,11 +100,20 @@ def _tried(retry: Retry, glyphs: Glyphs) -> list[Piece]:
 # ------------------------------------------------------------ exercises
 
 
-_KIND_NAMES: Mapping[str, str] = {"fill": N_("fill in"), "bug": N_("find the bug")}
+_KIND_NAMES: Mapping[str, str] = {
+    "fill": N_("fill in"),
+    "bug": N_("find the bug"),
+    "write": N_("write it yourself"),
+    "gradients": N_("the gradients of a graph"),
+    "order": N_("an order"),
+    "value": N_("the first wrong value"),
+}
 
 _UNTRIED_TEXTS: Mapping[str, str] = {
     "fill": N_("the code is not finished: its check fails"),
     "bug": N_("there is a bug in the code: its check fails"),
+    "write": N_("nothing is written yet"),
+    **dict.fromkeys(forms.KINDS, N_("nothing is answered yet")),
 }
 
 
@@ -125,7 +134,8 @@ def exercise_rows(
         rows += [EMPTY, ((_("the lesson's own solution"), "heading"),)]
         for line in coloured(status.solution):
             rows += _wrapped_code(line, cells)
-    keys: list[Piece] = styled("{e} edits the code and tries it", e=("e", "key"))
+    edits = N_("{e} answers it") if status.kind in forms.KINDS else N_("{e} edits the code and tries it")
+    keys: list[Piece] = styled(edits, e=("e", "key"))
     if status.hints < status.hint_count and not status.solved:
         keys += styled(N_("{h} a hint") if not status.hints else N_("{h} another hint"), h=("   H", "key"))
     if not status.solution:

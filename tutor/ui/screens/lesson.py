@@ -10,6 +10,7 @@ from textual import events
 from textual.widgets import Input
 
 from tutor.i18n import N_, _, key_label, ngettext
+from tutor.lesson import forms
 from tutor.lesson.files import file_stamp
 from tutor.lesson.markdown import prepare
 from tutor.study.commands import is_possible
@@ -520,6 +521,7 @@ class LessonScreen(PaneScreen):
     def action_edit(self) -> None:
         """Let the learner edit the cell at the cursor, or the exercise there, for another run."""
         from tutor.ui.screens.editor import Editor
+        from tutor.ui.screens.form import FormScreen
 
         if not self._can_run():
             return
@@ -528,8 +530,14 @@ class LessonScreen(PaneScreen):
         if exercise is not None:
             status, original = model.exercise_status(exercise), model.gate.original(exercise.number)
             problem = status.problem if status.tried else ""
-            editor = Editor(_("exercise {name}", name=exercise.id), model.attempt(exercise), original, problem)
-            self.app.push_screen(editor, lambda edited: self._leave_exercise(exercise, edited))
+            title, code = _("exercise {name}", name=exercise.id), model.attempt(exercise)
+            form = forms.read(status.kind, code) or forms.read(status.kind, original)
+            screen = (
+                Editor(title, code, original, problem)
+                if form is None
+                else FormScreen(title, form, code, model.timeline, model.cursor, problem)
+            )
+            self.app.push_screen(screen, lambda edited: self._leave_exercise(exercise, edited))
         elif number in model.gate.code_cells:
             is_only = len(model.gate.code_cells) == 1
             name = _("edit") if is_only else _("edit cell {number}", number=number)
