@@ -36,18 +36,26 @@ def settle(terminal: Terminal, still: float = 0.4) -> None:
             raise RuntimeError("the screen does not come to rest")
 
 
-def frame(terminal: Terminal, keys: str) -> Frame:
-    """From writing a key to the last byte of what came of it."""
+def frame(terminal: Terminal, keys: str, shows: str = "") -> Frame:
+    """From writing a key to the last byte of what came of it, which shows a text, however long that takes."""
     sent = b""
+    drawn = 0
     data = keys.encode()
     started = last = time.perf_counter()
     terminal.write(data)
-    while found := terminal.read(STILL if sent else 2.0):
-        last = time.perf_counter()
-        sent += found
+    while True:
+        if found := terminal.read(STILL if sent else 2.0):
+            last = time.perf_counter()
+            sent += found
+            continue
+        terminal.draw(sent[drawn:])
+        drawn = len(sent)
+        if shows in terminal.text:
+            break
+        if time.perf_counter() - started > PATIENCE:
+            raise RuntimeError(f"{shows!r} is not what came of {keys!r}")
     if not sent:
         raise RuntimeError(f"nothing was drawn for {keys!r}")
-    terminal.draw(sent)
     return 1e3 * (last - started), sent
 
 
@@ -64,9 +72,7 @@ def jumps(terminal: Terminal, steps: Iterable[int]) -> list[Frame]:
         settle(terminal, STILL)
         terminal.press(str(step))
         settle(terminal, STILL)
-        found.append(frame(terminal, KEYS["enter"]))
-        if f"step {step}/" not in terminal.text:
-            raise RuntimeError(f"step {step} is not what came after going to it")
+        found.append(frame(terminal, KEYS["enter"], f"step {step}/"))
     return found
 
 

@@ -90,14 +90,15 @@ def test_what_is_there_is_not_sent_again() -> None:
     frame = "\x1b[1;1H\x1b[1;38;2;1;2;3mstep 9\x1b[0m\n\x1b[2;1H中文\x1b[1;1H"
     assert cells.changes(frame, SIZE)
     assert cells.changes(frame, SIZE) == ""
-    assert cells.changes(frame.replace("9", "8"), SIZE) == "\x1b[5C\x1b[1;38;2;1;2;3m8\x1b[0m\x1b[1;1H"
+    assert cells.changes(frame.replace("9", "8"), SIZE) == "\x1b[1;38;2;1;2;3m\x1b[5C8\x1b[0m\x1b[1;1H"
     assert cells.changes(frame.replace("9", "8"), (COLUMNS + 1, ROWS))  # another size: all of it may be gone
 
 
-def test_only_colours_that_differ_are_sent() -> None:
+def test_each_style_is_sent_once() -> None:
     cells = TerminalCells()
-    parts = "\x1b[1;1H\x1b[1;31;40ma\x1b[0m\x1b[31;40mb\x1b[0m\x1b[40m c\x1b[0m"
-    assert cells.changes(parts, SIZE) == "\x1b[1;1H\x1b[1;31;40ma\x1b[22mb \x1b[39mc\x1b[0m"
+    parts = "\x1b[1;1H\x1b[1;31;40ma\x1b[0m\x1b[31;40mb\x1b[0m\x1b[40m c\x1b[0m\x1b[1;31;40md\x1b[0m"
+    sent = "\x1b[40m\x1b[1;4Hc\x1b[31m\x1b[1;2Hb \x1b[1m\x1b[1;1Ha\x1b[3Cd\x1b[0m"
+    assert cells.changes(parts, SIZE) == sent
 
 
 def test_nothing_is_sent_of_a_frame_without_changes() -> None:

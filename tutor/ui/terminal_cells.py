@@ -130,6 +130,39 @@ def _cells(text: str, style: Style) -> tuple[list[str], list[Style]] | None:
     return cells, [of_space if char == " " else style for char in cells]
 
 
+def _looks(char: str, style: Style, current: Style) -> bool:
+    """Return whether a character of a style looks the same in the current one."""
+    return style is current or (char == " " and style is _of_space(current))
+
+
+class _Run:
+    """Cells side by side that are sent in one style."""
+
+    __slots__ = ("end", "is_blank", "style", "text", "x", "y")
+
+    def __init__(self, x: int, y: int, style: Style) -> None:
+        self.x, self.y, self.style = x, y, style
+        self.end = x
+        self.text: list[str] = []
+        self.is_blank = True
+        """Whether it is only spaces."""
+
+    def takes(self, char: str, style: Style) -> bool:
+        """Return whether the run can go on with a character of a style."""
+        return _looks(char, style, self.style) or (self.is_blank and self.style is _of_space(style))
+
+    def add(self, char: str, style: Style, end: int) -> None:
+        """Add a character that it takes, up to a column."""
+        if char != " " and self.is_blank:
+            self.style, self.is_blank = style, False
+        self.text.append(char)
+        self.end = end
+
+    def order(self) -> tuple[str, tuple[str, ...], str]:
+        """Return where its style comes: what takes the most bytes changes least."""
+        return self.style.background, self.style.attributes, self.style.foreground
+
+
 class TerminalCells:
     """What the terminal shows in each cell: `""` where a wide character goes on, None where that is not known."""
 
@@ -205,45 +238,60 @@ class TerminalCells:
         return True
 
     def _send_rows(self, out: list[str]) -> None:
-        """Send the cells that differ from what the terminal shows, and end their colours."""
+        """Send the cells that differ from what the terminal shows, style by style: to move costs less than to change
+        colours."""
+        runs: list[_Run] = []
         for y, (chars, styles) in self._new.items():
-            self._send_row(y, chars, styles, out)
+            runs += self._runs(y, chars, styles)
             self._chars[y], self._styles[y] = chars, styles
         self._new.clear()
+        self._spans.clear()
+        with_text = {_of_space(run.style): run.style for run in runs if not run.is_blank}
+        for run in runs:
+            if run.is_blank:
+                run.style = with_text.get(run.style, run.style)
+        runs.sort(key=_Run.order)
+        for run in runs:
+            self._restyle(run.style, out)
+            self._go(run.x, run.y, out)
+            out += run.text
+            self._cursor = run.end, run.y
         self._restyle(_RESET, out)
 
-    def _send_row(self, y: int, chars: list[str | None], styles: list[Style], out: list[str]) -> None:
+    def _runs(self, y: int, chars: list[str | None], styles: list[Style]) -> list[_Run]:
+        """Return the cells of a row that differ, in runs of one style; spaces belong to any of their background."""
         first, last = self._spans[y]
         rows = chars, styles, self._chars[y], self._styles[y]
-        cells = zip(*(row[first:last] for row in rows), strict=True)
-        for x, (char, style, old_char, old_style) in enumerate(cells, first):
+        runs: list[_Run] = []
+        run: _Run | None = None
+        for x, (char, style, old_char, old_style) in enumerate(
+            zip(*(row[first:last] for row in rows), strict=True), first
+        ):
             if not char or (char == old_char and style is old_style):
                 continue
-            if self._cursor != (x, y):
-                self._go(x, y, chars, styles, out)
-            if not self._looks(char, style):
-                self._restyle(style, out)
-            out.append(char)
-            self._cursor = x + (2 if chars[x + 1 : x + 2] == [""] else 1), y
+            if run is None or run.end != x or not run.takes(char, style):
+                run = _Run(x, y, style)
+                runs.append(run)
+            run.add(char, style, x + (2 if chars[x + 1 : x + 2] == [""] else 1))
+        return runs
 
-    def _go(self, x: int, y: int, chars: list[str | None], styles: list[Style], out: list[str]) -> None:
-        """Go to a cell of a row: over a few cells by sending them again, over many by moving the cursor."""
+    def _go(self, x: int, y: int, out: list[str]) -> None:
+        """Go to a cell: over a few cells of a row by sending them again, over many by moving the cursor."""
+        if self._cursor == (x, y):
+            return
         column, row = self._cursor or (x, -1)
         if row != y or column >= x:
             self._move(x, y, out)
             return
-        between = zip(chars[column:x], styles[column:x], strict=True)
-        if x - column <= _BRIDGE and all(
-            char and char.isascii() and self._looks(char, style) for char, style in between
-        ):
-            out += [char or "" for char in chars[column:x]]
-        else:
-            out.append(f"\x1b[{x - column}C")
-
-    def _looks(self, char: str, style: Style) -> bool:
-        """Return whether a character would look so if it was sent now."""
-        current = self._cursor_style
-        return style is current or (char == " " and style is _of_space(current))
+        if x - column <= _BRIDGE:
+            cells = zip(self._chars[y][column:x], self._styles[y][column:x], strict=True)
+            text = [
+                char for char, style in cells if char and char.isascii() and _looks(char, style, self._cursor_style)
+            ]
+            if len(text) == x - column:
+                out += text
+                return
+        out.append(f"\x1b[{x - column}C")
 
     def _move(self, x: int, y: int, out: list[str]) -> None:
         self._begin(out)
