@@ -65,14 +65,13 @@ def compare_statements(
             differences.append(Difference(function, line, 0, "(visits)", len(walked), len(traced)))
             continue
         for visit, (have, (want, free)) in enumerate(zip(walked, traced, strict=True)):
-            # What a closure sees of the functions around it is told in their frames.
-            names = [name for name in have.keys() | want.keys() if name.split("[")[0].split(".")[0] not in free]
+            agreeing = agree(have, want, free)
             differences += [
                 Difference(function, line, visit, name, have.get(name), want.get(name))
-                for name in sorted(names)
-                if not same(have.get(name), want.get(name))
+                for name, agrees in agreeing.items()
+                if not agrees
             ]
-            compared += len(names)
+            compared += len(agreeing)
     return differences, compared
 
 
@@ -83,13 +82,17 @@ def those_seen(walked: list[Held], traced: list[tuple[Held, list[str]]]) -> list
     rest = traced
     for number, have in enumerate(walked):
         last = len(rest) - (len(walked) - number) + 1
-        places = (
-            place for place in range(last) if all(same(have.get(name), rest[place][0][name]) for name in rest[place][0])
-        )
-        place = next(places, 0)
+        place = next((place for place in range(last) if all(agree(have, *rest[place]).values())), 0)
         found.append(rest[place])
         rest = rest[place + 1 :]
     return found
+
+
+def agree(have: Held, want: Held, free: list[str]) -> dict[str, bool]:
+    """By name: whether it holds the same in both. What a closure sees of the functions around it is told in their
+    frames."""
+    names = [name for name in have.keys() | want.keys() if name.split("[")[0].split(".")[0] not in free]
+    return {name: same(have.get(name), want.get(name)) for name in sorted(names)}
 
 
 def same(have: Any, want: Any) -> bool:
