@@ -196,6 +196,11 @@ class Frames:
             self._decoded.move_to_end(number)
         return decoded
 
+    def once(self, number: int) -> DecodedFrame:
+        """As `[number]`, but a frame that is not in the cache is not put there: for a reader of all of them."""
+        decoded = self._decoded.get(number)
+        return self._decode(number) if decoded is None else decoded
+
     def step(self, step: int) -> FramePosition:
         """Return the position of the event of a step."""
         before, number, frame = self._frame_of(step)

@@ -259,7 +259,7 @@ class Reader:
         frames, handlers, step = self._timeline.frames, self._handlers, self.step
         until = frames.events_before[self._frame] + max_events if self._frame < len(frames) else 0
         while self._frame < len(frames) and frames.events_before[self._frame] < until:
-            for event in frames[self._frame].events:
+            for event in frames.once(self._frame).events:
                 kind = type(event)
                 if kind in STEP_TYPES:
                     step += 1

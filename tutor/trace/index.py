@@ -251,14 +251,16 @@ class SideEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Summary(msgspec.Struct, array_like=True, gc=False):
-    """The whole index as it is written at the end of a trace file. Fields are stored by position: add them last."""
+    """The whole index as it is written at the end of a trace file. Fields are stored by position: add them last.
 
-    kinds: bytes
-    depths: bytes
-    stops: bytes
-    frame_depths: bytes
-    sites: bytes
-    iterations: bytes
+    Columns are views: of the columns when it is written, of the file's when it is read."""
+
+    kinds: memoryview
+    depths: memoryview
+    stops: memoryview
+    frame_depths: memoryview
+    sites: memoryview
+    iterations: memoryview
     document: ev.Document | None
     sources: list[ev.Source]
     site_infos: list[SiteInfo]
@@ -266,7 +268,7 @@ class Summary(msgspec.Struct, array_like=True, gc=False):
     series: dict[str, list[Point]]
     passes: list[PassInfo]
     cells: list[CellInfo]
-    iteration_starts: dict[int, bytes]
+    iteration_starts: dict[int, memoryview]
     printed: list[Printed]
     side_events: list[SideEvent]
     run_end: ev.RunEnd | None

@@ -55,7 +55,7 @@ class KeptMemory:
         frames = self._timeline.frames
         until = frames.events_before[self._frame] + max_events if self._frame < len(frames) else 0
         while self._frame < len(frames) and frames.events_before[self._frame] < until:
-            for event in frames[self._frame].events:
+            for event in frames.once(self._frame).events:
                 kind = type(event)
                 if kind in STEP_TYPES:
                     self._end_step()

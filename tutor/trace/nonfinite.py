@@ -173,7 +173,7 @@ class NonFinite:
         frames = self._timeline.frames
         end = len(frames) if most is None else min(len(frames), self._frames + most)
         while self._frames < end:
-            decoded = frames[self._frames]
+            decoded = frames.once(self._frames)
             self._frames += 1
             for event in decoded.events:
                 if event.kind is not None:

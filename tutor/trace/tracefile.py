@@ -103,7 +103,7 @@ class Writer:
         frames = self._timeline.frames
         while self._read < len(frames):
             self._put_keys()
-            frame = frames[self._read]
+            frame = frames.once(self._read)
             size, count = self._waiting_size + frame.size, len(self._waiting) + len(frame.events)
             if size > FRAME_BYTES or count > wire.MAX_EVENTS:
                 self._put_waiting()
@@ -183,11 +183,12 @@ def save(timeline: Timeline, path: Path) -> None:
 def _summary(timeline: Timeline) -> Summary:
     columns, contents, definitions = timeline.columns, timeline.contents, timeline.definitions
     return Summary(
-        bytes(columns.kinds), bytes(columns.depths), bytes(columns.stops), columns.frame_depths.tobytes(),
-        columns.sites.tobytes(), columns.iterations.tobytes(), definitions.document, list(definitions.sources.values()),
+        memoryview(columns.kinds), memoryview(columns.depths), memoryview(columns.stops),
+        memoryview(columns.frame_depths), memoryview(columns.sites), memoryview(columns.iterations),
+        definitions.document, list(definitions.sources.values()),
         list(definitions.sites.values()), list(definitions.metas.values()), contents.series, contents.passes,
         contents.cells,
-        {loop: starts.tobytes() for loop, starts in contents.iteration_starts.items()}, contents.printed,
+        {loop: memoryview(starts) for loop, starts in contents.iteration_starts.items()}, contents.printed,
         contents.side_events,
         contents.run_end, contents.notices, [saved for several in definitions.saved.values() for saved in several],
         [Call(*item) for item in definitions.arguments.items()],
@@ -380,7 +381,7 @@ def _fill(definitions: Definitions, contents: Contents, summary: Summary) -> Non
     contents.gaps = [aside.event for aside in summary.side_events if isinstance(aside.event, Gap)]
 
 
-def _array(code: str, data: bytes) -> array[int]:
+def _array(code: str, data: memoryview) -> array[int]:
     column = array(code)
     column.frombytes(data[: len(data) - len(data) % column.itemsize])
     return column
