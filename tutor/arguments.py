@@ -86,6 +86,7 @@ _AT = _argument(
 )
 _PATHS = _argument("paths", nargs="*", metavar="PATH", help=N_("a lesson, or a folder of lessons"))
 _SLUG = _argument("target", metavar="FAMILY/SLUG", help=N_("what the lesson is called, for instance graph/two-paths"))
+_WORD = _argument("target", nargs="?", metavar="WORD", help=N_("a term, in any language; if not given, all"))
 _JSON = _argument("--json", action="store_true", help=N_("for programs: JSON, whose fields stay"))
 
 _ALL = _argument(
@@ -194,6 +195,11 @@ _COMMANDS = {
             "which is made if need be, else into that of the checkout."
         ),
         (_SLUG,),
+    ),
+    "glossary": _Command(
+        N_("what a term means, and which lesson explains it"),
+        N_("What the terms of the lessons mean, in both languages, and which lesson explains each."),
+        (_WORD,),
     ),
     "doctor": _Command(
         N_("Python, torch, CUDA, the terminal, and what does not fit"),

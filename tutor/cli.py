@@ -226,6 +226,22 @@ def _run_new(arguments: Arguments) -> int:
     return FINE
 
 
+def _run_glossary(arguments: Arguments) -> int:
+    """Explain a term, or all."""
+    from tutor.lesson import glossary
+    from tutor.lesson.model import LessonError, closest_names, suggest
+    from tutor.text.glossary import write
+
+    word = arguments.target
+    entries = list(glossary.ENTRIES) if word is None else glossary.find(word)
+    if not entries:
+        terms = [term for entry in glossary.ENTRIES for term in (*entry.term.values(), *entry.words)]
+        fix = suggest(word or "", terms) if closest_names(word or "", terms) else _("`gradtutor glossary` lists all.")
+        raise LessonError(_("`{word}` is not in the glossary.", word=word), fix=fix)
+    write(entries, arguments.lang, sys.stdout)
+    return FINE
+
+
 def _run_doctor(arguments: Arguments) -> int:
     """Check this machine."""
     from tutor.text import doctor
@@ -236,7 +252,7 @@ def _run_doctor(arguments: Arguments) -> int:
 _COMMANDS = {
     "": _run_lesson, "open": _run_open, "record": _run_record, "view": _run_view, "list": _run_list,
     "steps": _run_steps, "show": _run_show,
-    "check": _run_check, "new": _run_new, "doctor": _run_doctor,
+    "check": _run_check, "new": _run_new, "glossary": _run_glossary, "doctor": _run_doctor,
 }  # fmt: skip
 
 

@@ -64,7 +64,8 @@ growth.backward()
 # `.detach().cpu().numpy()`, which copies). To **write**, add `.copy()`.
 #
 # And in the middle of a computation stay in PyTorch: most functions of NumPy's are there under the same name. Below,
-# NumPy computes the shares, and no gradient comes to `scores`. Fix that. Press `e`.
+# NumPy computes the shares (a **softmax**: `exp` of each, divided by their sum), and no gradient comes to `scores`.
+# Fix that. Press `e`.
 
 # %% [markdown] lang="zh"
 # 是 {{ w.grad.item() }}。数组和张量**共用内存**。`*=` 写进去的，正是 `exp` 的节点保存的结果；
@@ -74,7 +75,7 @@ growth.backward()
 # （在 GPU 上是 `.detach().cpu().numpy()`，那会复制）。要**写**，就再加上 `.copy()`。
 #
 # 而在计算的中途，请留在 PyTorch 里：NumPy 的函数，大多在这里有同名的。
-# 下面的份额是用 NumPy 算的，梯度到不了 `scores`。把它改好。按 `e`。
+# 下面的份额（**softmax**：各取 `exp`，再除以总和）是用 NumPy 算的，梯度到不了 `scores`。把它改好。按 `e`。
 
 # %% tags=["exercise"] id="shares" kind="bug"
 scores = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)

@@ -87,7 +87,7 @@ def test_wrong_use(words: list[str], says: str) -> None:
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("command", ["open", "record", "view", "list", "steps", "show", "doctor"])
+@pytest.mark.parametrize("command", ["open", "record", "view", "list", "steps", "show", "glossary", "doctor"])
 def test_each_command_has_help(command: str) -> None:
     with pytest.raises(HelpWanted) as wanted:
         parse([command, "--help"])

@@ -153,7 +153,8 @@ class GradtutorApp(App[int]):
     # ------------------------------------------------------------ exit
 
     def on_lesson_left(self, message: LessonLeft) -> None:
-        """Go back to the list of lessons."""
+        """Go back to the list of lessons, or on to another lesson."""
+        from tutor.lesson.catalog import lesson_target
         from tutor.ui.screens.lesson_list import LessonsScreen
 
         below = self.screen_stack[-2]
@@ -163,6 +164,8 @@ class GradtutorApp(App[int]):
         else:
             self.target = None
             self.switch_screen(LessonsScreen(self.lessons, self.language, message.lesson))
+        if message.following is not None:
+            self.open(lesson_target(message.following))
 
     def status(self) -> int:
         """Return the exit status of the open target: 1 where its program failed, 0 for the list of lessons."""

@@ -122,6 +122,8 @@ KEYS: tuple[Key, ...] = (
     Key("next_pane", "tab", "Tab", N_("the next pane"), K_("pane"), 11, action="turn(1)"),
     Key("previous_pane", "shift+tab", "Shift+Tab", N_("the pane before"), joins=True, action="turn(-1)"),
     Key("zoom", "z", "z", N_("maximize the pane, and restore it"), K_("zoom"), 10),
+    Key("next_lesson", "N", "N", N_("the next lesson")),
+    Key("glossary", "t", "t", N_("the glossary: words under the mark and of the text, then all")),
     Key("language", "L", "L", N_("the next language"), action="app.change_language"),
     Key("help", "question_mark", "?", N_("the keys and the marks"), K_("help"), action="app.help"),
     Key("leave", "escape", "Esc", N_("back; to the list of lessons")),

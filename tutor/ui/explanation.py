@@ -184,7 +184,7 @@ def _closing(model: Model, room: Room) -> list[Piece]:
     following = lesson_after(room.lessons, model.target.name)
     if following is not None:
         title = clean(in_language(following.title, room.language))
-        pieces += [(f" {glyphs.dot} ", "quiet"), *styled("next: {title}", title=(title, "strong"))]
+        pieces += [(f" {glyphs.dot} ", "quiet"), ("N ", "key"), *styled("next: {title}", title=(title, "strong"))]
     leave_hint = [(f" {glyphs.dot} ", "quiet"), *styled("{esc} to the lessons", esc=("Esc", "key"))]
     return pieces + leave_hint if row_width(pieces + leave_hint) <= room.width else pieces
 

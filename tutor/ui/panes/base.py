@@ -96,11 +96,11 @@ class LessonChosen(Message):
 
 
 class LessonLeft(Message):
-    """Posted to go back to the list of lessons; `lesson` is the one to mark there."""
+    """Posted to go back to the list of lessons, where `lesson` is marked, or on to the lesson `following`."""
 
-    def __init__(self, lesson: str) -> None:
+    def __init__(self, lesson: str, following: Header | None = None) -> None:
         super().__init__()
-        self.lesson = lesson
+        self.lesson, self.following = lesson, following
 
 
 class RunRefused(Message):

@@ -15,8 +15,10 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tutor.i18n import N_, _, current_language, key_label
+from tutor.lesson.model import in_language
 from tutor.study.cards import card_at
 from tutor.study.commands import is_possible
+from tutor.study.course import lesson_after
 from tutor.study.model import Model
 from tutor.text_width import width as cells
 from tutor.ui import layout
@@ -24,11 +26,12 @@ from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
 from tutor.ui.bindings import key_hints, typing_hints
 from tutor.ui.details.pane import DetailsPane
 from tutor.ui.explanation import Room, explanation, title, title_facts
-from tutor.ui.panes.base import FRAME, NOTHING_LINKED, Pane, Tab
+from tutor.ui.panes.base import FRAME, NOTHING_LINKED, LessonLeft, Pane, Tab
 from tutor.ui.panes.card import CardBox, keys_of
 from tutor.ui.panes.chart import ChartPane
 from tutor.ui.panes.code import CodePane
 from tutor.ui.panes.cross_highlight import CrossHighlighter
+from tutor.ui.panes.graph.lanes import operation_name
 from tutor.ui.panes.graph.pane import GraphPane
 from tutor.ui.panes.inputs import AnswerInput, Prompt, PromptLabel
 from tutor.ui.panes.lesson import LessonPane
@@ -426,6 +429,32 @@ class PaneScreen(Screen[None]):
     def action_others(self) -> None:
         """Show more of the graph, or the least again."""
         self.graph.action_next_level()
+
+    def action_next_lesson(self) -> None:
+        """Go on to the lesson after this one."""
+        following = lesson_after(self.lessons, self.model.target.name) if self.model.target.kind == "lesson" else None
+        if following is None:
+            self.say((_("no lesson comes after this one"), "quiet"))
+        else:
+            self.post_message(LessonLeft(following.id, following))
+
+    def action_glossary(self) -> None:
+        """Explain the words of what is under the mark and of the text to read now, then all others."""
+        from tutor.ui.screens.glossary import glossary_sheet
+
+        model, texts = self.model, []
+        state = model.timeline.state(model.cursor)
+        subject, ref = self.selection or ("", 0)
+        if subject == "tensor" and ref in state.tensors:
+            texts.append("leaf" if state.tensors[ref].is_leaf else "grad_fn")
+        elif subject == "node" and ref in state.nodes:
+            texts += [operation_name(state.nodes[ref].name), "grad_fn"]
+        document, gate = model.timeline.document, model.gate
+        if document is not None and gate.sections:
+            section = gate.sections[gate.section_at(model.timeline, model.cursor)]
+            shown = gate.cells_shown(model.timeline, section)
+            texts += [in_language(document.cells[index].get("text") or {}, self.language) for index in shown]
+        self.app.push_screen(glossary_sheet(texts))
 
     # ------------------------------------------------------------ focus
 

@@ -1,0 +1,39 @@
+"""The glossary: each entry has both languages, and its lesson is there and uses the word."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lessons.plainly import LESSONS
+from tutor.lesson import glossary
+from tutor.lesson.model import LANGUAGES
+from tutor.lesson.parser import read
+
+WANTED = (
+    "0-d", "1-d", "derivative", "chain rule", "logarithm", "standard deviation", "least squares", "gradient descent",
+    "neuron", "activation", "dropout", "batch norm", "logits", "entropy", "softmax", "leaf", "grad_fn", "accumulate",
+    "VJP", "broadcasting", "导数", "链式法则",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("entry", glossary.ENTRIES, ids=lambda entry: entry.term["en"])
+def test_an_entry_has_both_languages_and_its_lesson_uses_the_word(entry: glossary.Entry) -> None:
+    assert set(entry.term) == set(entry.text) == set(LANGUAGES)
+    cells = read(LESSONS[entry.lesson]).cells
+    for language in LANGUAGES:
+        assert entry.occurs_in("\n".join(cell.text_in(language) for cell in cells if cell.text)), language
+
+
+@pytest.mark.parametrize("word", WANTED)
+def test_a_term_is_there_once(word: str) -> None:
+    assert len(glossary.find(word)) == 1
+
+
+def test_a_part_of_a_word_and_no_word() -> None:
+    assert {entry.term["en"] for entry in glossary.find("deriv")} == {"derivative", "partial derivative"}
+    assert glossary.find("zzz") == []
+
+
+def test_whole_words_are_used() -> None:
+    assert glossary.ENTRIES[1].occurs_in("Two derivatives.")
+    assert not any(entry.term["en"] == "leaf" for entry in glossary.used_in("A leaflet."))
