@@ -31,6 +31,18 @@
 # 2. `float64`
 # 3. `int64`
 
+# %% [markdown] wrong="1" lang="en"
+# A Python list of these numbers would become `float32`. An array brings its own type.
+
+# %% [markdown] wrong="1" lang="zh"
+# 同样的数写成 Python 列表，得到的才是 `float32`。数组自带类型。
+
+# %% [markdown] wrong="3" lang="en"
+# The numbers are whole, but they are written with a point, so NumPy does not take them for integers.
+
+# %% [markdown] wrong="3" lang="zh"
+# 这些数虽然是整的，写的时候却带小数点，NumPy 不会当成整数。
+
 # %%
 import numpy as np
 import torch
@@ -67,6 +79,12 @@ except RuntimeError as error:
 #
 # 1. `float32`
 # 2. `float64`
+
+# %% [markdown] wrong="1" lang="en"
+# The output is `float32`, but the target is not, and where two types of numbers with a point meet, the larger one wins.
+
+# %% [markdown] wrong="1" lang="zh"
+# 输出是 `float32`，目标却不是；两种浮点类型相遇，取较大的。
 
 # %%
 target = torch.from_numpy(np.array([[1.0], [2.0], [3.0]]))

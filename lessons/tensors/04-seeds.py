@@ -33,6 +33,18 @@
 # 2. 和 `second` 一样
 # 3. 两个新的数
 
+# %% [markdown] wrong="2" lang="en"
+# `second` would come next if the sequence went on. Setting the seed goes back to its start.
+
+# %% [markdown] wrong="2" lang="zh"
+# 接着往下取，才轮到 `second`。重设种子会回到序列的起点。
+
+# %% [markdown] wrong="3" lang="en"
+# Without the second seed they would be new. The seed goes back to the start of the sequence.
+
+# %% [markdown] wrong="3" lang="zh"
+# 不重设种子，就是新的数。重设种子会回到序列的起点。
+
 # %%
 import torch
 

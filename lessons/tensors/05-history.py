@@ -35,6 +35,18 @@
 # 2. 最后的求和
 # 3. `None`
 
+# %% [markdown] wrong="1" lang="en"
+# The product uses `w`. `grad_fn` looks the other way: it says what made `w`.
+
+# %% [markdown] wrong="1" lang="zh"
+# 乘法用到了 `w`。`grad_fn` 看的是反方向：`w` 由什么产生。
+
+# %% [markdown] wrong="2" lang="en"
+# That is the `grad_fn` of `total`. No operation made `w`.
+
+# %% [markdown] wrong="2" lang="zh"
+# 那是 `total` 的 `grad_fn`。`w` 不是由运算产生的。
+
 # %%
 import torch
 
@@ -59,6 +71,18 @@ print(w.grad_fn, total.grad_fn.name())
 #
 # `total` 是 `w` 各元素的平方和。`total.backward()` 之后，`w.grad` 会是什么？
 # 它是平方在每个元素处的导数，也就是变化率：x² 的导数是 2x。输入一个列表：`[…, …, …]`。
+
+# %% [markdown] wrong="w * w" lang="en"
+# Those are the squares. The derivative says how fast each of them changes: 2x.
+
+# %% [markdown] wrong="w * w" lang="zh"
+# 那是平方的值。导数说的是它们变得多快：2x。
+
+# %% [markdown] wrong="[2.0, 2.0, 2.0]" lang="en"
+# The 2 is right, and it is multiplied by each number: 2x.
+
+# %% [markdown] wrong="[2.0, 2.0, 2.0]" lang="zh"
+# 2 是对的，还要乘以各个数：2x。
 
 # %%
 total.backward()

@@ -30,6 +30,18 @@
 #
 # `a` 是 `[1, 10, 100]`，`b` 是 `[2, 4, 8]`。`total` 会是什么？
 
+# %% [markdown] wrong="10 * a + b" lang="en"
+# That multiplies the first. `alpha` belongs to the second.
+
+# %% [markdown] wrong="10 * a + b" lang="zh"
+# 这里乘的是第一个。`alpha` 乘的是第二个。
+
+# %% [markdown] wrong="a + b" lang="en"
+# Each `b` is multiplied by `alpha` before it is added.
+
+# %% [markdown] wrong="a + b" lang="zh"
+# 每个 `b` 要先乘以 `alpha`，再相加。
+
 # %%
 import torch
 
@@ -59,6 +71,12 @@ ratio = a.div(b)
 # 后面还有乘方、对数等等。（以 2 为底 8 的对数是 3，因为 2³ 是 8。）
 #
 # `a` 是 {{ a.tolist() }}，`b` 是 {{ b.tolist() }}，`u` 是 {{ u.tolist() }}。`cmul` 会是什么？
+
+# %% [markdown] wrong="a + b * u" lang="en"
+# `value=2` is missing: the product counts twice.
+
+# %% [markdown] wrong="a + b * u" lang="zh"
+# 漏了 `value=2`：乘积要算两份。
 
 # %%
 cmul = torch.addcmul(a, b, u, value=2)

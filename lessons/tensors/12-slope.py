@@ -38,7 +38,21 @@
 #
 # `h = 1` 时，`x` 从 3 走到 4。`ratio` 会是多少？
 
+# %% [markdown] wrong="2 * x" lang="en"
+# That is the derivative, which we are looking for. A step of 1 is too large to see it: the curve gets steeper on the
+# way.
+
+# %% [markdown] wrong="2 * x" lang="zh"
+# 这正是我们要找的导数。步长是 1，还看不到它：走这一步的途中曲线变陡了。
+
+# %% [markdown] wrong="after" lang="en"
+# That is the square at the end. Subtract the square at the beginning, and divide by the step.
+
+# %% [markdown] wrong="after" lang="zh"
+# 那是终点的平方。要减去起点的平方，再除以步长。
+
 # %%
+import plotext as plt
 import torch
 
 
@@ -68,11 +82,34 @@ ratio = (after - before) / h
 #
 # 这些比值越来越接近某个数。是哪个数？（可以差千分之一。）
 
+# %% [markdown] wrong="2 * x + 1" lang="en"
+# That was the ratio of the large step. With smaller steps it comes down.
+
+# %% [markdown] wrong="2 * x + 1" lang="zh"
+# 那是步长为 1 时的比值。步长变小，它会降下来。
+
+# %% [markdown] wrong="2.0" lang="en"
+# The 2 comes from the exponent, but how steep the curve is depends on `x` too.
+
+# %% [markdown] wrong="2.0" lang="zh"
+# 2 来自指数，可是曲线有多陡，还要看 `x`。
+
+
 # %%
+def draw(slope):
+    plt.clf()
+    plt.plot([step / 4 for step in range(25)], [(step / 4) ** 2 for step in range(25)], label="f")
+    plt.plot([0, 6], [before.item() + slope * (side - start) for side in (0, 6)], label="line")
+    plt.ylim(-10, 36)
+    plt.build()
+
+
+draw(ratio.item())
 measured = []
 for h in (0.1, 0.01, 0.001, 0.0001, 0.00001):
     ratio = (f(x + h) - f(x)) / h
     measured.append(ratio.item())
+    draw(ratio.item())
     print(f"h = {h}: {ratio.item():.6f}")
 
 # %% [markdown] question="predict" of="lost" lang="en"
@@ -95,6 +132,12 @@ for h in (0.1, 0.01, 0.001, 0.0001, 0.00001):
 #
 # 那么干脆用一个极小的步长，不就一步到位了吗？下面换成普通的 `float32`，它大约有七位有效数字，步长取 0.0000001。
 # `lost` 会是多少？
+
+# %% [markdown] wrong="2 * w" lang="en"
+# It would be, with numbers of unlimited length. A `float32` cannot hold `w + tiny`.
+
+# %% [markdown] wrong="2 * w" lang="zh"
+# 如果数可以有无限多位，确实如此。可是 `float32` 存不下 `w + tiny`。
 
 # %%
 w = torch.tensor(float(start), requires_grad=True)

@@ -31,6 +31,12 @@
 #
 # `torch.tensor(2.5)` 的 `ndim` 是多少？
 
+# %% [markdown] wrong="1" lang="en"
+# That is how many *numbers* it holds. A dimension is a direction in which there could be more of them.
+
+# %% [markdown] wrong="1" lang="zh"
+# 那是它装的*数*的个数。维度说的是：在几个方向上还可以有更多的数。
+
 # %%
 import torch
 
@@ -44,8 +50,8 @@ for each in (number, row, table, stack):
     print(each.ndim, list(each.shape), each.numel())
 
 # %% [markdown] question="choice" of="1 if same_values and not same_shapes else 2 if same_shapes else 3" lang="en"
-# Zero: it needs no index at all, and its shape is the empty list, []. (1? That is how many *numbers* it holds.
-# `numel()` counts those: the product of the lengths in the shape, {{ count }} for `stack`.)
+# Zero: it needs no index at all, and its shape is the empty list, []. How many *numbers* a tensor holds is another
+# matter: `numel()` counts them. It is the product of the lengths in the shape, {{ count }} for `stack`.
 #
 # Now three tensors, each made from the same number with another pair of brackets around it. You will meet all three: a
 # weight is often written `torch.tensor([2.0])`, and one sample with one feature is a table, [1, 1]. How do they
@@ -57,7 +63,7 @@ for each in (number, row, table, stack):
 
 # %% [markdown] question="choice" of="1 if same_values and not same_shapes else 2 if same_shapes else 3" lang="zh"
 # 是零：不需要任何下标，形状是空列表 []。
-# （1？那是它装的*数*的个数。数个数用 `numel()`，它等于形状中各个长度的乘积：`stack` 有 {{ count }} 个。）
+# 装了几个*数*则是另一回事，用 `numel()` 来数：它等于形状中各个长度的乘积，`stack` 有 {{ count }} 个。
 #
 # 下面三个张量用同一个数做成，每次多套一层方括号。三种写法你都会遇到：
 # 权重常写成 `torch.tensor([2.0])`；一个样本、一个特征，则是一张表，[1, 1]。它们之间有什么异同？
@@ -94,6 +100,18 @@ print(bare.tolist(), in_row.tolist(), in_table.tolist())
 # 一个下标去掉一维：表的一行是向量，行的一个元素是一个数。不带参数的 `sum()` 则把所有维都去掉。
 #
 # `picked = row[0]` 的形状是什么？用列表回答。
+
+# %% [markdown] wrong="[1]" lang="en"
+# A row with one element keeps its brackets. An index takes them away: what is left is the number itself.
+
+# %% [markdown] wrong="[1]" lang="zh"
+# 只有一个元素的行还带着方括号。取下标会去掉它：剩下的是那个数本身。
+
+# %% [markdown] wrong="[3]" lang="en"
+# That is the shape of `row`. One index takes its only dimension away.
+
+# %% [markdown] wrong="[3]" lang="zh"
+# 那是 `row` 的形状。一个下标就去掉了它唯一的一维。
 
 # %%
 first_row = table[0]

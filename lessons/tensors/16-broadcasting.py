@@ -27,6 +27,18 @@
 #
 # `column` 的形状是 [3, 1]，`row` 的形状是 [4]。`grid` 的形状会是什么？
 
+# %% [markdown] wrong="[4, 3]" lang="en"
+# The lengths keep their places: the 3 of `column` stays first, the 4 of `row` last.
+
+# %% [markdown] wrong="[4, 3]" lang="zh"
+# 各个长度的位置不变：`column` 的 3 在前，`row` 的 4 在后。
+
+# %% [markdown] wrong="[3, 1]" lang="en"
+# The 1 is stretched to the 4 of `row`.
+
+# %% [markdown] wrong="[3, 1]" lang="zh"
+# 1 会伸展成 `row` 的 4。
+
 # %%
 import torch
 

@@ -33,6 +33,12 @@
 #
 # 用代码里的 `lr` 走一步之后，`w3` 会在哪里？
 
+# %% [markdown] wrong="10 - w3" lang="en"
+# The sign is wrong: an update goes against the gradient.
+
+# %% [markdown] wrong="10 - w3" lang="zh"
+# 符号反了：更新要逆着梯度走。
+
 # %%
 import torch
 
@@ -56,18 +62,16 @@ loss.backward()
 optimizer.step()
 
 # %% [markdown] when="w3.item() < 0" lang="en"
-# At {{ w3.item() }}: it should have moved a little towards the target, and flew far past it. (Plus instead of minus?
-# It goes against the gradient.)
+# At {{ w3.item() }}: it should have moved a little towards the target, and flew far past it.
 
 # %% [markdown] when="w3.item() < 0" lang="zh"
-# 在 {{ w3.item() }}：本该朝目标移动一点，结果远远越过了目标。（符号反了？要逆着梯度走。）
+# 在 {{ w3.item() }}：本该朝目标移动一点，结果远远越过了目标。
 
 # %% [markdown] when="w3.item() >= 0" lang="en"
-# At {{ w3.item() }}: it moved by `lr` times the gradient, towards the target, which asks for a smaller `w3`. (Plus
-# instead of minus? It goes against the gradient.)
+# At {{ w3.item() }}: it moved by `lr` times the gradient, towards the target, which asks for a smaller `w3`.
 
 # %% [markdown] when="w3.item() >= 0" lang="zh"
-# 在 {{ w3.item() }}：它朝目标移动了 `lr` 乘以梯度那么远，因为要接近目标，`w3` 应当小一些。（符号反了？要逆着梯度走。）
+# 在 {{ w3.item() }}：它朝目标移动了 `lr` 乘以梯度那么远，因为要接近目标，`w3` 应当小一些。
 
 # %% [markdown] question="choice" of="1 if losses[1] < losses[0] else 2" lang="en"
 # Five more steps follow. How do the losses go on?

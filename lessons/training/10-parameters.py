@@ -29,6 +29,13 @@
 #
 # 下面是写成模块的一条直线。权重和偏置是需要梯度的张量，放在 `self` 里。它会找到几个参数？
 
+# %% [markdown] wrong="2" lang="en"
+# They do require grad, and a backward pass would fill their `grad`. But a module cannot guess which of its tensors
+# you want trained.
+
+# %% [markdown] wrong="2" lang="zh"
+# 它们确实需要梯度，反向传播也会填上 `grad`；可是模块猜不出，你想训练的是它的哪些张量。
+
 # %%
 import torch
 from torch import nn
@@ -52,8 +59,7 @@ except ValueError as error:
     print(error)
 
 # %% [markdown] lang="en"
-# It found {{ count }}, and the optimizer refuses an empty list. (Two? They do require grad, and a backward pass would
-# fill their `grad`. But a module cannot guess which of its tensors you want trained.)
+# It found {{ count }}, and the optimizer refuses an empty list.
 #
 # You must say so. `nn.Parameter(tensor)` is a tensor with that label. It requires grad by default, and when it is
 # assigned to an attribute of `self`, the module registers it.
@@ -65,8 +71,7 @@ except ValueError as error:
 # Do it for this class: press `e`.
 
 # %% [markdown] lang="zh"
-# 找到了 {{ count }} 个，而优化器不接受空的列表。（答了两个？它们确实需要梯度，反向传播也会填上 `grad`；
-# 可是模块猜不出，你想训练的是它的哪些张量。）
+# 找到了 {{ count }} 个，而优化器不接受空的列表。
 #
 # 你得告诉它。`nn.Parameter(tensor)` 就是贴了这个标签的张量。它默认就需要梯度，一赋给 `self` 的属性，
 # 模块就把它登记为参数。

@@ -65,6 +65,18 @@ print(len(sizes), "batches")
 # 2. 一个 64 个点的小批量，SGD 随机抽的
 # 3. 全部 1000 个
 
+# %% [markdown] wrong="1" lang="en"
+# The name says by chance. But the optimizer never sees the points: only the gradient that you give it.
+
+# %% [markdown] wrong="1" lang="zh"
+# 名字里确实有“随机”。可是优化器看不到这些点，只看到你给它的梯度。
+
+# %% [markdown] wrong="2" lang="en"
+# Batches are made by your code. Here all points went into one loss.
+
+# %% [markdown] wrong="2" lang="zh"
+# 小批量由你的代码来分。这里所有的点都进了同一个损失。
+
 # %%
 model = torch.nn.Linear(1, 1)
 lr = 0.05  # @param {type: number, min: 0.001, max: 0.3, step: 0.001}

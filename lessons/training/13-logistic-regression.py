@@ -85,7 +85,8 @@ ratio = round((wrong / sure).item(), 1)
 # {{ ratio }} times: {{ sure.item() }} against {{ wrong.item() }}. A probability of 1 costs nothing; the closer it comes
 # to 0, the more. Being sure and wrong is what this loss punishes most.
 #
-# Now all of it together: a module, the loss, SGD with momentum, all 200 points at once. Every 20 iterations we draw
+# Now all of it together: a module, the loss, SGD with momentum (it keeps a part of its last steps), all 200 points at
+# once. Every 20 iterations we draw
 # the boundary; every 40, and this time on purpose, we count what is right, and stop at **more than 99 of 100**.
 #
 # Will it have got all 200 right by then? Answer `True` or `False`.
@@ -94,7 +95,7 @@ ratio = round((wrong / sure).item(), 1)
 # {{ ratio }} 倍：{{ sure.item() }} 对 {{ wrong.item() }}。概率是 1 就没有损失，越接近 0，损失越大。
 # 这种损失罚得最重的，就是信心十足却错了。
 #
-# 现在把一切合在一起：模块、损失、带动量的 SGD，200 个点一次全部送进去。
+# 现在把一切合在一起：模块、损失、带动量的 SGD（它会保留前几步的一部分），200 个点一次全部送进去。
 # 每 20 次迭代画一次分界线；每 40 次数一次有多少点在对的一边（这回是有意的），**超过百分之九十九**就停。
 #
 # 到那时，200 个点全都分对了吗？回答 `True` 或 `False`。

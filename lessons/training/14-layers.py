@@ -28,6 +28,18 @@
 # 要调用**模型**，写 `linear(x)`，不要写 `linear.forward(x)`：调用时不但运行 `forward`，
 # 挂在它上面的钩子也会运行。`linear` 一共要学多少个数？
 
+# %% [markdown] wrong="6" lang="en"
+# Those are the weights. Each of the 3 outputs has a bias, too.
+
+# %% [markdown] wrong="6" lang="zh"
+# 那只是权重。3 个输出还各有一个偏置。
+
+# %% [markdown] wrong="5" lang="en"
+# Two inputs and three outputs make six weights: one for each pair.
+
+# %% [markdown] wrong="5" lang="zh"
+# 两个输入、三个输出，每一对有一个权重，共六个。
+
 # %%
 import torch
 from torch import nn
@@ -50,6 +62,18 @@ y.sum().backward()
 #
 # 输入是一张只有一行的表，因为一层可以**一次处理多个样本**：每个样本占一行，每一行都乘以同样的权重。
 # 现在给它五个样本。输出的形状是什么？
+
+# %% [markdown] wrong="[3, 5]" lang="en"
+# Each sample stays a row: five rows come out.
+
+# %% [markdown] wrong="[3, 5]" lang="zh"
+# 每个样本仍占一行：输出也是五行。
+
+# %% [markdown] wrong="[5, 2]" lang="en"
+# The two columns were the inputs. The layer makes three outputs of them.
+
+# %% [markdown] wrong="[5, 2]" lang="zh"
+# 两列是输入。这一层由它们算出三个输出。
 
 # %%
 many = linear(torch.ones(5, 2))

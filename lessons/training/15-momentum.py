@@ -26,6 +26,18 @@
 #
 # 下面的梯度每次都是 1，`p` 从 0 开始，学习率 0.1，动量 0.5。第一步把它移到 -0.1。第二步之后它在哪里？
 
+# %% [markdown] wrong="-0.2" lang="en"
+# That is two equal steps, without memory. Half of the first velocity is still there.
+
+# %% [markdown] wrong="-0.2" lang="zh"
+# 那是两个同样的步子，没有记忆。第一次的速度还留下了一半。
+
+# %% [markdown] wrong="0.25" lang="en"
+# The distance is right. It goes against the gradient, so down from 0.
+
+# %% [markdown] wrong="0.25" lang="zh"
+# 距离是对的。方向与梯度相反，所以从 0 往下走。
+
 # %%
 import torch
 
@@ -50,6 +62,18 @@ velocity = roller.state[p]["momentum_buffer"].clone()
 #
 # 让它继续走，梯度每次还是 1。速度越来越大：1，1.5，1.75……它最终趋近哪个数？
 # （到最后，`momentum * velocity + 1` 就等于速度本身。）
+
+# %% [markdown] wrong="1.0" lang="en"
+# That is the gradient alone. Half of the old velocity is added each time.
+
+# %% [markdown] wrong="1.0" lang="zh"
+# 那只是梯度本身。每次还要加上旧速度的一半。
+
+# %% [markdown] wrong="1.5" lang="en"
+# That is the second velocity. It goes on growing, by less each time.
+
+# %% [markdown] wrong="1.5" lang="zh"
+# 那是第二次的速度。它还会继续增长，只是每次增长得更少。
 
 # %%
 for step in range(20):

@@ -33,6 +33,12 @@
 # 这里是《链式法则》里的那个网络：损失 14161，`w3` 的梯度是 5712，`w3` 是 5。Adam 的 `lr` 是 0.01。
 # **第一步**之后，`w3` 在哪里？
 
+# %% [markdown] wrong="5 - 0.01 * 5712" lang="en"
+# That is a step of SGD. Adam divides by the root of the mean square, which is the size of the gradient.
+
+# %% [markdown] wrong="5 - 0.01 * 5712" lang="zh"
+# 那是 SGD 的一步。Adam 还要除以平方平均的平方根，也就是梯度的大小。
+
 # %%
 import torch
 
@@ -70,6 +76,12 @@ print(f"loss at step {step}: {adam_loss.item():.2f}")
 #
 # 反过来也一样。下一个参数从 1 开始，梯度只有 0.001。用 SGD，`lr` 取 0.01，它只会走 0.00001 那么远。
 # Adam 的 `lr` 取 0.01，一步让它走多远？
+
+# %% [markdown] wrong="0.00001" lang="en"
+# That is a step of SGD. For Adam the size of the gradient cancels out, small or large.
+
+# %% [markdown] wrong="0.00001" lang="zh"
+# 那是 SGD 的一步。对 Adam 来说，梯度不论大小都会约掉。
 
 # %%
 q = torch.tensor(1.0, requires_grad=True)
