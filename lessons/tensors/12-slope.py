@@ -71,7 +71,7 @@ ratio = (after - before) / h
 # {{ ratio.item() }}: in one step of 1 the square went from {{ before.item() }} to {{ after.item() }}.
 #
 # But a step of 1 is not "a little": on its way the curve gets steeper. So we make the step smaller and smaller, and
-# collect the ratios in the list `measured`.
+# collect the ratios in the list `measured`. The chart draws the curve and the line, which turns a little each time.
 #
 # They come closer and closer to one number. Which one? (What you type may be off by a thousandth.)
 
@@ -79,6 +79,7 @@ ratio = (after - before) / h
 # {{ ratio.item() }}：步长是 1，平方从 {{ before.item() }} 变到了 {{ after.item() }}。
 #
 # 可是 1 算不上“一点点”：走这一步的途中，曲线越来越陡。所以我们把步长一次次缩小，比值都记在列表 `measured` 里。
+# 图表里画出了曲线和那条直线，直线每次都转动一点。
 #
 # 这些比值越来越接近某个数。是哪个数？（可以差千分之一。）
 
@@ -113,9 +114,10 @@ for h in (0.1, 0.01, 0.001, 0.0001, 0.00001):
     print(f"h = {h}: {ratio.item():.6f}")
 
 # %% [markdown] question="predict" of="lost" lang="en"
-# The last ratio is {{ ratio.item() }}, and smaller steps bring it still closer to twice `x`. The number that the ratios
-# settle at is the **derivative** of `f` at `x`. It says how fast `f` changes there: positive where the curve rises,
-# negative where it falls, 0 where it is flat. For `x²` it is `2x`, another number at each `x`.
+# The last ratio is {{ ratio.item() }}, and smaller steps bring it still closer to twice `x`. The number that the
+# ratios settle at is the **derivative** of `f` at `x`: the slope of the line that only touches the curve. It says how
+# fast `f` changes there: positive where the curve rises, negative where it falls, 0 where it is flat. For `x²` it is
+# `2x`, another number at each `x`.
 #
 # PyTorch does not measure it. For each operation it has a *rule* for the derivative, and follows it: `w.grad` below is
 # exact, with no step to choose.
@@ -125,7 +127,7 @@ for h in (0.1, 0.01, 0.001, 0.0001, 0.00001):
 
 # %% [markdown] question="predict" of="lost" lang="zh"
 # 最后一个比值是 {{ ratio.item() }}，步长再小，还会更接近 `x` 的两倍。
-# 这些比值最终趋近的那个数，就是 `f` 在 `x` 处的**导数**。它说明 `f` 在这里变化得多快：
+# 这些比值最终趋近的那个数，就是 `f` 在 `x` 处的**导数**，也就是曲线的切线的斜率。它说明 `f` 在这里变化得多快：
 # 曲线上升处为正，下降处为负，平坦处为 0。`x²` 的导数是 `2x`，在每个 `x` 处都不同。
 #
 # PyTorch 并不去量。它为每种运算备有求导的*规则*，照着算：下面的 `w.grad` 是精确的，不用选步长。

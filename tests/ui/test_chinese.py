@@ -112,7 +112,10 @@ class Reader:
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_list_of_lessons(size: tuple[int, int]) -> None:
     headers = catalog.load(lessons_dir()).lessons
-    foreign = " ".join(f"{header.id} {header.title.get('zh', '')} {header.summary.get('zh', '')}" for header in headers)
+    foreign = " ".join(
+        f"{header.id} {header.title.get('zh', '')} {header.summary.get('zh', '')} {header.topics_in('zh')}"
+        for header in headers
+    )
     app = GradtutorApp(lessons=lessons_dir(), language="zh")
     async with app.run_test(size=size) as pilot:
         reader = Reader(pilot, foreign)

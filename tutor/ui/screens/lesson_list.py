@@ -18,12 +18,12 @@ from tutor.lesson.model import Header, LessonError, in_language
 from tutor.lesson.model import Header as LessonHeader
 from tutor.study.course import missing_device, next_lesson
 from tutor.study.progress import Progress, Store
-from tutor.text_width import wrapped
+from tutor.text_width import width, wrapped
 from tutor.ui import layout
 from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
 from tutor.ui.bindings import Hint, Key, bindings
 from tutor.ui.panes.base import LessonChosen, Pane, Surface, WorkerWanted
-from tutor.ui.render.segments import EMPTY, Piece, Row, clean, fit, row_width, styled
+from tutor.ui.render.segments import EMPTY, Piece, Row, clean, fit, styled
 
 _FAMILIES = (
     N_("tensors"),
@@ -137,9 +137,8 @@ class CatalogPane(Pane):
             if missing_device(lesson):
                 pieces.append((f"  {_('needs {what}', what=missing_device(lesson))}", "note"))
         minutes = _("{count} min", count=self._extents.get(lesson.id, Extent()).minutes)
-        gap = cells - row_width(pieces) - row_width([(minutes, "quiet")])
-        if gap >= 2:
-            pieces += [(" " * gap, "plain"), (minutes, "quiet")]
+        left = fit(tuple(pieces), cells - width(minutes) - 2, "plain", glyphs.more)
+        pieces = [*left, (f"  {minutes}", "quiet")]
         if not is_marked:
             return tuple(pieces)
         row = [(text, f"chosen {role}") for text, role in pieces]
