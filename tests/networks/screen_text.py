@@ -122,6 +122,8 @@ _OWN = ("code", "lesson", "output")
 """Panes that show what the lesson or the program has written."""
 _FIGURE = re.compile(r"\d┤")
 """A row of a figure of the program's, whose axes plotext draws."""
+_TICKS = re.compile(r"[\s\d.-]+")
+"""The numbers below such a figure."""
 
 
 def numbers_in(text: str, source: str = "") -> Iterator[str]:
@@ -208,7 +210,9 @@ def other_spellings(app: App[int], source: str) -> list[Finding]:
         Finding(pane, row.strip())
         for pane, rows in shown(app).items()
         for row in rows
-        if pane not in _OWN and not _FIGURE.search(row) and not all(map(is_canonical, numbers_in(row, source)))
+        if pane not in _OWN
+        and not (pane == "chart" and (_FIGURE.search(row) or _TICKS.fullmatch(row)))
+        and not all(map(is_canonical, numbers_in(row, source)))
     ]
 
 

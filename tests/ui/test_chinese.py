@@ -23,9 +23,9 @@ from tutor.ui.screens.lesson import LessonScreen
 
 SIZES = [(80, 24), (200, 60)]
 TORCH = """
-gradtutor Python PyTorch torch autograd autograd.grad dtype dev req grad_fn grad retain_grad float32 cpu CUDA strided
+gradtutor Python PyTorch torch autograd autograd.grad dtype dev req grad_fn grad retain_grad float32 cpu CUDA --all
 Tensor None True False nan inf backward AccumulateGrad AddBackward0 MulBackward0 PowBackward0 EDITOR ASCII
-UserWarning add mul pow module
+UserWarning add mul pow module strided
 """
 # English is the name of the language that `L` turns to.
 KEYS = "English Enter Esc Tab Home End PageUp PageDown Shift Backspace Ctrl F5 F8"
