@@ -248,11 +248,11 @@ class StepDetails:
                 previous = old.get((frame.frame, name))
                 if variable.what == "value" and (previous is None or previous.value != variable.value):
                     old_text = (
-                        f"{previous.value!r} {page.glyphs.arrow} "
+                        f"{_plain_text(previous.value)} {page.glyphs.arrow} "
                         if previous is not None and previous.what == "value"
                         else ""
                     )
-                    rows.append((name, f"{old_text}{variable.value!r}", "plain"))
+                    rows.append((name, f"{old_text}{_plain_text(variable.value)}", "plain"))
         return rows
 
     def _write_optimizers(self, page: Page) -> None:
@@ -281,6 +281,11 @@ class StepDetails:
             omitted = len(report.event.updates[_MAX_ROWS:]) + report.event.left_out
             if omitted:
                 page.say(_("and {count:,} more", count=omitted))
+
+
+def _plain_text(value: object) -> str:
+    """Return a value that is no tensor as text, with a float spelled as elsewhere on the screen."""
+    return number_format.number(value, "float64") if isinstance(value, float) else repr(value)
 
 
 def _width(page: Page) -> int:
