@@ -174,10 +174,13 @@ def _run_list(arguments: Arguments) -> int:
 
 def _run_steps(arguments: Arguments) -> int:
     """List the steps of a target."""
+    import gc
+
     from tutor.text import steps
 
     timeline, status = timeline_of(_resolve_target(arguments), arguments)
     shown = timeline.notices
+    gc.freeze()  # nothing imported or loaded until now becomes garbage while the steps are listed
     (steps.write_json if arguments.json else steps.write_text)(timeline, sys.stdout)
     print_notices(timeline, shown)
     return status

@@ -320,6 +320,8 @@ KEY_EVERY = 2048
 """Minimum number of events between two keys; as many are replayed in 5 ms."""
 KEY_BYTES = 64
 """The distance between keys grows by one event for this many bytes of a key: large states are stored less often."""
+NEAR = 256
+"""Distance in events up to which a state is moved forward though a key may be nearer: decoding one takes longer."""
 HEADS = 4
 """Number of states that are moved forward: one follows the cursor, others the steps that explanations look back at."""
 MARKS = 24
@@ -391,7 +393,7 @@ class Seeker:
     def _approach(self, target: FramePosition) -> tuple[FramePosition, Replay]:
         """Return the nearest position at or before `target` whose state is available, and a replay from there."""
         head = max((place for place, _ in self._heads if place <= target), default=_START)
-        if head[0] == target[0] and head[1]:  # all marks and keys are at the beginning of a frame
+        if self._frames.distance(target) - self._frames.distance(head) <= NEAR:
             return self._take_head(head)
         mark = max((place for place in self._marks if place <= target), default=_START)
         key = bisect_right(self.keys, target[0], key=lambda key: key[0])
