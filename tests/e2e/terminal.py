@@ -231,6 +231,9 @@ class Terminal:
             self._process.kill(signal.SIGKILL)
         for pid in self.orphans():
             os.kill(pid, signal.SIGKILL)
+        end = time.monotonic() + PATIENCE
+        while self._process.isalive() and time.monotonic() < end:  # on a busy machine this takes a while
+            time.sleep(0.01)
         if not self._process.closed:
             self._process.close(force=True)
 
