@@ -35,6 +35,14 @@ def graph_of(nodes: Sequence[int], edges: Sequence[Edge], row: Callable[[int], N
     return Graph(nodes, edges, row or plain, lambda row, value, grad: row)
 
 
+def test_an_expression_gives_way_to_its_value() -> None:
+    row = NodeRow(10, "sub", "", "-0.0034917", code="weight * (tensor - low)")
+    graph = graph_of([10], [], lambda node: row)
+    layout = layout_boxes(arrange_layers([10], []), [], Shape(21, 2, 2))
+    assert layout is not None
+    assert drawn(graph, layout, UNICODE)[0].strip().startswith("╭─ sub = -0.0034917 ")
+
+
 @st.composite
 def graphs(draws: st.DrawFn) -> Graph:
     """Nodes in order of execution, edges from earlier ones to later ones, some of them there twice; with shares."""

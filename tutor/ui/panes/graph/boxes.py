@@ -300,7 +300,7 @@ class BoxDrawing:
         shape = self.layout.shape
         if shape.height > 2:
             return shape.width - 6
-        used = width(row.name or row.code) + (width(row.label) + 1 if row.kind in ("op", "module") else 0)
+        used = width(row.name) + (width(row.label) + 1 if row.kind in ("op", "module") else 0)
         return max(shape.width - 7 - used, 4)
 
     def _top(self, row: NodeRow, border: str, frame: str, quiet: bool) -> Row:
@@ -318,6 +318,9 @@ class BoxDrawing:
         if row.kind in ("leaf", "module") and width(name) > room:
             name = short_names(self._names(row.kind), max(room, 3)).get(name, name)
         separator = f" {border[1]} " if shape.height > 2 and border[1].strip() else " "
+        if label and value and not row.name:  # an expression gives way to its value
+            spare = room - width(label + separator + value_part)
+            name = cut(name, spare, glyphs.more) if spare >= _MIN_ROOM else ""
         if label and name and width(label + separator + name + value_part) > room:
             separator = " "
             # Prefer the operation to a long name, and a short name to a long operation.

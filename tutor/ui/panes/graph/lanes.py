@@ -397,6 +397,12 @@ def node_character(row: NodeRow, glyphs: Glyphs) -> str:
             return glyphs.freed if row.freed else glyphs.op
 
 
+def name_room(row: NodeRow, widths: ColumnWidths) -> int:
+    """Return the most cells for the name of a row, if it has a value: a leaf may do without its label, which the mark
+    says as well."""
+    return widths.name + (widths.label + (2 if widths.roomy else 1) if row.kind == "leaf" else 0)
+
+
 def node_line(row: NodeRow, lanes: Lanes, index: int, widths: ColumnWidths, glyphs: Glyphs) -> Row:
     """Return the row of a node."""
     is_leaf, is_operand = row.kind == "leaf", row.kind in ("constant", "input")
@@ -412,13 +418,19 @@ def node_line(row: NodeRow, lanes: Lanes, index: int, widths: ColumnWidths, glyp
     pieces.append((glyphs.now, "now") if row.now else (glyphs.linked if row.linked else " ", "linked"))
     gap = "  " if widths.roomy else " "
     has_name = bool(row.name or row.code or row.progress)
+    unlabelled = widths.name < width(row.name) <= name_room(row, widths)
     label = pad(row.label, widths.label if has_name else widths.label + len(gap) + widths.name)
-    pieces.append((label, "here" if row.now else f"{kind} quiet" if row.freed and not is_leaf else kind))
+    if not unlabelled:
+        pieces.append((label, "here" if row.now else f"{kind} quiet" if row.freed and not is_leaf else kind))
     has_value = widths.value and bool(row.value or row.shape)
     value_cells = widths.value + len(gap) + (2 if widths.roomy else 0) if widths.value else 0
     name = widths.name if has_value else widths.name + value_cells
     name += widths.grad if is_operand and not has_value else 0  # it has no gradient either
-    pieces += [(gap, "plain"), *_name_pieces(row, name)] if has_name else [(" " * (name - widths.name), "plain")]
+    if unlabelled:
+        name += name_room(row, widths) - widths.name
+    elif has_name:
+        pieces.append((gap, "plain"))
+    pieces += _name_pieces(row, name) if has_name else [(" " * (name - widths.name), "plain")]
     pieces.append((gap, "plain"))
     if has_value:
         sign, text = equals(row.value) if row.value else ("", "")

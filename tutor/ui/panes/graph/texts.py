@@ -12,7 +12,7 @@ from tutor.trace import events as ev
 from tutor.trace.graph import is_leaf
 from tutor.trace.history import code_of
 from tutor.trace.module_calls import with_ancestors
-from tutor.trace.names import name_of
+from tutor.trace.names import name_of, names_of
 from tutor.trace.number_format import shape, summary
 from tutor.trace.operands import only_literal, op_texts
 from tutor.trace.state import NodeState, State
@@ -33,6 +33,8 @@ TERM_WIDTH = 12
 """Maximum width of a term of a sum, in cells."""
 _MAX_TERMS = 12
 """Maximum number of shares of a gradient that are listed."""
+_OUTER_FRAMES = 4
+"""Number of outermost frames in which parameters are looked up by name."""
 
 OperandText = tuple[str, Value, str]
 """A name, a value and its dtype."""
@@ -77,6 +79,7 @@ class NodeTexts:
         """Set the step that the following calls are about, and return self."""
         self._state, self._structure, self._now, self._sent = state, structure, now, sent
         self._names = TensorNames(state)
+        self._parameter_names: dict[int, str] | None = None
         return self
 
     def row(self, item: Item) -> NodeRow:
@@ -234,6 +237,16 @@ class NodeTexts:
 
     def _name(self, tensor: int | None) -> str:
         """Return the name of a tensor; a parameter keeps its path in the model, also within functions that use it."""
+        record = None if tensor is None else self._state.tensors.get(tensor)
+        if record is not None and record.class_name == "Parameter":
+            if self._parameter_names is None:
+                self._parameter_names = {}
+                for frame in self._state.frames[:_OUTER_FRAMES]:
+                    for name, number in names_of(self._state, frame).items():
+                        self._parameter_names.setdefault(number, name)
+            path = self._parameter_names.get(record.tensor)
+            if path is not None:
+                return path
         return self._names(tensor)
 
     def _derivative_name(self, node: NodeState) -> str:

@@ -87,7 +87,7 @@ class LanesView:
             row = self.graph.fitted(row, widths.value, widths.grad)
         if width(row.name) > widths.name:
             is_operand = row.kind in ("constant", "input")
-            cells = widths.name
+            cells = lane_rows.name_room(row, widths)
             if not (widths.value and (row.value or row.shape)):
                 cells += widths.value + (widths.grad if is_operand else 0)
             name = without_place(row.name)
