@@ -24,7 +24,7 @@ def test_it_passes_as_it_is(runner: Runner, tmp_path: Path) -> None:
     lesson = read(path)
     assert lesson.id == "graph/my-first"
     assert lesson.header.languages == ("en", "zh")
-    assert {"question", "exercise", "hint", "solution", "check"} <= {cell.kind for cell in lesson.cells}
+    assert {"question", "diagnosis", "exercise", "hint", "solution", "check"} <= {cell.kind for cell in lesson.cells}
     subprocess.run([sys.executable, path], check=True)
 
 

@@ -58,7 +58,13 @@ async def until(pilot: Pilot[int], what: str) -> None:
 
 async def test_a_wrong_answer_is_explained_below_what_the_run_gives(tmp_path: Path, home: Path) -> None:
     async with opened(tmp_path, LESSON) as (pilot, screen):
-        await pilot.press("end", "9", "enter")
+        await pilot.press("end")
+        await pilot.pause()
+        assert "a number, within a thousandth, or None" in text(pilot.app)  # None would look the same
+        await pilot.press("n", "o", "n", "e")
+        await pilot.pause()
+        assert screen.ask.value == "none"
+        await pilot.press(*["backspace"] * 4, "9", "enter")
         await pilot.pause()
         await pilot.press("2", "8", "enter")
         await pilot.pause()
@@ -86,3 +92,15 @@ async def test_a_wrong_answer_is_explained_below_what_the_run_gives(tmp_path: Pa
         await pilot.press("end")
         await pilot.pause()
         assert screen.model.study.diagnosis(1, screen.model.timeline) == 2
+
+
+async def test_true_or_false_is_asked_for_and_begins_with_a_small_letter(tmp_path: Path, home: Path) -> None:
+    lesson = LESSON[: LESSON.index("# %% [markdown] question")]
+    lesson += '# %% [markdown] question="predict" of="w.is_leaf" lang="en"\n# A leaf?\n\n# %%\ny = w * w\n'
+    async with opened(tmp_path, lesson) as (pilot, screen):
+        await pilot.press("end")
+        await pilot.pause()
+        assert "True or False" in text(pilot.app)
+        await pilot.press("t", "r", "u", "e", "enter")
+        await pilot.pause()
+        assert list(screen.model.study.answers.values()) == [("true", True)]

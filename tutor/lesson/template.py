@@ -57,7 +57,7 @@ TEMPLATE = """\
 # jupyter:
 #   gradtutor:
 #     title: {en: "TITLE", zh: "TITLE（中文标题）"}
-#     summary: {en: "One sentence: what one will have understood.", zh: "用一句话说明：学完之后会明白什么。"}
+#     summary: {en: "One sentence: what you will have understood.", zh: "用一句话说明：学完之后会明白什么。"}
 # ---
 
 # %% [markdown] lang="en"
@@ -72,24 +72,50 @@ import torch
 lr = 0.1  # @param {type: number, min: 0.01, max: 1, step: 0.01}
 w = torch.tensor(3.0, requires_grad=True)
 
-# %% [markdown] question="predict" of="w.grad" lang="en"
-# Ask before you tell. `y` is the square of `w`. After `y.backward()`, what will `w.grad` hold?
+# %% [markdown] question="predict" of="w.grad" vary="w: [5, -2]" lang="en"
+# Ask before you tell. `y` is the square of `w`. After `y.backward()`, what will `w.grad` hold? (`vary` has other
+# numbers for who answers wrong.)
 
-# %% [markdown] question="predict" of="w.grad" lang="zh"
+# %% [markdown] question="predict" of="w.grad" vary="w: [5, -2]" lang="zh"
 # 先提问，再讲解。`y` 是 `w` 的平方。执行 `y.backward()` 之后，`w.grad` 里会是什么？
+# （答错的人可以用 `vary` 里的数再答一次。）
+
+# %% [markdown] wrong="y" lang="en"
+# Only who gave the answer of `wrong` reads this: {{ y.item() }} is the value of `y`. Its derivative is asked for.
+
+# %% [markdown] wrong="y" lang="zh"
+# 只有答了 `wrong` 的人才看得到这段：{{ y.item() }} 是 `y` 的值，而问的是导数。
+
+# %% [markdown] wrong="w" lang="en"
+# The factor 2 is missing: the derivative of a square is twice the number.
+
+# %% [markdown] wrong="w" lang="zh"
+# 少了因子 2：平方的导数是这个数的两倍。
 
 # %%
 y = w**2
 y.backward()
 
+# %% [markdown] when="w.grad > 0" lang="en"
+# `when` chooses between texts, by the run: the derivative is above zero, so downhill is to the left.
+
+# %% [markdown] when="w.grad > 0" lang="zh"
+# `when` 按运行结果选择文字：导数大于零，所以往左是下坡。
+
+# %% [markdown] when="w.grad <= 0" lang="en"
+# The derivative is not above zero, so to the left it does not go down.
+
+# %% [markdown] when="w.grad <= 0" lang="zh"
+# 导数不大于零，所以往左不是下坡。
+
 # %% [markdown] lang="en"
-# Explain the right answer, and the usual wrong one. Numbers come from the run: the derivative of a square is `2 * w`,
+# Explain the right answer. Numbers come from the run: the derivative of a square is `2 * w`,
 # so `w.grad` is {{ w.grad.item() }}. The value of `y` itself is {{ y.item() }}, and it has no part in this.
 #
 # Now it is your turn: take one step downhill from `w`, and call the result `next_w`.
 
 # %% [markdown] lang="zh"
-# 解释正确答案，也解释常见的错误答案。数字都来自运行结果：平方的导数是 `2 * w`，所以 `w.grad` 是
+# 解释正确答案。数字都来自运行结果：平方的导数是 `2 * w`，所以 `w.grad` 是
 # {{ w.grad.item() }}。`y` 本身的值是 {{ y.item() }}，与此无关。
 #
 # 现在轮到你：从 `w` 出发，沿下坡方向走一步，把结果叫做 `next_w`。
@@ -122,7 +148,7 @@ assert abs(float(next_w) - right) < 1e-6, {
 }
 
 # %% [markdown] lang="en"
-# End with the one thing to take along.
+# End with the one thing to remember.
 
 # %% [markdown] lang="zh"
 # 最后用一句话说出要记住的那一点。

@@ -131,16 +131,21 @@ class Model:
     @property
     def question(self) -> Question | None:
         """The question that waits for an answer at the cursor: one that is asked again, or the next one."""
-        if self.retry is not None and not self.retry.typed:
+        if self.retry is not None and self._is_retrying:
             return self.retry.question
         return self.gate.question_at(self.timeline, self._cursor)
+
+    @property
+    def _is_retrying(self) -> bool:
+        """Whether a question that is asked again waits for its answer."""
+        return self.retry is not None and not self.retry.typed
 
     @property
     def next_retry(self) -> Retry | None:
         """What can be asked again with other numbers: a question that was answered by the cell that has just ended."""
         timeline, cursor = self.timeline, self._cursor
         end = cursor - 1 if cursor > 1 and timeline.kind(cursor) == "cell" else cursor
-        if not end or self.session is None or self.asking or timeline.kind(end) != "cell_end":
+        if not end or self.session is None or self._is_retrying or timeline.kind(end) != "cell_end":
             return None
         cell = timeline.cell(end)
         tries = (self.study.next_retry(question.index) for question in self.gate.questions if question.before == cell)

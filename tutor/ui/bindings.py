@@ -94,8 +94,8 @@ KEYS: tuple[Key, ...] = (
     Key("faster", "greater_than_sign", ">", N_("faster"), joins=True, action="pace(1)"),
     Key("go", "g", "g", N_("go to a step, a line or an iteration"), K_("go to"), 15),
     Key("find", "slash", "/", N_("find in code, names and output; Enter finds the next"), K_("find"), 14),
-    Key("answer", "enter", "Enter", label=K_("answer"), rank=1),
     Key("again", "enter", "Enter", label=K_("other numbers"), rank=1),
+    Key("answer", "enter", "Enter", label=K_("answer"), rank=1),
     Key("details", "enter", "Enter",
         N_("everything about the tensor or node under the mark, or the step: it follows the cursor")),
     Key("chart", "c", "c", N_("chart the tensor under the mark over time; again: no more")),
@@ -134,7 +134,7 @@ PANE_KEYS = ("up", "down", "sort")
 """Keys that only panes bind."""
 
 KEY_LINE = (
-    "answer", "again", "skip", "stop", "problem", "forward", "next_line", "into", "out", "next_cell", "next_iteration",
+    "again", "answer", "skip", "stop", "problem", "forward", "next_line", "into", "out", "next_cell", "next_iteration",
     "next_pass", "play", "knobs", "hint", "edit", "runs", "rerun", "go", "find", "next_pane", "view", "zoom", "others",
     "help", "quit",
 )  # fmt: skip

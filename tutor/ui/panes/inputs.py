@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input
 
-from tutor.i18n import K_, N_, _, current_language, key_label
+from tutor.i18n import K_, N_, _, current_language, key_label, ngettext
+from tutor.lesson.answers import unwrap
 from tutor.study.flow import Question
 from tutor.ui.bindings import pane_bindings
 from tutor.ui.panes.base import Surface
@@ -20,8 +23,8 @@ _EXAMPLES = {
 }
 _ANSWER_STARTS = "0123456789-.TFNI["
 """Characters that begin an answer; none of them is a key of the screen, but `[`."""
-_ANSWER_PREFIXES = ("na", "in")
-"""First letters of nan and inf; their first letters are also keys, which do nothing while a question is open."""
+_ANSWER_PREFIXES = ("na", "in", "no")
+"""First letters of nan, inf and none; the first of them are also keys, which do nothing while a question is open."""
 
 
 class AnswerInput(Input):
@@ -43,20 +46,26 @@ class AnswerInput(Input):
         self._last_key = ""
         """The last key pressed while a question is open."""
         self._question: Question | None = None
+        self._is_boolean = False
+        """Whether the answer is True or False, so that their small first letters begin it."""
         self._texts_for: object = None
         """The language and the framing that the texts were made for."""
 
-    def ask_for(self, question: Question, framed: bool, glyphs: Glyphs) -> None:
-        """Show what is asked; a new question clears the field."""
+    def ask_for(self, question: Question, framed: bool, glyphs: Glyphs, value: Any = ...) -> None:
+        """Show what is asked; a new question clears the field. `value` is the answer, dots while it is not known: the
+        hint tells its form, a number or a list, and no more.
+        """
         self.set_class(framed, "-framed")
         self.set_class(glyphs.ascii, "-ascii")
         if question != self._question:
             self._question, self._texts_for = question, None
             self.value = ""
-        if self._texts_for == (current_language(), framed):
+        form = _form_of(value) if question.kind == "predict" else _(_EXAMPLES[question.kind])
+        self._is_boolean = value is True or value is False
+        if self._texts_for == (current_language(), framed, form):
             return
-        self._texts_for = current_language(), framed
-        example = _(_EXAMPLES.get(question.kind, _EXAMPLES["predict"]))
+        self._texts_for = current_language(), framed, form
+        example = form
         example = glyphs.text(example)
         self.placeholder = example if framed else _("answer: {example}", example=example)
         again = N_("your answer with other numbers: {expression}")
@@ -72,12 +81,27 @@ class AnswerInput(Input):
         last_two, self._last_key = self._last_key + (char or ""), char or ""
         if last_two in _ANSWER_PREFIXES and self._question is not None and self._question.kind == "predict":
             return last_two
-        return char if char and char in _ANSWER_STARTS else ""
+        starts = _ANSWER_STARTS + ("tf" if self._is_boolean else "")
+        return char if char and char in starts else ""
 
     def action_mark_line(self, by: int) -> None:
         """Mark another line of code, for a question that asks for one."""
         if self._question is not None and self._question.kind == "line":
             self.post_message(self.LineMoved(by))
+
+
+def _form_of(value: Any) -> str:
+    """Return what to type for an answer: only its form is told, and None looks like a number."""
+    value = unwrap(value)
+    if value is ...:
+        return _(_EXAMPLES["predict"])
+    if isinstance(value, bool):
+        return _("True or False")
+    if not isinstance(value, (list, tuple)):
+        return _("a number, within a thousandth, or None")
+    if any(isinstance(item, (list, tuple)) for item in value):
+        return _("rows of numbers: [[…], […]]")
+    return ngettext("{count} number in brackets: […]", "{count} numbers in brackets: […, …]", len(value))
 
 
 class PromptLabel(Surface):

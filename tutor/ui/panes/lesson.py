@@ -278,7 +278,16 @@ class LessonPane(Pane):
         asks_again = self._model.retry is not None or self._model.next_retry is not None
         if outcome is not None and (asks_again or self.timeline.kind(self.cursor) == "cell_end"):
             text.first = outcome  # this step showed whether the answer is right
+            # What explains a mistake is read before the next question.
+            text.asked = None if asks_again or self._is_explained() else text.asked
         return text
+
+    def _is_explained(self) -> bool:
+        """Return whether the lesson explains a wrong answer that the cell at the cursor has judged."""
+        assert self.timeline is not None
+        cell, study = self.timeline.cell(self.cursor), self._model.study
+        judged = [question.index for question in self.gate.questions if question.before == cell]
+        return any(study.diagnosis(index, self.timeline) is not None for index in judged)
 
     def _part(self, number: int, section: Section, cells: int) -> _Part:
         """Lay out a section. Values in it are those when it was first read, wherever the cursor goes later."""

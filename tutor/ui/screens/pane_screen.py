@@ -349,7 +349,9 @@ class PaneScreen(Screen[None]):
         self.details.floating = sheet is not None
         regions |= {"details": sheet} if sheet is not None else {}
         if question is not None:
-            self.ask.ask_for(question, framed=wide, glyphs=self.header.glyphs)
+            answer = self.model.gate.run_answer(self.model.timeline, question.index)
+            value = ... if answer is None or answer[1].error is not None else answer[1].value
+            self.ask.ask_for(question, framed=wide, glyphs=self.header.glyphs, value=value)
         for name, widget in (*self.panes.items(), ("ask", self.ask), ("card", self.card)):
             widget.display = name in regions
             if name in regions:
