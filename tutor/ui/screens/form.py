@@ -39,6 +39,8 @@ class FormPane(Pane):
         self.form, self.problem = form, problem
         self.fields = list(form.texts)
         self.selected = 0
+        self.order = list(range(len(self.fields)))
+        """The indices of the fields from the upper one down."""
         self.view: View | None = None
         self._timeline, self._step = timeline, step
         self._model = GraphModel()
@@ -52,6 +54,8 @@ class FormPane(Pane):
             self._model.shows_newer = True
             graph = self._model.at(self._timeline, self._step)
         self._node_of = {graph.row(node).name: node for node in graph.nodes}
+        places = {node: place for place, node in enumerate(graph.nodes)}
+        self.order.sort(key=lambda index: places.get(self._node_of.get(self.form.names[index], -1), len(places)))
         asked = {self._node_of.get(name): index for index, name in enumerate(self.form.names)}
 
         def row(node: int) -> NodeRow:
@@ -172,7 +176,8 @@ class FormScreen(ModalScreen[tuple[str, bool]]):
 
     def action_select(self, by: int) -> None:
         """Select another field or item."""
-        self.pane.selected = (self.pane.selected + by) % len(self.pane.fields)
+        order = self.pane.order
+        self.pane.selected = order[(order.index(self.pane.selected) + by) % len(order)]
         self._draw()
 
     def action_shift(self, by: int) -> None:
