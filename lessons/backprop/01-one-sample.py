@@ -113,14 +113,14 @@ loss.backward()
 
 # %% [markdown] lang="en"
 # It is {{ w.grad.item() }}: four times as much, for two reasons at once. The error doubled, and the input, by which
-# the gradient of the weight is multiplied, doubled too. Go back to the multiplication's node with `←` and see both
+# the gradient of the weight is multiplied, doubled too. Go back to the multiplication's node and see both
 # factors in the line that explains. Large inputs make large gradients; that is why data is scaled before training.
 #
 # You can do now what PyTorch did. Write the gradient for any weight, input and target: press `e`.
 
 # %% [markdown] lang="zh"
 # 是 {{ w.grad.item() }}，变成了原来的四倍。原因有两个：误差翻了一倍，权重的梯度要乘的输入也翻了一倍。
-# 用 `←` 回到乘法的节点，在解释那一行里可以看到这两个因子。
+# 退回到乘法的节点，在解释那一行里可以看到这两个因子。
 # 输入大，梯度就大，所以训练之前要先把数据缩放好。
 #
 # PyTorch 刚才做的，你现在也会了。写出任意权重、输入和目标的梯度：按 `e`。

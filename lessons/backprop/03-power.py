@@ -18,15 +18,14 @@
 # by one. For the exponent it says nothing.
 #
 # But a derivative can always be **measured**: nudge the exponent a little, see how far the power goes, and divide.
-# The cell does so with smaller and smaller nudges. Watch the numbers settle in the output; if it is hidden, `Tab`
-# leads there.
+# The cell does so with smaller and smaller nudges. Watch the numbers settle in the output.
 
 # %% [markdown] lang="zh"
 # 在 `x ** 2` 里，指数是个固定的数。在 `x ** w` 里，指数也是张量，可以像权重一样去学。
 # 所以乘方有**两个**偏导数。课本上的法则讲的是底数：把指数拿下来当系数，再把指数减一。对指数，它什么也没说。
 #
 # 不过导数总是可以**测量**出来：让指数变动一点，看乘方变了多少，再相除。
-# 这个单元格就这么做，变动一次比一次小。看看输出里的数字怎样稳定下来；看不到输出时，按 `Tab` 走到那里。
+# 这个单元格就这么做，变动一次比一次小。看看输出里的数字怎样稳定下来。
 
 # %%
 import torch

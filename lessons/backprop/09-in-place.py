@@ -43,13 +43,13 @@ except RuntimeError as error:
 # A computed tensor may be written to. But remember what the node of `exp` saves for its derivative: its own result.
 #
 # In the next cell the backward pass fails. The line with `backward()` is where you *notice* it; it is not to blame.
-# Which line makes the failure inevitable? Mark it with `↑` `↓` and press `Enter`, or type its number.
+# Which line makes the failure inevitable?
 
 # %% [markdown] question="line" of="a._version == 1" lang="zh"
 # 算出来的张量可以写。不过想一想，`exp` 的节点为了求导，留下的是什么：是它自己的结果。
 #
 # 下一个单元格里，反向传播会失败。到 `backward()` 那一行才**发现**，但错不在它。
-# 是哪一行让失败变得不可避免？用 `↑` `↓` 选中它，按 `Enter`；或者输入行号。
+# 是哪一行让失败变得不可避免？
 
 # %% [markdown] wrong="error" lang="en"
 # There you notice it. But what made it inevitable came before.
@@ -68,7 +68,6 @@ except RuntimeError as error:
 # %% [markdown] question="choice" of="3 if v.grad is None else 1 if torch.allclose(v.grad, v.exp()) else 2" lang="en"
 # `a += 1` wrote over the saved result. PyTorch keeps no copy, only a **version counter** in each tensor, which every
 # in-place operation increments. A node notes the version of what it saves, and compares when the pass comes by.
-# (`Enter` on `a` in the table shows the version.)
 #
 # Now the same through `a.data`: the same memory, **without** its history. Old code does so to "make the error go away".
 # What will happen this time?
@@ -80,7 +79,6 @@ except RuntimeError as error:
 # %% [markdown] question="choice" of="3 if v.grad is None else 1 if torch.allclose(v.grad, v.exp()) else 2" lang="zh"
 # 是 `a += 1`，它改写了保存的结果。PyTorch 不留拷贝，而是给每个张量一个**版本计数器**，
 # 每做一次就地操作就加一。节点记下所存张量的版本，反向传播经过时再比对。
-# 在张量表里对 `a` 按 `Enter`，可以看到它的版本。
 #
 # 现在再来一次，不过是通过 `a.data`：同一块内存，却**不带**历史。
 # 在旧代码里你会看到有人用它来“让错误消失”。这一次会怎样？

@@ -15,13 +15,13 @@
 
 # %% [markdown] lang="en"
 # While your code computes, PyTorch draws a **graph** of it: what was computed, and from what. The tensors that it
-# begins with are its **leaves** `■`. Each operation is a node `●`.
+# begins with are its **leaves**. Each operation is a **node**.
 #
 # Here are two leaves, with numbers small enough to check in your head.
 
 # %% [markdown] lang="zh"
 # 你的代码一边计算，PyTorch 一边画出一张**计算图**：算出了什么，又是由什么算出来的。
-# 图从一些张量开始，它们是**叶子节点** `■`；每个运算是一个节点 `●`。
+# 图从一些张量开始，它们是**叶子节点**；每个运算是一个**节点**。
 #
 # 先来两个叶子节点，数字小到可以心算。
 
@@ -67,7 +67,7 @@ y = a * b
 y.backward()
 
 # %% [markdown] question="predict" of="a.grad" lang="en"
-# Go back with `←` and walk that pass once more. From `y` it works backward, in reverse order of the forward pass.
+# Go back and walk that pass once more. From `y` it works backward, in reverse order of the forward pass.
 #
 # The product comes first. It sends to each factor the gradient that reached it, times the *other* factor. `y` is
 # where the pass starts, with 1, so here `a` gets just the value of `b`, and `b` the value of `a`. Then each sum passes
@@ -77,7 +77,7 @@ y.backward()
 # A gradient came by at `a` too. What will `a.grad` hold now?
 
 # %% [markdown] question="predict" of="a.grad" lang="zh"
-# 用 `←` 退回去，把这次反向传播逐个节点再走一遍。它从 `y` 出发，按前向计算的相反顺序进行。
+# 退回去，把这次反向传播逐个节点再走一遍。它从 `y` 出发，按前向计算的相反顺序进行。
 #
 # 最先轮到乘法。它传给每个因子的，是传来的梯度乘以**另一个**因子的值。
 # 反向传播从 `y` 开始，起点处的梯度是 1，所以这里 `a` 得到的正好是 `b` 的值，`b` 得到的正好是 `a` 的值。
@@ -105,15 +105,15 @@ print("a.grad:", a.grad)
 
 # %% [markdown] lang="en"
 # Nothing, and PyTorch warns you that you asked. Only **leaves** keep their gradient: they are what you train. The
-# gradient of `a` did its work and was dropped to save memory; the recording kept it for you, in the graph and in
-# brackets in the table. If your own code needs it, call `a.retain_grad()` before the backward pass.
+# gradient of `a` did its work and was dropped to save memory; the recording kept it for you.
+# If your own code needs it, call `a.retain_grad()` before the backward pass.
 #
 # Two things to remember: along a path, gradients are *multiplied*; where paths meet, they are *added*. All of
 # backpropagation is that.
 
 # %% [markdown] lang="zh"
 # 什么也没有，而且你这么问，PyTorch 还会警告你。只有**叶子节点**保留梯度，因为要训练的正是它们。
-# `a` 的梯度用完就丢掉了，以节省内存；你在图里、在张量表的括号里还能看到它，是因为运行记录里留着它。
+# `a` 的梯度用完就丢掉了，以节省内存；只有运行记录里还留着它。
 # 如果你自己的代码需要它，就在反向传播之前调用 `a.retain_grad()`。
 #
 # 记住两点：沿着一条路，梯度**相乘**；路与路相会处，梯度**相加**。反向传播说到底就是这两件事。

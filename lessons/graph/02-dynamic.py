@@ -15,14 +15,14 @@
 # %% [markdown] lang="en"
 # Where does the graph come from? It **grows while your code runs**: each operation adds its node when it is done.
 #
-# Then what becomes of an `if`? Here is a function with two branches, and we call it with a positive number. Go in with
-# `→`, and watch which line of the function the mark `▶` never visits.
+# Then what becomes of an `if`? Here is a function with two branches, and we call it with a positive number. Step into
+# it, and watch which line of the function never runs.
 
 # %% [markdown] lang="zh"
 # 计算图是哪里来的？**代码一边运行，图一边生长**：每做完一个运算，就多一个节点。
 #
 # 那么 `if` 会怎样？下面的函数有两个分支，我们用一个正数来调用它。
-# 用 `→` 走进去，看看标记 `▶` 从来没有到过函数里的哪一行。
+# 走进去，看看函数里的哪一行从来没有运行。
 
 # %%
 import torch

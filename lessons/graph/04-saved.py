@@ -43,19 +43,31 @@ w = torch.tensor(3.0, requires_grad=True)
 product = x * w
 e = torch.exp(x)
 
+# %% [markdown] lang="en"
+# Its result: that is the derivative already, while from `x` it would have to be computed again.
+
+# %% [markdown] lang="zh"
+# 是结果：有了它，导数就是现成的；只存 `x` 的话还得重新算一遍。
+
+# %% [markdown] front="screen" lang="en"
+# Press `Tab` until you are in the graph, go to a node with `↑`, and press `Enter`: the page says what that node keeps.
+
+# %% [markdown] front="screen" lang="zh"
+# 按几次 `Tab` 走到图那里，用 `↑` 移到一个节点，按 `Enter`：打开的页面会告诉你这个节点保存了什么。
+
+# %% [markdown] front="plain" lang="en"
+# Type the word show: it also tells what each node keeps for its backward pass.
+
+# %% [markdown] front="plain" lang="zh"
+# 输入 show，它也会说出每个节点为反向传播保存了什么。
+
 # %% [markdown] question="predict" of="v.grad" lang="en"
-# Its result: that is the derivative already, while from `x` it would have to be computed again. Press `Tab` until you
-# are in the graph, go to a node with `↑`, and press `Enter`: the page says what that node keeps.
-#
 # What is saved takes memory, so a backward pass **frees** it when it has used it. You may have heard that you cannot
 # go backward twice. Let us see. The derivative of a sum is one, whatever the numbers are.
 #
 # Below we go backward from `s` twice. What will `v.grad` hold in the end?
 
 # %% [markdown] question="predict" of="v.grad" lang="zh"
-# 是结果：有了它，导数就是现成的；只存 `x` 的话还得重新算一遍。
-# 按几次 `Tab` 走到图那里，用 `↑` 移到一个节点，按 `Enter`：打开的页面会告诉你这个节点保存了什么。
-#
 # 保存的东西占内存，所以反向传播用完就**释放**。你也许听说过，不能反向传播两次。我们来看看。
 # 加法的导数是 1，不管数字是多少。
 #

@@ -16,13 +16,13 @@
 # You want to print the loss, and a plain number prints best.
 #
 # The next cell fails at `backward()`, and `try` catches it. But that is only where you notice it. Which line makes
-# the failure inevitable? Type its number, or mark it with ↑ ↓.
+# the failure inevitable?
 
 # %% [markdown] question="line" of="isinstance(loss, float)" lang="zh"
 # 想把损失打印出来，普通的数打印着最好看。
 #
 # 下一个单元格会在 `backward()` 处出错，`try` 把它接住。不过那只是问题露面的地方。
-# 是哪一行让失败变得不可避免？输入行号，或者用 ↑ ↓ 标出来。
+# 是哪一行让失败变得不可避免？
 
 # %% [markdown] wrong="error" lang="en"
 # There you notice it. But by then `loss` is a plain number already.

@@ -17,8 +17,7 @@
 # like a forger; the **discriminator** judges them: 1 for real, 0 for fake. Each has its own optimizer. Here each is a
 # single weight, `g` and `d`, and the only real sample is 3.
 #
-# To save work, one verdict serves both losses. The last `backward()` fails. Which line makes that inevitable? Type
-# its number, or mark it with ↑ ↓.
+# To save work, one verdict serves both losses. The last `backward()` fails. Which line makes that inevitable?
 
 # %% [markdown] question="line" of="d._version == 1" lang="zh"
 # 生成对抗网络（GAN）里有两个互相对抗的网络：**生成器**像伪造者一样生成假样本；
@@ -26,7 +25,7 @@
 # 这里各自只有一个权重，`g` 和 `d`；真样本也只有一个，就是 3。
 #
 # 为了省事，两个损失用同一次判断。最后那个 `backward()` 会出错。
-# 是哪一行让失败变得不可避免？输入行号，或者用 ↑ ↓ 标出来。
+# 是哪一行让失败变得不可避免？
 
 # %% [markdown] wrong="error" lang="en"
 # There you notice it. But what made it inevitable came before.

@@ -14,17 +14,28 @@
 # %% [markdown] lang="en"
 # Welcome. This is real PyTorch code. It ran, and all that it did was recorded. You walk through the recording, at
 # your own pace.
-#
+
+# %% [markdown] lang="zh"
+# 欢迎。这是真正的 PyTorch 代码。它跑过一遍，做的每一件事都录了下来；你走过的就是这份录像，快慢由你。
+
+# %% [markdown] front="screen" lang="en"
 # `→` takes a step, `←` takes it back, and `▶` marks the line that you are at. `↓` shows more of a text like this one.
-#
+
+# %% [markdown] front="screen" lang="zh"
+# `→` 走一步，`←` 退一步，`▶` 标出你停在哪一行。这样的文字没显示完，就按 `↓`。
+
+# %% [markdown] front="plain" lang="en"
+# Enter takes a step: you hear what ran, what came of it, and which line runs next. The letter h, then Enter, takes the
+# step back.
+
+# %% [markdown] front="plain" lang="zh"
+# 按回车走一步：你会听到刚才运行了什么、结果是什么、接下来是哪一行。输入字母 h 再按回车，就退一步。
+
+# %% [markdown] lang="en"
 # We begin with a **tensor**, PyTorch's box for numbers. This one holds a single number. `requires_grad=True` asks
 # PyTorch to remember whatever is computed from it.
 
 # %% [markdown] lang="zh"
-# 欢迎。这是真正的 PyTorch 代码。它跑过一遍，做的每一件事都录了下来；你走过的就是这份录像，快慢由你。
-#
-# `→` 走一步，`←` 退一步，`▶` 标出你停在哪一行。这样的文字没显示完，就按 `↓`。
-#
 # 先从**张量**（tensor）说起：它是 PyTorch 用来装数的盒子，这一个只装了一个数。
 # 写上 `requires_grad=True`，就是请 PyTorch 记住由它算出来的一切。
 
@@ -33,7 +44,7 @@ import torch
 
 x = torch.tensor(2.5, requires_grad=True)
 
-# %% [markdown] lang="en"
+# %% [markdown] front="screen" lang="en"
 # You now see `x` in two panes. **tensors** is a table of what each tensor holds, and what PyTorch knows about it. Its
 # mark `■` says that `x` is a *leaf*: PyTorch has recorded no operation that made it. **graph** shows how things were
 # computed. So far it has only `x`.
@@ -41,13 +52,27 @@ x = torch.tensor(2.5, requires_grad=True)
 # Next, a product. Where a line does several things, `→` stops at each one. `n` takes the whole line at once, and `p`
 # goes back a line.
 
-# %% [markdown] lang="zh"
+# %% [markdown] front="screen" lang="zh"
 # 现在有两个窗格里能看到 `x`。**张量**窗格是一张表：每个张量装着什么，PyTorch 知道它些什么。
 # 表里的 `■` 说 `x` 是**叶子节点**：PyTorch 没有记录过产生它的运算。
 # **计算图**窗格画出每个张量是怎样算出来的，目前只有 `x`。
 #
 # 接下来做一次乘法。一行里若有好几件事，`→` 会在每一件上停一下；
 # `n` 一次走完整行，`p` 退回上一行。
+
+# %% [markdown] front="plain" lang="en"
+# `x` is now a tensor, and a *leaf*: PyTorch has recorded no operation that made it. Type the word show at any step to
+# hear what each tensor holds, what PyTorch knows about it, and the graph of how things were computed. So far the graph
+# has only `x`.
+#
+# Next, a product. Where a line does several things, Enter stops at each one. The letter n takes the whole line at
+# once, and p goes back a line.
+
+# %% [markdown] front="plain" lang="zh"
+# `x` 现在是一个张量，而且是**叶子节点**：PyTorch 没有记录过产生它的运算。在任何一步输入 show，
+# 就能听到每个张量装着什么、PyTorch 知道它些什么，以及各个张量是怎样算出来的，也就是计算图。图里目前只有 `x`。
+#
+# 接下来做一次乘法。一行里若有好几件事，按回车会在每一件上停一下；字母 n 一次走完整行，p 退回上一行。
 
 # %%
 y = x * 4
@@ -83,7 +108,7 @@ y = x * 4
 # %%
 y.backward()
 
-# %% [markdown] lang="en"
+# %% [markdown] front="screen" lang="en"
 # The backward pass went through the graph from the end to the beginning and left {{ x.grad.item() }} in `x.grad`,
 # marked `∇`: nudge `x`, and `y` moves that many times as far.
 #
@@ -98,7 +123,7 @@ y.backward()
 # - `L` English or Chinese
 # - `?` all keys; `Esc` back; `q` quit
 
-# %% [markdown] lang="zh"
+# %% [markdown] front="screen" lang="zh"
 # 反向传播从图的末尾走回开头，在 `x.grad` 里留下了 {{ x.grad.item() }}，标着 `∇`：`x` 动一点，`y` 动它的这么多倍。
 #
 # **现在往回走。** 按 `←`，直到梯度消失，再按 `→`，看它重新到来。
@@ -111,3 +136,29 @@ y.backward()
 # - `Enter` 在表格的一行上：这个张量的一切
 # - `L` 中文或英文
 # - `?` 所有按键；`Esc` 返回；`q` 退出
+
+# %% [markdown] front="plain" lang="en"
+# The backward pass went through the graph from the end to the beginning and left {{ x.grad.item() }} in `x.grad`: nudge
+# `x`, and `y` moves that many times as far.
+#
+# **Now step back.** Type h until the gradient is gone, then press Enter to have it come again. No Python can run
+# backward like that; a recording can.
+#
+# The rest of the tour:
+# - a right bracket goes to the next cell, a left bracket to the one before
+# - b goes to the next backward pass, a capital B to the one before
+# - show tells all about every tensor
+# - a capital L changes between English and Chinese
+# - help lists all commands; q quits
+
+# %% [markdown] front="plain" lang="zh"
+# 反向传播从图的末尾走回开头，在 `x.grad` 里留下了 {{ x.grad.item() }}：`x` 动一点，`y` 动它的这么多倍。
+#
+# **现在往回走。** 输入 h 退回去，直到梯度消失，再按回车，让它重新到来。Python 没法这样倒着运行，录像可以。
+#
+# 导览的其余部分：
+# - 右方括号走到下一个单元格，左方括号走到上一个
+# - b 走到下一次反向传播，大写的 B 走到上一次
+# - show 说出每个张量的一切
+# - 大写的 L 在中文和英文之间切换
+# - help 列出所有命令；q 退出

@@ -114,15 +114,27 @@ print("contiguous:", t.is_contiguous())
 # A copy: read row by row, `t` hops to and fro in the storage, so it is not *contiguous*. The last write changed
 # `flat` alone. (`view` is the strict version of `reshape`: it refuses where a copy is needed.)
 #
-# Your turn. The weights are multiplied by ten, and `change` should hold the difference. It holds zeros. Find out why
-# with `→`; `Enter` on a row of the table tells which tensors share memory. Then press `e` and fix it.
+# Your turn. The weights are multiplied by ten, and `change` should hold the difference. It holds zeros. Find
+# out why, then press `e` and fix it.
 
 # %% [markdown] lang="zh"
 # 是复制：按行去读，`t` 要在存储里来回跳，所以它不**连续**（contiguous）。最后那次写入只改了 `flat`。
 # （`view` 是严格版的 `reshape`：需要复制时，它就拒绝。）
 #
-# 轮到你了。权重变成十倍，`change` 应当是增加的量，得到的却全是零。按 `→` 找出原因；
-# 在表格的一行上按 `Enter`，能看到哪些张量共用内存。然后按 `e` 改好它。
+# 轮到你了。权重变成十倍，`change` 应当是增加的量，得到的却全是零。
+# 找出原因，然后按 `e` 改好它。
+
+# %% [markdown] front="screen" lang="en"
+# `Enter` on a row of the table tells which tensors share memory.
+
+# %% [markdown] front="screen" lang="zh"
+# 在表格的一行上按 `Enter`，能看到哪些张量共用内存。
+
+# %% [markdown] front="plain" lang="en"
+# The word show tells which tensors share memory.
+
+# %% [markdown] front="plain" lang="zh"
+# 输入 show，能听到哪些张量共用内存。
 
 # %% tags=["exercise"] id="before-and-after" kind="bug"
 weights = torch.tensor([[1.0, 2], [3, 4]])

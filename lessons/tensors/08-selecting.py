@@ -77,7 +77,7 @@ exactly = table[table.gt(3) & table.le(5)]
 #
 # Now, what shares memory with `table`: what a mask picks, a row taken by its place, both, neither?
 #
-# Which of these lines changes `table`? Mark it with `↑` `↓` and press `Enter`, or type its number.
+# Which of these lines changes `table`?
 
 # %% [markdown] question="line" of="table.sum().item() != 66" lang="zh"
 # {{ large.shape }}：掩码留下的数很少能凑成矩形，所以结果总是**一维**的。
@@ -85,7 +85,7 @@ exactly = table[table.gt(3) & table.le(5)]
 #
 # 那么，哪个和 `table` 共用内存：用掩码挑出来的，按位置切下的一行，都共用，还是都不？
 #
-# 下面哪一行会改动 `table`？用 `↑` `↓` 选中它，按 `Enter`；或者输入行号。
+# 下面哪一行会改动 `table`？
 
 # %% [markdown] wrong="picked[0].item() == -1" lang="en"
 # What a mask picks is a copy, so this write does not reach `table`.

@@ -15,13 +15,13 @@
 
 # %% [markdown] question="predict" of="rolls.max().item()" lang="en"
 # `torch.rand` draws evenly between 0 and 1. Often you need something else: whole numbers, coins, numbers around a mean.
-# Step over these draws with `→`.
+# Step over these draws.
 #
 # The first line, `torch.randint(1, 6, (600,))`, throws a die six hundred times. What is the **largest** number among
 # the rolls?
 
 # %% [markdown] question="predict" of="rolls.max().item()" lang="zh"
-# `torch.rand` 在 0 到 1 之间均匀地抽。常常需要别的抽法：整数、硬币、围绕某个均值的数。按 `→` 一个个看。
+# `torch.rand` 在 0 到 1 之间均匀地抽。常常需要别的抽法：整数、硬币、围绕某个均值的数。一个个走过去看。
 #
 # 第一行 `torch.randint(1, 6, (600,))` 掷了六百次骰子。掷出的点数里，**最大**的是几？
 

@@ -134,21 +134,21 @@ print("after training: 4 gives", answer)
 
 # %% [markdown] when="0 < abs(missing) < 0.01" lang="en"
 # It says {{ answer }}, and to be exact, {{ missing }} is missing from the 8 of the line. The weight comes close, and
-# never quite arrives: the closer it is, the smaller the gradients get, and the smaller its steps. Look at the chart: a
-# steep fall, then a long flat tail.
+# never quite arrives: the closer it is, the smaller the gradients get, and the smaller its steps. The loss falls
+# steeply at first, then has a long flat tail.
 
 # %% [markdown] when="0 < abs(missing) < 0.01" lang="zh"
 # 它给出 {{ answer }}，准确地说，离直线上的 8 还差 {{ missing }}。权重靠得很近，却没有真正到达：
-# 越接近，梯度越小，步子也越小。看看图表：先是陡降，然后拖着一条又长又平的尾巴。
+# 越接近，梯度越小，步子也越小。损失先是陡降，然后拖着一条又长又平的尾巴。
 
 # %% [markdown] when="missing == 0" lang="en"
 # It says {{ answer }}: to the digits that we keep, nothing is missing from the 8 of the line. The closer the weight is,
-# the smaller the gradients get, and the smaller its steps; but with this `lr` the epochs are enough. Look at the chart:
-# a steep fall, then a long flat tail.
+# the smaller the gradients get, and the smaller its steps; but with this `lr` the epochs are enough. The loss falls
+# steeply at first, then has a long flat tail.
 
 # %% [markdown] when="missing == 0" lang="zh"
 # 它给出 {{ answer }}：按保留的位数，和直线上的 8 已经没有差别。越接近，梯度越小，步子也越小；
-# 不过用这个 `lr`，这些 epoch 已经够了。看看图表：先是陡降，然后拖着一条又长又平的尾巴。
+# 不过用这个 `lr`，这些 epoch 已经够了。损失先是陡降，然后拖着一条又长又平的尾巴。
 
 # %% [markdown] when="0.01 <= abs(missing) < 4" lang="en"
 # It says {{ answer }}: {{ missing }} is missing from the 8 of the line. With this `lr` the weight is still on its way
@@ -160,29 +160,39 @@ print("after training: 4 gives", answer)
 
 # %% [markdown] when="not abs(missing) < 4" lang="en"
 # It says {{ answer }}, which is nowhere near the 8 of the line. With an `lr` this large each epoch carries the weight
-# further past the right one than it was before, and the gradients grow with the distance. Look at the chart: the loss
-# grows instead of falling.
+# further past the right one than it was before, and the gradients grow with the distance. The loss grows
+# instead of falling.
 
 # %% [markdown] when="not abs(missing) < 4" lang="zh"
 # 它给出 {{ answer }}，离直线上的 8 差得太远。`lr` 这么大，每个 epoch 都让权重越过正确的值，而且一次比一次远，
-# 梯度也跟着变大。看看图表：损失没有下降，反而越来越大。
+# 梯度也跟着变大。损失没有下降，反而越来越大。
 
 
-# %% [markdown] lang="en"
+# %% [markdown] front="screen" lang="en"
 # Go back with `B`, from one backward pass to the one before; inside of the loop `{` and `}` go from iteration to
 # iteration.
 #
 # `Tab` to the chart and make it large with `z`: it has teeth. Each epoch goes through three samples, and each has its
 # own loss.
+
+# %% [markdown] front="screen" lang="zh"
+# 用 `B` 往回走，一次反向传播接一次反向传播；到了循环里，`{` 和 `}` 在各次迭代之间跳。
 #
+# 用 `Tab` 走到图表，按 `z` 放大：上面还有锯齿。每个 epoch 要过三个样本，每个样本的损失各不相同。
+
+# %% [markdown] front="plain" lang="en"
+# Go back with a capital B, from one backward pass to the one before; inside of the loop the word iteration goes to the
+# next iteration. Each epoch goes through three samples, and each has its own loss: it goes up and down within an epoch.
+
+# %% [markdown] front="plain" lang="zh"
+# 用大写的 B 往回走，一次反向传播接一次反向传播；到了循环里，输入 iteration 走到下一次迭代。
+# 每个 epoch 要过三个样本，每个样本的损失各不相同，所以在一个 epoch 之内，损失有高有低。
+
+# %% [markdown] lang="en"
 # Press `k` and try an `lr` of 0.0001, then one of 0.3. The first is still on its way when the epochs are over; the
 # second steps over the goal each time, and the loss grows until it is no number any more (`nan`).
 
 # %% [markdown] lang="zh"
-# 用 `B` 往回走，一次反向传播接一次反向传播；到了循环里，`{` 和 `}` 在各次迭代之间跳。
-#
-# 用 `Tab` 走到图表，按 `z` 放大：上面还有锯齿。每个 epoch 要过三个样本，每个样本的损失各不相同。
-#
 # 按 `k`，先把 `lr` 改成 0.0001，再改成 0.3。前一个跑完所有 epoch 还在半路上；
 # 后一个每一步都跨过头，损失越来越大，直到不再是个数（`nan`）。
 

@@ -297,8 +297,8 @@ assert not wrong, {
 
 # %% [markdown] lang="en"
 # This is the list that autograd walks, from `loss` down: `loss.grad_fn.next_functions` has the same names in its
-# language. The graph pane shows it as a picture.
+# language. The graph is a picture of it.
 
 # %% [markdown] lang="zh"
 # 反向传播就沿着这份清单，从 `loss` 往下走：`loss.grad_fn.next_functions` 用自己的叫法列出同样的内容。
-# 计算图窗格把它画成了图。
+# 计算图把它画成了图。

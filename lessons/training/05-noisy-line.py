@@ -21,7 +21,7 @@
 # Random numbers would differ from run to run, so we fix the **seed**. All twenty points go through the model at once,
 # as a column: that is what the shape says in the table.
 #
-# `draw` makes a picture with plotext. You see it in the chart pane; `plt.show()` would print it.
+# `draw` makes a picture with plotext. It appears in the chart; `plt.show()` would print it.
 
 # %% [markdown] lang="zh"
 # 真实的数据带有噪声。这里有二十个点，散布在一条直线周围。斜率和截距我们知道，因为是我们自己编的；
@@ -30,7 +30,7 @@
 # 随机数每次运行都会不同，所以我们固定**种子**。
 # 二十个点排成一列，一次全部送进模型：表格里的形状说的就是这个。
 #
-# `draw` 用 plotext 画图，画好了就出现在图表窗格里；换成 `plt.show()` 就会打印出来。
+# `draw` 用 plotext 画图，画好了就出现在图表里；换成 `plt.show()` 就会打印出来。
 
 # %%
 import plotext as plt
@@ -125,9 +125,13 @@ print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.it
 # %% [markdown] when="not loss.item() < 1e6" lang="zh"
 # 循环跑完了，损失是 {{ loss.item() }}：`lr` 这么大，每一步都越过目标，而且一次比一次远。`w` 到了 {{ w.item() }}。
 
-# %% [markdown] lang="en"
+# %% [markdown] front="screen" lang="en"
 # Go back with `B` and watch the line rotate in the chart. (`v` in that pane shows the curve of the loss.)
-#
+
+# %% [markdown] front="screen" lang="zh"
+# 用 `B` 往回走，看图表里的直线怎样转动。（焦点在那里时按 `v`，换成损失的曲线。）
+
+# %% [markdown] lang="en"
 # The two gradients are simple enough to write down. The error of a point is output minus target. Half its square has
 # the error itself as its derivative with respect to the output; the output changes with `b` one to one, and with `w`
 # by `x`. And the loss is a mean over all points, so the gradients are means too.
@@ -135,8 +139,6 @@ print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.it
 # `gradients` should return both, without autograd, for any line. That of the bias is there; write the other: press `e`.
 
 # %% [markdown] lang="zh"
-# 用 `B` 往回走，看图表里的直线怎样转动。（焦点在那里时按 `v`，换成损失的曲线。）
-#
 # 这两个梯度很简单，可以直接写出来。一个点的误差是输出减去目标。误差平方的一半对输出求导，就是误差本身；
 # `b` 变多少，输出就变多少；`w` 变一点，输出变 `x` 倍。损失是对所有点求平均，所以梯度也是平均。
 #

@@ -36,14 +36,14 @@ w = w - lr * w.grad
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
 # `w.is_leaf` is {{ w.is_leaf }}. The subtraction is an operation like any other: it made a **new** tensor, with a
-# node in the graph, and the name `w` now refers to it. The leaf is still there (`■`), but no longer under the name
+# node in the graph, and the name `w` now refers to it. The leaf is still there, but no longer under the name
 # `w`.
 #
 # The new `w` requires grad, so the next pass runs without complaint. What will `w.grad` hold after it?
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
 # `w.is_leaf` 是 {{ w.is_leaf }}。减法和别的运算没有两样：它创建了一个**新**张量，在图里留下一个节点，
-# 名字 `w` 现在指的是它。原来的叶子节点还在（`■`），只是不再叫 `w` 了。
+# 名字 `w` 现在指的是它。原来的叶子节点还在，只是不再叫 `w` 了。
 #
 # 新的 `w` 需要梯度，所以下一次反向传播照样能进行。之后，`w.grad` 里会是什么？
 

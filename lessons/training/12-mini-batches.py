@@ -100,8 +100,8 @@ print(f"slope {model.weight.item():.3f}, intercept {model.bias.item():.3f}")
 # are alike. Points sorted by size, or by class, and not shuffled, would move the weights in one direction for many
 # steps.
 #
-# `Tab` to the chart, and `v` gives it a logarithmic axis: after the first few batches the loss fluctuates, because
-# each batch has different points.
+# After the first few batches the loss fluctuates, because each batch has different points. (A logarithmic axis shows
+# it best.)
 #
 # Write your own: numbers of `count` points, shuffled, in batches of `size`, each point once. Press `e`.
 
@@ -110,7 +110,7 @@ print(f"slope {model.weight.item():.3f}, intercept {model.bias.item():.3f}")
 # 循环里的 `randperm` 做的就是这件事，每个 epoch 重新打乱，所以没有两个小批量是一样的。
 # 如果点按大小或按类别排好，又不打乱，权重就会连着许多步都朝一个方向移动。
 #
-# 用 `Tab` 走到图表，按 `v` 换成对数坐标：过了开头几个小批量，损失就上下波动，因为每个小批量的点都不同。
+# 过了开头几个小批量，损失就上下波动，因为每个小批量的点都不同。（用对数坐标看得最清楚。）
 #
 # 自己写一个：把 `count` 个点的编号打乱，分成大小为 `size` 的小批量，每个点恰好一次。按 `e`。
 

@@ -155,9 +155,8 @@ print(f"iteration {iteration}: {right} of 200 are right, loss {loss.item():.4f}"
 
 
 # %% [markdown] lang="en"
-# Press `g`, write `iteration 2`, then `iteration 22`, and see the boundary move in the chart. In that pane `v` shows
-# the loss: it falls on and on, also where the count stays the same, because the model grows **surer** of what it has
-# right.
+# Press `g`, write `iteration 2`, then `iteration 22`, and see how the boundary has moved. The loss falls on and on,
+# also where the count stays the same, because the model grows **surer** of what it has right.
 #
 # Everyday code leaves the sigmoid out of the model and takes `BCEWithLogitsLoss`, which gets the logits `z`, does
 # both at once and stays exact for large `z`.
@@ -165,7 +164,7 @@ print(f"iteration {iteration}: {right} of 200 are right, loss {loss.item():.4f}"
 # The function below counts for such a model, from `z` directly. It counts too few. Fix it: press `e`.
 
 # %% [markdown] lang="zh"
-# 按 `g`，输入 `iteration 2`，再输入 `iteration 22`，看图表里的分界线怎样转动。焦点在图表时按 `v` 看损失：
+# 按 `g`，输入 `iteration 2`，再输入 `iteration 22`，看分界线移到了哪里。
 # 对的个数不变的时候，损失也一直在降，因为模型对已经答对的越来越**有把握**。
 #
 # 平常的代码不在模型里放 sigmoid，而用 `BCEWithLogitsLoss`，它直接接收 logit，也就是 `z`，把两件事一起做，

@@ -15,7 +15,8 @@ from tutor.text.walk import Walker
 
 NAMES = """Enter cell end line FILE torch tensor requires_grad True False None backward print grad float32 cpu
 shape dtype device grad_fn add mul AccumulateGrad AddBackward0 MulBackward0 ada home two py self other autograd
-da db dw dx dy Two paths to one leaf"""
+back next previous into out pass iteration problem go find show start skip hint solution knobs run language help
+none edit quit forward da db dw dx dy Two paths to one leaf"""
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,9 @@ NEEDS = ("cuda",)
 HIDDEN_KINDS = ("solution", "check")
 """Kinds of code cells that run but are not shown to the learner."""
 
+FRONTS = ("screen", "plain")
+"""The front ends that a prose cell may be for: the screen, and `--plain`, which is written for the ear."""
+
 Setting: TypeAlias = bool | int | float | str
 """Value of a knob."""
 
@@ -127,6 +130,8 @@ class Cell(msgspec.Struct, frozen=True):
     """Id of the exercise that the cell is part of."""
     when: str | None = None
     """Of prose: the expression that makes it shown, if it is true at the end of the code cell before it."""
+    front: str | None = None
+    """Of prose: the front end that alone shows it, one of `FRONTS`; None for both."""
     wrong: str | None = None
     """Of a diagnosis: the expression for the wrong answer that it explains, worked out as `of` of the question before
     it."""

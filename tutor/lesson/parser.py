@@ -236,6 +236,7 @@ def _assemble(raw: list[RawCell], path: str, report: Report | None) -> list[Cell
                  of=_text(cell.attributes.get("of")) if strict else None,
                  vary=_text(cell.attributes.get("vary")) if strict else None,
                  when=_text(cell.attributes.get("when")) if strict else None,
+                 front=_text(cell.attributes.get("front")) if strict else None,
                  options={lang: markdown.items(words) for lang, words in text.items()} if question == "choice" else {},
                  exercise=of_exercise)
         )  # fmt: skip

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from tutor.i18n import N_, _
 from tutor.lesson import forms, variation
 from tutor.lesson.markdown import live_values
-from tutor.lesson.model import LANGUAGES, UNPARSED, Cell, LessonError, RawCell, Report, join_words, suggest
+from tutor.lesson.model import FRONTS, LANGUAGES, UNPARSED, Cell, LessonError, RawCell, Report, join_words, suggest
 
 QUESTIONS = ("predict", "choice", "line")
 EXERCISES = ("fill", "bug", "write", *forms.KINDS)
 TAGS = ("exercise", "hint", "solution", "check", "raises-exception")
-_PROSE = ("lang", "question", "of", "when", "wrong", "vary", "tags")
+_PROSE = ("lang", "question", "of", "when", "front", "wrong", "vary", "tags")
 _CODE = ("tags", "id", "kind")
 
 
@@ -55,6 +55,13 @@ def check_cell(cell: Cell, path: str, report: Report) -> None:
             wrong(what, _("Put what depends on the run into a prose cell above it."))
         elif not is_expression(cell.when):
             wrong(_("`when` is not an expression: {when}", when=cell.when))
+    if cell.front is not None:
+        if cell.kind != "prose":
+            what = _("`front` chooses between texts, and {kind} is for every front end.", kind=_with_article(cell.kind))
+            wrong(what, _("Put what depends on the front end into a prose cell above it."))
+        elif cell.front not in FRONTS:
+            what = _("the cell has an unknown front end `{front}`.", front=cell.front)
+            wrong(what, _("There is {names}.", names=join_words(FRONTS)))
     if cell.vary is not None:
         if cell.question != "predict":
             wrong(_("`vary` has other numbers for a question of the kind predict."), _("Take it away here."))

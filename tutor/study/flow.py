@@ -34,15 +34,15 @@ class Section:
     """Indices into `Document.cells`."""
 
 
-def sections(document: ev.Document | None) -> list[Section]:
-    """Return the prose of a lesson in reading order."""
+def sections(document: ev.Document | None, front: str = "screen") -> list[Section]:
+    """Return the prose of a lesson for a front end, in reading order."""
     result: list[Section] = []
     open_cells: list[int] = []
     for index, cell in enumerate(document.cells if document is not None else ()):
         if cell.get("number") is not None:
             result.append(Section(cell["number"], open_cells))
             open_cells = []
-        elif cell.get("kind") in PROSE_KINDS:
+        elif cell.get("kind") in PROSE_KINDS and cell.get("front") in (None, front):
             open_cells.append(index)
     if open_cells:
         result.append(Section(None, open_cells))
@@ -144,9 +144,11 @@ def question_keys(cells: list[dict[str, Any]]) -> dict[int, str]:
 class Gate:
     """The questions of a lesson, which of them are settled, and what the others hide."""
 
-    def __init__(self, document: ev.Document | None) -> None:
+    def __init__(self, document: ev.Document | None, front: str = "screen") -> None:
         self.document = document
-        self.sections = sections(document)
+        self.front = front
+        """The front end whose texts are shown: `screen` or `plain`."""
+        self.sections = sections(document, front)
         cells: list[dict[str, Any]] = [] if document is None else document.cells
         self.questions = [
             _make_question(cells, index, section.number)

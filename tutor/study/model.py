@@ -71,6 +71,7 @@ class Model:
         timeline: Timeline | None = None,
         store: Store | None = None,
         ask_all: bool = False,
+        front: str = "screen",
     ) -> None:
         """Begin before the first step.
 
@@ -80,6 +81,7 @@ class Model:
             timeline: A recording instead of a run.
             store: Where progress in a lesson is kept; None for the learner's own folder.
             ask_all: Whether to ask every question, whatever was answered at an earlier time.
+            front: The front end: `screen` or `plain`.
         """
         self.target = target
         self.session = session
@@ -87,7 +89,7 @@ class Model:
         """All sessions that were made."""
         self.timeline = timeline if timeline is not None else session.timeline if session is not None else Timeline()
         self.runs, self.choice = Runs(), ElementChoice()
-        self._gate = Gate(None)
+        self._gate = Gate(None, front)
         self.study = Study(target, self._gate, store, ask_all)
         self._problems = Problems(self.timeline)
         self.follow = False
@@ -120,7 +122,7 @@ class Model:
     def _adopt_document(self) -> None:
         document = self.timeline.document
         if document is not None and self._gate.document is not document:
-            self._gate = Gate(document)
+            self._gate = Gate(document, self._gate.front)
             self.study.settle_answers(self._gate)
 
     @property
@@ -265,9 +267,18 @@ class Model:
             return Result("nowhere", _(none if self.problem is None else only))
         return Result("" if failure is None else "cause", str(failure), moved=self._set_cursor(step))
 
+    def find_step(self, text: str) -> int | None:
+        """Return the next step whose code or output has a text, as far as questions allow."""
+        return find_text(self.timeline, self._cursor, text.strip(), self.limit)
+
+    def show_recording(self, timeline: Timeline) -> None:
+        """Show another recording of the program, before its first step; answers stay."""
+        self.timeline, self._cursor = timeline, 0
+        self.study.reset_run()
+
     def find(self, text: str) -> Result:
         """Move the cursor to the next step whose code or output has a text. Outcome: `not found`."""
-        step = find_text(self.timeline, self._cursor, text.strip(), self.limit)
+        step = self.find_step(text)
         return Result("not found") if step is None else self.go(step)
 
     def play(self) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeAlias
 
 from tutor.explain import explanation, plain
 from tutor.explain.formatting import label
@@ -37,6 +37,9 @@ from tutor.trace.timeline import Timeline
 from tutor.trace.values import data_json, to_json
 
 _MAX_EXTRA_ROWS = 20
+
+Layout: TypeAlias = Callable[[list[list[str]]], list[str]]
+"""Lays rows of a table out as lines; the first row has the names of the columns."""
 
 
 def saved_json(state: State, node: NodeState) -> list[dict[str, Any]]:
@@ -346,13 +349,26 @@ def write_text(timeline: Timeline, step: int, out: TextIO) -> None:
         out.write(cut(escape_controls(line), _MAX_WIDTH) + "\n")
 
 
-def lines(timeline: Timeline, step: int) -> list[str]:
-    """Return the lines of the state at a step."""
+def spoken_lines(timeline: Timeline, step: int) -> list[str]:
+    """Return the lines of the state at a step without prose, each row of a table with the names of its columns."""
+    return [line.strip() for line in lines(timeline, step, _spoken_rows, prose=False) if line.strip()]
+
+
+def _spoken_rows(rows: list[list[str]]) -> list[str]:
+    """Return the rows of a table: the first cell, then the others with the names of their columns."""
+    names, *others = rows
+    said = [[f"{name} {cell}" for name, cell in zip(names, row, strict=True) if cell != "-"] for row in others]
+    return [f"{row[0]}: {_(', ').join(cells[1:])}" for row, cells in zip(others, said, strict=True)]
+
+
+def lines(timeline: Timeline, step: int, layout: Layout = table, *, prose: bool = True) -> list[str]:
+    """Return the lines of the state at a step, its tables in a layout."""
     state = guard(timeline, partial(timeline.state, step), lambda _: State(step))
-    parts: list[Callable[[], list[str]]] = [partial(_heading_lines, timeline, step), partial(_prose, timeline, step)]
-    parts += [partial(_frame_lines, timeline, step, state, frame) for frame in reversed(state.frames)]
+    parts: list[Callable[[], list[str]]] = [partial(_heading_lines, timeline, step)]
+    parts += [partial(_prose, timeline, step)] if prose else []
+    parts += [partial(_frame_lines, timeline, step, state, frame, layout) for frame in reversed(state.frames)]
     parts += [
-        partial(_graph_lines, timeline, step), partial(saved_lines, timeline, step),
+        partial(_graph_lines, timeline, step, layout), partial(saved_lines, timeline, step),
         partial(optimizer_lines, timeline, step), partial(_series_lines, timeline, step, state),
         lambda: _output_lines(timeline.output(step)),
     ]  # fmt: skip
@@ -372,10 +388,10 @@ def _prose_json(timeline: Timeline, step: int) -> list[str]:
     return [filled_in(text, state) for text in texts]
 
 
-def _frame_lines(timeline: Timeline, step: int, state: State, frame: FrameState) -> list[str]:
+def _frame_lines(timeline: Timeline, step: int, state: State, frame: FrameState, layout: Layout) -> list[str]:
     """Return the tensors of a frame and their shared storage."""
     title = _("tensors in {function}", function=frame.function) if len(state.frames) > 1 else _("tensors")
-    return ["", title, *_tensor_table(state, frame), *shared_lines(timeline, step, frame)]
+    return ["", title, *_tensor_table(state, frame, layout), *shared_lines(timeline, step, frame)]
 
 
 def _series_lines(timeline: Timeline, step: int, state: State) -> list[str]:
@@ -415,7 +431,7 @@ def _heading_lines(timeline: Timeline, step: int) -> list[str]:
     return rows if reason is None or reason in rows[-1] else [*rows, reason]
 
 
-def _tensor_table(state: State, frame: FrameState) -> list[str]:
+def _tensor_table(state: State, frame: FrameState, layout: Layout) -> list[str]:
     """Return a table of the tensors of a frame."""
     serials, aliases = names_of(state, frame), aliases_of(state, frame)
     if not serials:
@@ -432,7 +448,7 @@ def _tensor_table(state: State, frame: FrameState) -> list[str]:
             "None" if grad is None else inline(grad.value, grad.dtype, 32, gradient=True),
         ])  # fmt: skip
     more = ["  " + _("and {count:,} more", count=len(aliases) - _MAX_ROWS)] if len(aliases) > _MAX_ROWS else []
-    return table([[escape_controls(text) for text in row] for row in rows]) + more
+    return layout([[escape_controls(text) for text in row] for row in rows]) + more
 
 
 def _join_names(name: str, others: list[str]) -> str:
@@ -454,7 +470,7 @@ STATES = (N_("live"), N_("new"), N_("freed"))
 """The states of a node."""
 
 
-def _graph_lines(timeline: Timeline, step: int) -> list[str]:
+def _graph_lines(timeline: Timeline, step: int, layout: Layout) -> list[str]:
     """Return a table of the nodes of the graph."""
     state = timeline.moment(step)
     nodes, edges = graph_of(state)
@@ -474,7 +490,7 @@ def _graph_lines(timeline: Timeline, step: int) -> list[str]:
     title = _("graph")
     if state.last_pass is not None and state.showing_pass:
         title = _("graph of pass {number}", number=state.last_pass.number)
-    return ["", title, *table([[escape_controls(text) for text in row] for row in rows]), *more]
+    return ["", title, *layout([[escape_controls(text) for text in row] for row in rows]), *more]
 
 
 def _node_label(timeline: Timeline, state: State, node: NodeState) -> str | None:

@@ -6,27 +6,31 @@ with any terminal, and without.
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from shutil import get_terminal_size
 from typing import Any, TextIO, TypeAlias
 
 from tutor.explain import Explained, cause, describe_check_failure, explanation, joined, lines
 from tutor.explain.formatting import Part
-from tutor.i18n import N_, _, ngettext, pgettext
-from tutor.lesson import answers, forms
+from tutor.i18n import N_, _, current_language, next_language, ngettext, use
+from tutor.lesson import answers, forms, knobs
 from tutor.lesson.catalog import Target
-from tutor.lesson.model import Cell, in_language
+from tutor.lesson.model import Cell, LessonError, in_language
 from tutor.study.cards import card_at
 from tutor.study.flow import Question, Section
 from tutor.study.model import Model
-from tutor.study.moves import Move
+from tutor.study.moves import resolve_typed
 from tutor.study.progress import Store
 from tutor.study.retries import Retry, describe_numbers, run_changes
-from tutor.text import show
-from tutor.text.format import Paint, escape_controls, guard
-from tutor.text.prose import cells_of, text_lines
+from tutor.text import commands, show
+from tutor.text.format import escape_controls, guard
+from tutor.text.prose import cells_of
 from tutor.text.show import change_lines
+from tutor.text.speech import in_words, spoken
+from tutor.text_width import width, wrap
 from tutor.trace import navigation
 from tutor.trace.timeline import Timeline
 
@@ -74,15 +78,26 @@ class Lesson:
         if question.kind != "line" or question.lines is None or question.before is None:
             return []
         rows = self._model.gate.original(question.before).split("\n")
-        return [f"  {number:>3}  {row}" for number, row in zip(question.lines, rows, strict=False)]
+        return [f"{number}: {row}" for number, row in zip(question.lines, rows, strict=False)]
 
-    def prompt(self, question: Question) -> str:
-        """Return what the learner is to type."""
+    def answer_form(self, question: Question) -> str:
+        """Return what may be answered: a number, a list, a shape."""
         if question.kind == "line":
-            return _("the number of the line")
-        if self.options(question):
-            return _("the number of your choice")
-        return _("your answer (to a thousandth)")
+            lines = question.lines or range(1)
+            return _("the number of a line, from {first} to {last}", first=lines[0], last=lines[-1])
+        if options := self.options(question):
+            return _("a number from 1 to {count}", count=len(options))
+        result = self._model.gate.run_answer(self._model.timeline, question.index)
+        value = None if result is None else answers.unwrap(result[1].value)
+        if isinstance(value, bool):
+            return _("True or False")
+        if re.search(r"\bshape\b|\bsize\(\)", question.of):
+            return _("a shape, such as [2, 3]")
+        if isinstance(value, list) and any(isinstance(item, list) for item in value):
+            return _("lists in a list, such as [[1, 2], [3, 4]]")
+        if isinstance(value, list):
+            return _("a list of numbers, such as [1, 2]")
+        return _("a number, right to a thousandth, or none")
 
     def exercise_result(self, number: int) -> str | None:
         """Return the result of checking the code of an exercise cell; None if there is none."""
@@ -95,9 +110,9 @@ class Lesson:
         text = N_("Exercise {name}: {problem} (`e` tries it.)")
         return _(text, name=result.exercise, problem=describe_check_failure(result))
 
-    def verdicts(self, number: int) -> Iterator[tuple[str, bool]]:
-        """Yield a verdict on each answered question before a code cell, and whether the answer is right; after a wrong
-        one also where it comes from, if the lesson says so.
+    def verdicts(self, number: int) -> Iterator[str]:
+        """Yield a verdict on each answered question before a code cell; after a wrong answer also where it comes from,
+        if the lesson says so.
         """
         model = self._model
         for question in model.gate.questions:
@@ -107,7 +122,7 @@ class Lesson:
                 continue
             event, (typed, right) = result[1], answer
             if event.error is not None:
-                yield _("{what} could not be computed: {error}", what=question.of, error=_(event.error)), False
+                yield _("{what} could not be computed: {error}", what=question.of, error=_(event.error))
                 continue
             value, options = answers.format_answer(event.value), self.options(question)
             if options and isinstance(event.value, (int, float)) and 1 <= event.value <= len(options):
@@ -118,32 +133,38 @@ class Lesson:
             if question.kind == "line":
                 what = _("it is line {value}", value=value)
             if not typed:
-                yield _("You skipped the question: {what}.", what=what), False
+                yield _("You skipped the question: {what}.", what=what)
             elif right:
-                yield _("Right: {what}.", what=what), True
+                yield _("Right: {what}.", what=what)
             else:
                 places = _wrong_places(typed, event.value) if question.kind == "predict" else ""
-                yield _("You said {answer}, but {what}.{off}", answer=typed, what=what, off=places), False
+                yield _("You said {answer}, but {what}.{off}", answer=typed, what=what, off=places)
                 diagnosis = model.study.diagnosis(question.index, model.timeline)
-                for line in self._diagnosis_lines(diagnosis, model.timeline, result[0]):
-                    yield line, False
+                yield from self._diagnosis_lines(diagnosis, model.timeline, result[0])
 
-    def retry_verdict(self, retry: Retry) -> tuple[str, bool]:
-        """Return the verdict on the answer to a question that was asked again, and whether it is right."""
+    def retry_verdict(self, retry: Retry) -> str:
+        """Return the verdict on the answer to a question that was asked again."""
         if retry.run is None or retry.timeline is None:
-            return _("{what} could not be computed: {error}", what=retry.question.of, error=_("the run failed")), False
+            return _("{what} could not be computed: {error}", what=retry.question.of, error=_("the run failed"))
         what = _("{what} is {value}", what=retry.question.of, value=answers.format_answer(retry.run.value))
         if retry.right:
-            return _("Right: {what}.", what=what), True
+            return _("Right: {what}.", what=what)
         text = _("You said {answer}, but {what}.{off}", answer=retry.typed, what=what, off="")
         diagnosis = self._model.study.retry_diagnosis(retry)
-        return "\n".join([text, *self._diagnosis_lines(diagnosis, retry.timeline, retry.timeline.steps)]), False
+        return "\n".join([text, *self._diagnosis_lines(diagnosis, retry.timeline, retry.timeline.steps)])
 
     def _diagnosis_lines(self, cell: int | None, timeline: Timeline, step: int) -> list[str]:
         """Return what explains a wrong answer, with the values of a step; empty without it."""
-        if cell is None:
-            return []
-        return text_lines(self._cells[cell].text_in(self.language), timeline.state(step))[1:-1]
+        return [] if cell is None else spoken(self._cells[cell].text_in(self.language), timeline.state(step))
+
+    def text_of(self, cell: int) -> list[str]:
+        """Return the paragraphs of a cell that has no live values."""
+        return spoken(self._cells[cell].text_in(self.language), self._model.timeline.state(0))
+
+
+def _one_line(parts: Sequence[Part]) -> str:
+    """Return parts as a text, with commas between phrases."""
+    return "".join(_(", ") + text[3:] if text.startswith(" · ") else text for text, _role in parts)
 
 
 def _rows_of(explained: Explained) -> list[list[Part]]:
@@ -160,46 +181,7 @@ def _wrong_places(typed: str, value: Any) -> str:
     return _(" Off: {places}.", places=", ".join(places)) if comparison else ""
 
 
-# ---------------------------------------------------------------- commands
-
-HELP = N_("""\
-Enter  the next step            b   the step before
-n      the next statement       p   the statement before
-i      into a call              o   out of it
-]      the next cell            [   the cell before
-}      the next iteration       {   the iteration before
-f      the next backward pass   F   the backward pass before
-t      everything here          !   the next problem; from a failure, what made it inevitable
-7      to step 7                line:8  to where line 8 has run; also cell:2, end, line:8#3
-s      skip a question          e   try an exercise
-?      this help
-q      quit
-""")
-
-_FORWARD = Move(navigation.forward, N_("This was the last step."), ahead=True)
-_BACK = Move(navigation.back, N_("This is the first step."))
-_NEXT_LINE = Move(navigation.next_line, N_("No statement comes after this one."), ahead=True)
-_INTO = Move(navigation.into, N_("Nothing to step into here."))
-_OUT = Move(navigation.out, N_("Nothing to step out of here."))
-_MOVES = {
-    "": _FORWARD,
-    "b": _BACK,
-    "back": _BACK,
-    "n": _NEXT_LINE,
-    "next": _NEXT_LINE,
-    "p": Move(navigation.previous_line, N_("This is the first statement.")),
-    "i": _INTO,
-    "into": _INTO,
-    "o": _OUT,
-    "out": _OUT,
-    "]": Move(navigation.next_cell, N_("This is the last cell that ran."), ahead=True),
-    "[": Move(navigation.previous_cell, N_("This is the first cell.")),
-    "}": Move(navigation.next_iteration, N_("No iteration comes after this."), ahead=True),
-    "{": Move(navigation.previous_iteration, N_("No iteration comes before this.")),
-    "f": Move(navigation.next_pass, N_("No backward pass comes after this."), ahead=True),
-    "F": Move(navigation.previous_pass, N_("No backward pass comes before this.")),
-}
-
+# ---------------------------------------------------------------- the walk
 
 RunAgain: TypeAlias = Callable[[dict[str, Any]], Timeline]
 
@@ -231,11 +213,12 @@ class Walker:
         self.timeline = timeline
         self._source = source
         self._out = out
-        self._paint = Paint(out)
         self._is_interactive = source.isatty()
-        self._model = Model(target, timeline=timeline, store=store, ask_all=True)
+        self._model = Model(target, timeline=timeline, store=store, ask_all=True, front="plain")
         self._run_again = run_again
         self._lesson = Lesson(self._model, language)
+        self._knobs: dict[str, str] = {}
+        self._ended = False
         self._told_cells = 0
         self._told_notice = ""
 
@@ -248,8 +231,8 @@ class Walker:
         """Read and run commands until the end of input, or `q`."""
         try:
             self._print_title()
-            while (typed := self._read("> ")) is not None and typed.strip() not in ("q", "quit", "exit"):
-                guard(self.timeline, partial(self._run_command, typed.strip()), self._print_quietly)
+            while not self._ended and (typed := self._read("> ")) is not None:
+                guard(self.timeline, partial(self._run_command, typed), self._print)
         finally:
             study = self._model.study
             study.save_position(self.step)
@@ -259,52 +242,69 @@ class Walker:
     # ------------------------------------------------------------ a command
 
     def _print_title(self) -> None:
-        """Print the title and the number of steps."""
-        timeline = self.timeline
-        document = timeline.document
+        """Print the title, the number of steps, and how to go on."""
+        document = self.timeline.document
         title = self._lesson.title or (document.name if document is not None else _("a recording"))
-        message = ngettext(
-            ", {count} step. Enter takes a step, ? helps.",
-            ", {count} steps. Enter takes a step, ? helps.",
-            timeline.steps,
-        )
-        self._print([(title, "node"), (message, "quiet")])
+        steps = ngettext("{count} step", "{count} steps", self.timeline.steps)
+        text = N_("{title}, {steps}. Enter takes a step; a question mark, or the word help, lists the commands.")
+        self._print(_(text, title=title, steps=steps))
 
-    def _print_quietly(self, text: str) -> None:
-        """Print why a command did nothing."""
-        self._print([(text, "quiet")])
-
-    def _run_command(self, command: str) -> None:
+    def _run_command(self, typed: str) -> None:
         """Run a command."""
-        if command in _MOVES:
-            move = _MOVES[command]
-            step = move.find(self.timeline, self.step)
-            if step is None or step == self.step:
-                if command == "" and self.step >= self.timeline.steps:
-                    self._print_prose(None)
-                message = [(_(move.nowhere), "quiet")]
-                if self.timeline.cut is not None and move.ahead:
-                    message.append((_(" The recording was full at step {step:,}.", step=self.timeline.cut), "quiet"))
-                self._print(message)
-            else:
-                self._move_to(step)
-        elif command in ("?", "h", "help"):
-            self._out.write(_(HELP))
-        elif command in ("t", "show"):
-            if self.step:
-                show.write_text(self.timeline, self.step, self._out)
-        elif command in ("e", "edit"):
-            self._try_exercise()
-        elif command == "!":
-            self._go_to_problem()
-        else:
-            self._go_to(command)
+        letter, text = commands.parse(typed)
+        match letter:
+            case _ if letter in commands.MOVES:
+                self._move(letter)
+            case "q":
+                self._ended = True
+            case "?":
+                self._print(_(commands.HELP))
+            case "show":
+                for line in show.spoken_lines(self.timeline, self.step):
+                    self._print(line)
+            case "!":
+                self._go_to_problem()
+            case "/":
+                found = self._model.find_step(text)
+                self._print(_("That is nowhere else.")) if found is None else self._move_to(found)
+            case "s":
+                self._print(_("Nothing is asked here."))
+            case "e":
+                self._try_exercise()
+            case "H":
+                self._print_hint()
+            case "S":
+                self._print_solution()
+            case "k":
+                self._set_knob(text)
+            case "r":
+                self._run({})
+            case "L":
+                use(next_language())
+                self._lesson = Lesson(self._model, current_language())
+                self._print_title()
+            case _:
+                self._go_to(text)
+
+    def _move(self, letter: str) -> None:
+        """Move as a letter says, or say why not."""
+        move = commands.MOVES[letter]
+        step = move.find(self.timeline, self.step)
+        if step is not None and step != self.step:
+            self._move_to(step)
+            return
+        if move is commands.FORWARD and self.step >= self.timeline.steps:
+            self._print_prose(None)
+        nowhere = _(move.nowhere)
+        if self.timeline.cut is not None and move.ahead:
+            nowhere += _(" The recording was full at step {step:,}.", step=self.timeline.cut)
+        self._print(nowhere)
 
     def _try_exercise(self) -> None:
         """Read the learner's answer to the exercise at the cursor, run it and print what its check says."""
         exercise, study = self._model.exercise, self._model.study
         if exercise is None or self._run_again is None:
-            self._print_quietly(_("there is no exercise to try here"))
+            self._print(_("there is no exercise to try here"))
             return
         kind = study.exercise_status(exercise, self.timeline).kind
         form = forms.read(kind, self._model.gate.original(exercise.number))
@@ -316,15 +316,15 @@ class Walker:
         result = self._model.gate.attempt_result(timeline, exercise)
         if result is not None and result.ok:
             study.record_solved(exercise.id)
-            self._print([(_("Exercise {name}: solved.", name=exercise.id), "leaf")])
+            self._print(_("Exercise {name}: solved.", name=exercise.id))
         else:
-            self._print([(_("it did not run") if result is None else describe_check_failure(result), "grad")])
+            self._print(_("it did not run") if result is None else describe_check_failure(result))
 
     def _read_code(self) -> str | None:
         """Return the lines typed up to one with a single dot; None at the end of input."""
-        self._print_quietly(_("Type your code; a line with a single . ends it."))
+        self._print(_("Type your code; a line with a single . ends it."))
         rows: list[str] = []
-        while (row := self._read("| ")) is not None:
+        while (row := self._read("> ")) is not None:
             if row.strip() == ".":
                 return "\n".join(rows)
             rows.append(row.rstrip("\n"))
@@ -333,34 +333,36 @@ class Walker:
     def _read_form(self, form: forms.Form) -> str | None:
         """Return the code of a form, filled in line by line; None where a value cannot be read or the input ends."""
         if form.kind == "order":
-            self._print([("  ".join(f"{number} {text}" for number, text in enumerate(form.texts, 1)), "plain")])
+            self._print("\n".join(f"{number}: {text}" for number, text in enumerate(form.texts, 1)))
         prompt = {"order": _("the numbers in order: "), "value": f"{form.target}: "}.get(form.kind)
         typed: list[str] = []
         for name in form.names or ("",):
-            row = self._read(prompt or f"∇ {name}: ")
+            row = self._read(prompt or f"{name}: ")
             if row is None:
                 return None
             typed.append(row.strip())
         if form.kind == "order":
             places = typed[0].replace(",", " ").split()
             if sorted(places) != sorted(str(number) for number in range(1, len(form.texts) + 1)):
-                self._print([(_("Type each number once, such as: {numbers}", numbers="2 1 3"), "error")])
+                self._print(_("Type each number once, such as: {numbers}", numbers="2 1 3"))
                 return None
             typed = [form.texts[int(place) - 1] for place in places]
         try:
             return form.filled(tuple(typed)).code
         except answers.AnswerError as error:
-            self._print([(str(error), "error")])
+            self._print(str(error))
             return None
 
     def _go_to(self, place: str) -> None:
-        """Move to a place such as `7`, `line:8` or `end`."""
+        """Move to a place such as `7`, `line 8` or `end`."""
         try:
             failure = self._model.problems.failure() if place == "end" else None
-            step = navigation.resolve(self.timeline, place) if failure is None else failure.step
+            step = failure.step if failure is not None else 1
+            if place != "start" and failure is None:
+                step = resolve_typed(self.timeline, self.step, place)
         except navigation.PlaceError as error:
-            hint = "" if ":" in place or place.isdecimal() else _(" ? lists the commands.")
-            self._print([(f"{error}{hint}", "error")])
+            is_word = not any(char.isdecimal() for char in place)
+            self._print(f"{error}{_(' A question mark lists the commands.') if is_word else ''}")
             return
         if step:
             self._move_to(step)
@@ -373,9 +375,64 @@ class Walker:
         if step is not None:
             self._move_to(step)
         elif self._model.problem is not None:
-            self._print([(_("this is the only problem"), "quiet")])
+            self._print(_("this is the only problem"))
         else:
-            self._print([(_("nothing went wrong here: no error, no nan, no inf"), "quiet")])
+            self._print(_("nothing went wrong here: no error, no nan, no inf"))
+
+    def _print_hint(self) -> None:
+        """Print the next hint of the exercise at the cursor."""
+        exercise = self._model.exercise
+        result = self._model.hint()
+        if result.outcome == "hint" and exercise is not None:
+            shown = self._model.study.progress.hints[exercise.id]
+            self._print_lines(self._lesson.text_of(exercise.hints[shown - 1]))
+        elif result.outcome == "no hint":
+            self._print(_("There is no other hint. A capital S shows the solution."))
+        else:
+            self._print(_("Hints belong to exercises."))
+
+    def _print_solution(self) -> None:
+        """Print the solution of the exercise at the cursor, when asked for twice."""
+        exercise = self._model.exercise
+        outcome = self._model.solution().outcome
+        if outcome == "solution" and exercise is not None:
+            self._print_code(exercise.solution)
+        elif outcome == "nothing to solve":
+            self._print(_("Solutions belong to exercises."))
+        else:
+            self._print(_("A capital S once more shows the solution."))
+
+    def _set_knob(self, text: str) -> None:
+        """Print the knobs, or run with another value of one: `lr 0.1` or `lr = 0.1`."""
+        all_knobs = self._model.gate.knobs
+        name, _space, value = text.replace("=", " ", 1).partition(" ")
+        if not all_knobs:
+            self._print(_("There are no knobs here."))
+        elif not value.strip():
+            document = self.timeline.document
+            values = {} if document is None else document.knobs
+            for knob in all_knobs.values():
+                self._print(f"{knob.name} = {values.get(knob.name, knob.default)}")
+            self._print(_("Type k, a name and a value to run with it."))
+        else:
+            try:
+                knobs.resolve_knobs(all_knobs, {name: value.strip()}, None)
+            except LessonError as error:
+                self._print(str(error))
+                return
+            self._knobs[name] = value.strip()
+            self._run({"knobs": dict(self._knobs)})
+
+    def _run(self, changes: dict[str, Any]) -> None:
+        """Run the program again, and begin at its first step."""
+        if self._run_again is None:
+            self._print(_("This is a recording: open its script to run it."))
+            return
+        self.timeline = self._run_again(changes or {"knobs": dict(self._knobs)})
+        self._model.show_recording(self.timeline)
+        self._lesson = Lesson(self._model, self._lesson.language)
+        self._told_cells, self._told_notice = 0, ""
+        self._print_title()
 
     # ------------------------------------------------------------ a step
 
@@ -396,14 +453,14 @@ class Walker:
         self._print_step(step, previous)
         reason = explanation(self.timeline, step)
         if reason is not None:
-            self._print([("     " + reason, "error")])
+            self._print(reason)
             if cause(self.timeline, step) is not None:
-                self._print([("     " + _("! goes to the step that made it inevitable."), "quiet")])
+                self._print(_("An exclamation mark goes to the step that made it inevitable."))
         self._model.problems.read()
         card = card_at(self._model)
         if card is not None and card.kind != "failed":
-            for text, role in card.texts:
-                self._print([(f"     {text}", "error" if (card.kind, role) == ("nonfinite", "strong") else "quiet")])
+            for text, _role in card.texts:
+                self._print(text)
         if self.timeline.kind(step) == "cell_end" and cell is not None:
             self._print_verdicts(cell)
 
@@ -415,16 +472,15 @@ class Walker:
             self._print_verdicts(number)
 
     def _print_prose(self, number: int | None) -> bool:
-        """Print the prose before a code cell (None: after the last), ask its questions. False: the input has ended."""
+        """Print the prose before a code cell (None: after the last), ask its questions. False: go no further."""
         cells = self._lesson.cells_before(number)
         notice = self._lesson.knob_notice(number) if cells else ""
         if notice and notice != self._told_notice:
             self._told_notice = notice
-            self._print([("\n" + notice, "now")])
+            self._print(notice)
         for cell in cells:
             state = self.timeline.state(self.step)
-            for text in text_lines(cell.text_in(self._lesson.language), state):
-                self._out.write(escape_controls(text) + "\n")
+            self._print_lines(spoken(cell.text_in(self._lesson.language), state, items=cell.question != "choice"))
             question = self._model.question
             if question is not None and question.index == cell.index and not self._ask(question):
                 return False
@@ -436,34 +492,44 @@ class Walker:
         explained = lines(self.timeline, step, self._model.limit)
         rows = _rows_of(explained) if explained.step == step else []
         said = "\n".join(text for row in rows for text, _role in row)
-        head: list[Part] = [(f"{step:>{len(str(self.timeline.steps))}}  ", "quiet")]
-        for row in rows:
-            self._print([*head, *row])
-            head = [("     ", "quiet")]
+        texts = [_one_line(row) for row in rows]
+        following = self.timeline.kind(step + 1) if step < self.timeline.steps else ""
+        at_question = step >= self._model.limit and step < self.timeline.steps
+        if explained.next and (at_question or following not in ("cell", "cell_end")):
+            texts.append(_("next: {what}", what=_one_line(explained.next)))
+        changes = [text for text in change_lines(self.timeline, step) if text not in said]
+        texts = [*texts[: len(rows)], *changes, *texts[len(rows) :]]
+        head, *others = texts or [_("nothing changes")]
+        self._print(f"{step}: {head}")
         if step > previous:
             printed = self.timeline.output(step)[len(self.timeline.output(previous)) :]
             for text in printed.splitlines():
-                self._print([("   | ", "quiet"), (text, "plain")])
-        for text in change_lines(self.timeline, step):
-            if text not in said:
-                self._print([("     " + text, "quiet")])
-        if explained.next:
-            self._print([*head, (pgettext("what runs then", "next") + ": ", "quiet"), *explained.next])
+                self._write(_("printed: {text}", text=text))
+        for text in others:
+            self._print(text)
 
     def _ask(self, question: Question) -> bool:
-        """Ask a question until it is settled. Return False at the end of input."""
+        """Ask a question until it is settled. Return False at the end of input, and after a command."""
+        if question.before is not None:
+            self._print(_("This code comes next:"))
+            if question.kind == "line":
+                self._print_code("\n".join(self._lesson.code_lines(question)))
+            else:
+                self._print_code(self._model.gate.original(question.before))
         for number, option in enumerate(self._lesson.options(question), 1):
-            self._out.write(escape_controls(f"  {number}  {option}") + "\n")
-        for row in self._lesson.code_lines(question):
-            self._out.write(escape_controls(row) + "\n")
-        while (typed := self._read(_("{what}, s skips: ", what=self._lesson.prompt(question)))) is not None:
+            self._print_lines(spoken(f"{number}. {option}", self.timeline.state(self.step)))
+        self._print(_("Answer with {form}; s skips the question.", form=self._lesson.answer_form(question)))
+        while (typed := self._read("> ")) is not None:
             text = typed.strip()
             if not text:
-                self._print([(_("Type an answer, or s to skip."), "plain")])
+                self._print(_("Type an answer, or s to skip."))
                 continue
-            result = self._model.skip() if text in ("s", "skip", "q") else self._model.answer(text)
+            if commands.is_command(text) and text not in ("s", "skip"):
+                self._run_command(text)
+                return False
+            result = self._model.skip() if text in ("s", "skip") else self._model.answer(text)
             messages = {"error": result.text, "skipped": _("Skipped.")}
-            self._print([(messages.get(result.outcome, _("Now see.")), "plain")])
+            self._print(messages.get(result.outcome, _("Now see.")))
             if result.outcome != "error":
                 self._model.record_shown()  # it may have been the last thing to do
                 return True
@@ -473,9 +539,9 @@ class Walker:
         """Print, after a cell has ended, the results of its exercise and the verdicts on its questions."""
         exercise = self._lesson.exercise_result(number)
         if exercise is not None:
-            self._print([(exercise, "plain")])
-        for text, is_right in self._lesson.verdicts(number):
-            self._print([(text, "leaf" if is_right else "grad")])
+            self._print(exercise)
+        for text in self._lesson.verdicts(number):
+            self._print(text)
         for question in self._model.gate.questions:
             if question.before == number and self._run_again is not None:
                 self._ask_again(question, self._run_again)
@@ -487,29 +553,48 @@ class Walker:
             numbers, of = describe_numbers(retry.question), question.of
             typed = ""
             while not retry.typed:
-                self._print([(_("Again, with {numbers}: what will {of} be?", numbers=numbers, of=of), "plain")])
-                typed = (self._read(_("your answer, or Enter to go on: ")) or "").strip()
+                self._print(_("Again, with {numbers}: what will {of} be?", numbers=numbers, of=of))
+                self._print(_("Type your answer, or press Enter to go on."))
+                typed = (self._read("> ") or "").strip()
                 if not typed:
                     return
                 try:
                     study.answer_retry(retry, typed)
                 except answers.AnswerError as error:
-                    self._print([(str(error), "plain")])
+                    self._print(str(error))
             study.retries[question.index] = retry
             retry.timeline = run_again(run_changes(self._model.gate, retry.question))
             study.judge_retry(retry)
-            text, is_right = self._lesson.retry_verdict(retry)
-            self._print([(text, "leaf" if is_right else "grad")])
+            self._print(self._lesson.retry_verdict(retry))
 
     # ------------------------------------------------------------ in and out
 
     def _read(self, prompt: str) -> str | None:
         """Return a line of input; None at its end."""
+        if self._ended:
+            return None
         self._out.write(prompt if self._is_interactive else "")
         self._out.flush()
         typed = self._source.readline()
         return typed if typed else None
 
-    def _print(self, parts: list[tuple[str, str]]) -> None:
-        """Print a line of parts, each a text and its role."""
-        self._out.write("".join(self._paint(text, role) for text, role in parts) + "\n")
+    def _print(self, text: str) -> None:
+        """Print a text as it is said."""
+        for line in text.split("\n"):
+            self._write(in_words(line))
+
+    def _print_lines(self, texts: list[str]) -> None:
+        """Print paragraphs, which are said already."""
+        for text in texts:
+            self._write(text)
+
+    def _print_code(self, code: str) -> None:
+        """Print code as it is written."""
+        self._print_lines(code.rstrip().split("\n"))
+
+    def _write(self, text: str) -> None:
+        """Write a line, between words broken to the width of a terminal."""
+        text = escape_controls(text)
+        if self._is_interactive and width(text) > (columns := max(get_terminal_size().columns, 20)):
+            text = "\n".join(wrap(text, columns))
+        self._out.write(text + "\n")

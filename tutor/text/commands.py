@@ -1,0 +1,127 @@
+"""The commands of the walk without a screen: the letters of the screen, a word for each, and moves between statements
+that do something.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
+from tutor.i18n import N_
+from tutor.study.moves import Move
+from tutor.text.show import change_lines
+from tutor.trace import navigation
+from tutor.trace.timeline import Timeline
+
+HELP = N_("""\
+Type a letter or its word, then press Enter.
+
+Enter alone, or forward: the next step
+h, back: the step before
+n, next: the next statement
+p, previous: the statement before
+i, into: into a call or a backward pass
+o, out: out of it
+b, pass: the next backward pass
+B: the backward pass before
+right bracket, cell: the next cell
+left bracket: the cell before
+right brace, iteration: the next iteration
+left brace: the iteration before
+exclamation mark, problem: the next problem; from a failure, what made it inevitable
+a number, or g and a place, go: to that step; places are also line 8, cell 2, iteration 3, pass 1, start and end
+slash and a text, find: the next step whose code or output has that text
+show: everything there is here: tensors, graph, optimizer, output
+s, skip: skip a question
+e, edit: try an exercise
+H, hint: a hint for an exercise
+S, solution: its solution
+k, knobs: the knobs; k, a name and a value runs the lesson with it
+r, run: run it again
+L, language: English or Chinese
+question mark, help: this list
+q, quit: leave
+""")
+
+WORDS = {
+    "forward": "", "back": "h", "next": "n", "previous": "p", "into": "i", "out": "o", "pass": "b", "cell": "]",
+    "iteration": "}", "problem": "!", "go": "g", "find": "/", "skip": "s", "edit": "e", "hint": "H", "solution": "S",
+    "knobs": "k", "knob": "k", "run": "r", "language": "L", "help": "?", "quit": "q", "exit": "q",
+}  # fmt: skip
+"""The letters that words stand for."""
+WITH_TEXT = ("g", "/", "k")
+"""The letters that a text may follow."""
+OTHERS = ("!", "show", "s", "e", "H", "S", "r", "L", "?", "q", *WITH_TEXT)
+"""The commands that are no moves."""
+
+Find: TypeAlias = Callable[[Timeline, int], int | None]
+
+_DEFINITION = re.compile(r"(import|from|def|class|async def)\b|@")
+
+
+def parse(typed: str) -> tuple[str, str]:
+    """Return the letter of a command and the text after it; no letter but a text if it is no command: a place."""
+    text = typed.strip()
+    if text.startswith("/"):
+        return "/", text[1:].strip()
+    word, _space, rest = text.partition(" ")
+    letter = WORDS.get(word.lower(), word)
+    if letter in WITH_TEXT or (not rest and (letter in MOVES or letter in OTHERS)):
+        return letter, rest.strip()
+    return "place", text
+
+
+def is_command(typed: str) -> bool:
+    """Return whether a text is a command, and no place or answer."""
+    return parse(typed)[0] != "place"
+
+
+def is_stop(timeline: Timeline, step: int) -> bool:
+    """Return whether moves stop at a step: not where a cell begins, nor at an import or a definition."""
+    kind = timeline.kind(step)
+    if kind != "line":
+        return kind != "cell"
+    return _DEFINITION.match(timeline.view(step).code or "") is None or bool(change_lines(timeline, step))
+
+
+def _stopping(find: Find, timeline: Timeline, step: int) -> int | None:
+    """Repeat a move up to a stop; what lies behind the last stop is reached too."""
+    found, target = None, find(timeline, step)
+    while target is not None and target != found:
+        found = target
+        if is_stop(timeline, found):
+            return found
+        target = find(timeline, found)
+    return found if found is not None and found > step else None
+
+
+def _first_stop(find: Find, timeline: Timeline, step: int) -> int | None:
+    """Move to where a cell begins, and on to its first stop; back from there to the cell before."""
+    begins = find(timeline, step)
+    while begins is not None:
+        stop = begins if is_stop(timeline, begins) else _stopping(navigation.forward, timeline, begins)
+        if stop is None or (begins > step or stop < step):
+            return stop
+        begins = find(timeline, begins)
+    return None
+
+
+FORWARD = Move(partial(_stopping, navigation.forward), N_("This was the last step."), ahead=True)
+MOVES = {
+    "": FORWARD,
+    "l": FORWARD,
+    "h": Move(partial(_stopping, navigation.back), N_("This is the first step.")),
+    "n": Move(partial(_stopping, navigation.next_line), N_("No statement comes after this one."), ahead=True),
+    "p": Move(partial(_stopping, navigation.previous_line), N_("This is the first statement.")),
+    "i": Move(navigation.into, N_("Nothing to step into here.")),
+    "o": Move(navigation.out, N_("Nothing to step out of here.")),
+    "]": Move(partial(_first_stop, navigation.next_cell), N_("This is the last cell that ran."), ahead=True),
+    "[": Move(partial(_first_stop, navigation.previous_cell), N_("This is the first cell.")),
+    "}": Move(navigation.next_iteration, N_("No iteration comes after this."), ahead=True),
+    "{": Move(navigation.previous_iteration, N_("No iteration comes before this.")),
+    "b": Move(navigation.next_pass, N_("No backward pass comes after this."), ahead=True),
+    "B": Move(navigation.previous_pass, N_("No backward pass comes before this.")),
+}
+"""The moves by their letters; of each, where it leads and what to say where it leads nowhere."""
