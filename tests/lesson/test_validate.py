@@ -64,6 +64,7 @@ def test_a_bad_header(body: str, line: int, says: str) -> None:
         ('# %% [markdown] of="x"\n# ?\n# %%\nx = 1\n', 6, "asks nothing"),
         ('# %% [markdown] when="x"\n# a\n# %%\nx = 1\n', 6, "no code comes before the `when`"),
         ('# %%\nx = 1\n# %% [markdown] when="x >"\n# a\n', 8, "`when` is not an expression: x >"),
+        ('# %% [markdown] front="ear"\n# a\n# %%\nx = 1\n', 6, "unknown front end `ear`"),
         (
             '# %%\nx = 1\n# %% [markdown] question="predict" of="x" when="x"\n# ?\n# %%\ny = 1\n',
             8,
