@@ -146,6 +146,8 @@ class Surface(Widget):
     """Style role of cells that no text covers."""
     VALUES: ClassVar[bool] = False
     """Whether it shows values of tensors, in which nan and inf stand out."""
+    BORDERED: ClassVar[bool] = False
+    """Whether the stylesheet gives it a border, which Textual draws around the rows."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -168,7 +170,7 @@ class Surface(Widget):
 
     def paint(self) -> None:
         """Refresh the parts of the screen that differ from `rows`."""
-        width, height = self.outer_size
+        width, height = self.size if self.BORDERED else self.outer_size
         if not width or not height:
             return
         base, more = self.BASE, self.glyphs.more
@@ -195,17 +197,24 @@ class Surface(Widget):
         self.paint()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Render rows without what Textual adds to widgets: a surface has no border, padding or tint."""
-        width, palette = self.outer_size.width, self.palette
-        blank = ((" " * width, self.BASE),)
-        shown = len(self._shown)
-        strips = [_strip(self._shown[y] if y < shown else blank, width, palette) for y in crop.line_range]
+        """Render rows without what Textual adds to widgets, a border apart: a surface has no padding or tint."""
+        if self.BORDERED:
+            return super().render_lines(crop)
+        width = self.outer_size.width
+        strips = [self._strip_at(y, width) for y in crop.line_range]
         background = self.background_colors[1]
         for line_filter in self.get_line_filters():
             strips = [strip.apply_filter(line_filter, background) for strip in strips]
         if crop.column_span != (0, width):
             strips = [strip.crop(*crop.column_span) for strip in strips]
         return strips
+
+    def render_line(self, y: int) -> Strip:
+        return self._strip_at(y, self.size.width)
+
+    def _strip_at(self, y: int, width: int) -> Strip:
+        row = self._shown[y] if y < len(self._shown) else ((" " * width, self.BASE),)
+        return _strip(row, width, self.palette)
 
 
 # ------------------------------------------------------------ panes

@@ -22,6 +22,7 @@ class _Text(Surface):
     """The names and ranges of the knobs, around the input fields."""
 
     BASE = "bar"
+    BORDERED = True
 
     def __init__(self) -> None:
         super().__init__(id="knobs")
