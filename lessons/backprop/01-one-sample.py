@@ -95,7 +95,7 @@ first = w.grad.item()
 # That is both gradients added up. The first line of the cell cleared the old one.
 
 # %% [markdown] wrong="first + w.grad" lang="zh"
-# 那是两次的梯度之和。这一格的第一行已经清掉了旧的。
+# 那是两次的梯度之和。这个单元格的第一行已经清掉了旧的。
 
 # %% [markdown] wrong="-w.grad" lang="en"
 # Only the sign is wrong: `y` is below the target here too, so `y - t` is negative.

@@ -74,7 +74,7 @@ once = w.grad.item()
 # The gradient of the cell before is in that number. It was cleared: `x.grad = w.grad = None`.
 
 # %% [markdown] wrong="3 * once" lang="zh"
-# 这个数里含有上一格的梯度。它已经清掉了：`x.grad = w.grad = None`。
+# 这个数里含有上一个单元格的梯度。它已经清掉了：`x.grad = w.grad = None`。
 
 # %%
 x.grad = w.grad = None

@@ -115,7 +115,7 @@ loss.sum().backward()
 
 # %% [markdown] lang="zh"
 # 是 {{ w.grad.item() }}。每一部分各算一次：求和就等于 `gradient=` 里全是一。
-# 按 `k` 给 `second` 换几个数，看看 `weighted`（上一格得到的梯度）变成多少：
+# 按 `k` 给 `second` 换几个数，看看 `weighted`（上一个单元格得到的梯度）变成多少：
 # 设成零，那一部分就不算数；设成负数，它就往反方向拉。
 #
 # `backward()` 还有一种完整的写法，一次给出几个张量，并说明各占多少分量。

@@ -123,7 +123,7 @@ print("a.grad:", a.grad)
 # next cell. Then press `e`, and type the gradient that reaches each node when `z.backward()` starts with 1.
 
 # %% [markdown] lang="zh"
-# 现在换一张图，自己动手算。`p` 经两条路到达 `z`，`q` 也是：执行下一格之后看看计算图。
+# 现在换一张图，自己动手算。`p` 经两条路到达 `z`，`q` 也是：执行下一个单元格之后看看计算图。
 # 然后按 `e`，填出 `z.backward()` 从 1 开始时到达每个节点的梯度。
 
 # %%

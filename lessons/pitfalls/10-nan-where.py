@@ -165,7 +165,7 @@ assert abs(tried.grad[0].item()) < 3, {
 # Press `e`, and type that name.
 
 # %% [markdown] lang="zh"
-# 再来一个：总和成了 nan。一步步走过这一格，找出**第一个**值不对的名字。按 `e`，输入这个名字。
+# 再来一个：总和成了 nan。一步步走过这个单元格，找出**第一个**值不对的名字。按 `e`，输入这个名字。
 
 # %%
 heights = torch.tensor([1.0, 4.0, 9.0])
@@ -189,7 +189,7 @@ first = ...
 # `!` goes to the first nan of a recording, and from there to what made it.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# `!` 会跳到录像里的第一个 nan，再按会跳到它的起因。
+# `!` 会跳到运行记录里的第一个 nan，再按会跳到它的起因。
 
 # %% tags=["solution"]
 first = "logs"

@@ -16,7 +16,7 @@
 # your own pace.
 
 # %% [markdown] lang="zh"
-# 欢迎。这是真正的 PyTorch 代码。它跑过一遍，做的每一件事都录了下来；你走过的就是这份录像，快慢由你。
+# 欢迎。这是真正的 PyTorch 代码。它已经运行过一遍，做的每一件事都记录了下来；你走的就是这份**运行记录**，快慢由你。
 
 # %% [markdown] front="screen" lang="en"
 # `→` takes a step, `←` takes it back, and `▶` marks the line that you are at. `↓` shows more of a text like this one.
@@ -53,7 +53,7 @@ x = torch.tensor(2.5, requires_grad=True)
 # goes back a line.
 
 # %% [markdown] front="screen" lang="zh"
-# 现在有两个窗格里能看到 `x`。**张量**窗格是一张表：每个张量装着什么，PyTorch 知道它些什么。
+# 现在有两个窗格里能看到 `x`。**张量**窗格是一张表：每个张量装着什么，PyTorch 还知道它的哪些信息。
 # 表里的 `■` 说 `x` 是**叶子节点**：PyTorch 没有记录过产生它的运算。
 # **计算图**窗格画出每个张量是怎样算出来的，目前只有 `x`。
 #
@@ -124,10 +124,10 @@ y.backward()
 # - `?` all keys; `Esc` back; `q` quit
 
 # %% [markdown] front="screen" lang="zh"
-# 反向传播从图的末尾走回开头，在 `x.grad` 里留下了 {{ x.grad.item() }}，标着 `∇`：`x` 动一点，`y` 动它的这么多倍。
+# 反向传播从图的末尾走回开头，在 `x.grad` 里留下了 {{ x.grad.item() }}，标着 `∇`：`x` 动一点，`y` 就动它的这么多倍。
 #
-# **现在往回走。** 按 `←`，直到梯度消失，再按 `→`，看它重新到来。
-# Python 没法这样倒着运行，录像可以。
+# **现在往回走。** 按 `←`，直到梯度消失，再按 `→`，看它重新出现。
+# Python 没法这样倒着运行，运行记录可以。
 #
 # 导览的其余部分：
 # - `]` `[` 下一个、上一个单元格
@@ -152,9 +152,9 @@ y.backward()
 # - help lists all commands; q quits
 
 # %% [markdown] front="plain" lang="zh"
-# 反向传播从图的末尾走回开头，在 `x.grad` 里留下了 {{ x.grad.item() }}：`x` 动一点，`y` 动它的这么多倍。
+# 反向传播从图的末尾走回开头，在 `x.grad` 里留下了 {{ x.grad.item() }}：`x` 动一点，`y` 就动它的这么多倍。
 #
-# **现在往回走。** 输入 h 退回去，直到梯度消失，再按回车，让它重新到来。Python 没法这样倒着运行，录像可以。
+# **现在往回走。** 输入 h 退回去，直到梯度消失，再按回车，让它重新出现。Python 没法这样倒着运行，运行记录可以。
 #
 # 导览的其余部分：
 # - 右方括号走到下一个单元格，左方括号走到上一个

@@ -67,7 +67,7 @@ ratio = a.div(b)
 # {{ total.tolist() }}：就是 `a + 10 * b`。
 # （老代码把 10 写在中间，`torch.add(a, 10, b)`，现在 PyTorch 会警告。）
 #
-# 优化器整天做这种事。`addcmul(a, b, u, value=2)` 就是 `a + 2 * b * u`；`addcdiv` 把乘换成除。
+# 训练中更新权重时，经常要做这种计算。`addcmul(a, b, u, value=2)` 就是 `a + 2 * b * u`；`addcdiv` 把乘换成除。
 # 后面还有乘方、对数等等。（以 2 为底 8 的对数是 3，因为 2³ 是 8。）
 #
 # `a` 是 {{ a.tolist() }}，`b` 是 {{ b.tolist() }}，`u` 是 {{ u.tolist() }}。`cmul` 会是什么？

@@ -126,7 +126,7 @@ for h in (0.1, 0.01, 0.001, 0.0001, 0.00001):
 # have about seven digits, and a step of 0.0000001. What will `lost` be?
 
 # %% [markdown] question="predict" of="lost" lang="zh"
-# 最后一个比值是 {{ ratio.item() }}，步长再小，还会更接近 `x` 的两倍。
+# 最后一个比值（{{ ratio.item() }}）已经很接近 `x` 的两倍，步长再小，还会更近。
 # 这些比值最终趋近的那个数，就是 `f` 在 `x` 处的**导数**，也就是曲线的切线的斜率。它说明 `f` 在这里变化得多快：
 # 曲线上升处为正，下降处为负，平坦处为 0。`x²` 的导数是 `2x`，在每个 `x` 处都不同。
 #

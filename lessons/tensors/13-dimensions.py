@@ -66,7 +66,7 @@ for each in (number, row, table, stack):
 # 装了几个*数*则是另一回事，用 `numel()` 来数：它等于形状中各个长度的乘积，`stack` 有 {{ count }} 个。
 #
 # 下面三个张量用同一个数做成，每次多套一层方括号。三种写法你都会遇到：
-# 权重常写成 `torch.tensor([2.0])`；一个样本、一个特征，则是一张表，[1, 1]。它们之间有什么异同？
+# 权重常写成 `torch.tensor([2.0])`；只有一个样本、样本里只有一个数，则是一张表，[1, 1]。它们之间有什么异同？
 #
 # 1. 数相同，三种形状
 # 2. 数相同，形状也相同
@@ -93,7 +93,8 @@ print(bare.tolist(), in_row.tolist(), in_table.tolist())
 # What is the shape of `picked = row[0]`? Type it as a list.
 
 # %% [markdown] question="predict" of="list(picked.shape)" lang="zh"
-# 都只有一个数，形状却是 {{ bare.shape }}、{{ in_row.shape }} 和 {{ in_table.shape }}：每一层方括号就是一维。
+# 都只有一个数，形状却是 []、[1] 和 [1, 1]，表格里写作“{{ bare.shape }}”“{{ in_row.shape }}”“{{ in_table.shape }}”：
+# 每一层方括号就是一维。
 # 做算术时，这个区别很少要紧。取下标、用 `len` 计数、比较形状时，就要紧了。
 # `item()` 对三者都能取出那个数，因为只有一个。
 #

@@ -23,7 +23,7 @@
 
 # %% [markdown] question="predict" of="list(grid.shape)" lang="zh"
 # 到目前为止，相加的张量形状都相同。形状不同怎么办？PyTorch 会**广播**：把形状**靠右对齐**，长度为一的维，或缺的维，
-# 就伸展到合适的长度，并不真的复制。其他的长短不一，就是错误。
+# 就伸展到合适的长度，并不真的复制。长度若有其他不同，就会报错。
 #
 # `column` 的形状是 [3, 1]，`row` 的形状是 [4]。`grid` 的形状会是什么？
 
@@ -58,7 +58,7 @@ grid = column + row
 # How many of the three work?
 
 # %% [markdown] question="predict" of="sum(works)" lang="zh"
-# {{ grid.shape }}：列里的每个数都和行里的每个数相加，两个向量得到一整张表。
+# {{ grid.shape }}：列里的每个数都和行里的每个数相加，一列加一行，得到一整张表。
 #
 # 下面是三对形状，哪些可以相加？靠右对齐，逐个长度比较。
 #

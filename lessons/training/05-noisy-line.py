@@ -98,7 +98,7 @@ print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.it
 
 # %% [markdown] when="loss.item() < stop and iteration > 10" lang="zh"
 # 在第 {{ iteration }} 次迭代停下，`w` 是 {{ w.item() }}，`b` 还只有 {{ b.item() }}。
-# 头几次迭代里权重冲到前面，替缺席的偏置补上了高度；后来它一点点让回来，`b` 则慢慢往上爬。
+# 最初几次迭代里，权重冲到前面，补上了偏置还欠缺的高度；后来它一点点降回来，`b` 则慢慢上升。
 
 # %% [markdown] when="loss.item() < stop and iteration <= 10" lang="en"
 # It stopped already in iteration {{ iteration }}, because the loss only had to get below {{ stop }}: `w` is at
@@ -107,7 +107,7 @@ print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.it
 
 # %% [markdown] when="loss.item() < stop and iteration <= 10" lang="zh"
 # 在第 {{ iteration }} 次迭代就停下了，因为损失只需小于 {{ stop }}：`w` 是 {{ w.item() }}，`b` 还只有 {{ b.item() }}。
-# 权重一开始就冲到前面，替缺席的偏置补上了高度。训练再久一些，它会一点点让回来，`b` 则慢慢往上爬。
+# 权重一开始就冲到前面，补上了偏置还欠缺的高度。训练再久一些，它会一点点降回来，`b` 则慢慢上升。
 
 # %% [markdown] when="stop <= loss.item() < 1e6" lang="en"
 # The loop came to its end without a loss below {{ stop }}: it is {{ loss.item() }}, with `w` at {{ w.item() }} and `b`
@@ -116,7 +116,7 @@ print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.it
 
 # %% [markdown] when="stop <= loss.item() < 1e6" lang="zh"
 # 循环跑完了，损失始终没有小于 {{ stop }}：它是 {{ loss.item() }}，`w` 是 {{ w.item() }}，`b` 是 {{ b.item() }}。
-# 头几次迭代里权重冲到前面，替缺席的偏置补上了高度；后来它一点点让回来，`b` 则慢慢往上爬。
+# 最初几次迭代里，权重冲到前面，补上了偏置还欠缺的高度；后来它一点点降回来，`b` 则慢慢上升。
 
 # %% [markdown] when="not loss.item() < 1e6" lang="en"
 # The loop came to its end, and the loss is {{ loss.item() }}: with an `lr` this large each step goes past the goal, and
@@ -140,7 +140,7 @@ print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.it
 
 # %% [markdown] lang="zh"
 # 这两个梯度很简单，可以直接写出来。一个点的误差是输出减去目标。误差平方的一半对输出求导，就是误差本身；
-# `b` 变多少，输出就变多少；`w` 变一点，输出变 `x` 倍。损失是对所有点求平均，所以梯度也是平均。
+# `b` 变多少，输出就变多少；`w` 变一点，输出就变它的 `x` 倍。损失是对所有点求平均，所以梯度也是平均。
 #
 # `gradients` 应当不用 autograd，为任意一条直线返回这两个梯度。偏置的已经写好，写出权重的：按 `e`。
 
@@ -163,7 +163,7 @@ print(gradients(1.0, 0.0))
 # By `x` times as much. So each error is multiplied by its `x` first, and then the mean is taken.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 变 `x` 倍。所以先把每个误差乘以它的 `x`，再求平均。
+# 变它的 `x` 倍。所以先把每个误差乘以它的 `x`，再求平均。
 
 
 # %% tags=["solution"]

@@ -65,13 +65,13 @@ optimizer.step()
 # At {{ w3.item() }}: it should have moved a little towards the target, and flew far past it.
 
 # %% [markdown] when="w3.item() < 0" lang="zh"
-# 在 {{ w3.item() }}：本该朝目标移动一点，结果远远越过了目标。
+# `w3` 到了 {{ w3.item() }}：本该朝目标移动一点，结果远远越过了目标。
 
 # %% [markdown] when="w3.item() >= 0" lang="en"
 # At {{ w3.item() }}: it moved by `lr` times the gradient, towards the target, which asks for a smaller `w3`.
 
 # %% [markdown] when="w3.item() >= 0" lang="zh"
-# 在 {{ w3.item() }}：它朝目标移动了 `lr` 乘以梯度那么远，因为要接近目标，`w3` 应当小一些。
+# `w3` 到了 {{ w3.item() }}：它朝目标移动了 `lr` 乘以梯度那么远，因为要接近目标，`w3` 应当小一些。
 
 # %% [markdown] question="choice" of="1 if losses[1] < losses[0] else 2" lang="en"
 # Five more steps follow. How do the losses go on?
@@ -102,7 +102,7 @@ print("losses:", [float(f"{each:.4g}") for each in losses])
 
 # %% [markdown] when="not losses[-1] < losses[0]" lang="zh"
 # 每一步都落到对面更高的地方，那里更陡，下一步就更大。
-# 很快，数大到 float32 装不下（`inf`），接着 `inf - inf` 连数都不是了（`nan`），而 **nan 一旦出现就再也回不来**。
+# 很快，数大到 float32 装不下（`inf`），接着 `inf - inf` 连数都不是了（`nan`），而 **nan 一旦出现，就再也不会消失**。
 # 学习率要和梯度的大小相配。按 `k`，找一个能让损失下降的 `lr`。
 
 # %% [markdown] when="losses[-1] == 1" lang="en"
@@ -114,7 +114,7 @@ print("losses:", [float(f"{each:.4g}") for each in losses])
 # %% [markdown] when="losses[-1] == 1" lang="zh"
 # 损失降到了 1，然后停在那里：有一步迈得太大，relu 得到的是负数，输出为 0，再也没有梯度通过。
 # `lr` 更大的话，例如 0.01，每一步都落到对面更高的地方，直到出现 `inf`，接着是 `nan`，
-# 而 **nan 一旦出现就再也回不来**。学习率要和梯度的大小相配。
+# 而 **nan 一旦出现，就再也不会消失**。学习率要和梯度的大小相配。
 
 # %% [markdown] when="losses[-1] < losses[0] and losses[-1] != 1" lang="en"
 # The loss goes down: this `lr` suits the gradients. With a larger one, such as 0.01, each step lands higher up on the
@@ -124,7 +124,7 @@ print("losses:", [float(f"{each:.4g}") for each in losses])
 # %% [markdown] when="losses[-1] < losses[0] and losses[-1] != 1" lang="zh"
 # 损失降下来了：这个 `lr` 和梯度的大小相配。换一个大的，例如 0.01，每一步都会落到对面更高的地方，那里更陡，
 # 下一步就更大。
-# 很快，数大到 float32 装不下（`inf`），接着 `inf - inf` 连数都不是了（`nan`），而 **nan 一旦出现就再也回不来**。
+# 很快，数大到 float32 装不下（`inf`），接着 `inf - inf` 连数都不是了（`nan`），而 **nan 一旦出现，就再也不会消失**。
 
 # %% [markdown] lang="en"
 # Below, a training with SGD diverges. Choose `rate` so that the loss is below 1 after 60 steps: press `e`.

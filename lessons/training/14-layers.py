@@ -26,7 +26,7 @@
 # 里面是一个权重矩阵，再给每个输出一个偏置，两样都已经是参数。
 #
 # 要调用**模型**，写 `linear(x)`，不要写 `linear.forward(x)`：调用时不但运行 `forward`，
-# 挂在它上面的钩子也会运行。`linear` 一共要学多少个数？
+# 挂在它上面的钩子（调用时一并运行的函数）也会运行。`linear` 一共要学多少个数？
 
 # %% [markdown] wrong="6" lang="en"
 # Those are the weights. Each of the 3 outputs has a bias, too.

@@ -287,7 +287,7 @@ def _statistics_text(value: Value, dtype: str, sizes: Sequence[int], width: int,
     room = (width - len(BETWEEN)) // 2
     bounds = f"{statistic(stats.low, room)}{BETWEEN}{statistic(stats.high, room)}"
     if width >= _RANGE_AND_MEAN and not math.isnan(stats.std):
-        return f"{bounds} (mean {statistic(stats.mean)} ± {statistic(stats.std)})"
+        return f"{bounds} ({_('mean')} {statistic(stats.mean)} ± {statistic(stats.std)})"
     return bounds
 
 
