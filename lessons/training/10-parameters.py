@@ -73,8 +73,8 @@ except ValueError as error:
 # %% [markdown] lang="zh"
 # 找到了 {{ count }} 个，而优化器不接受空的列表。
 #
-# 要训练哪些张量，你得告诉它。`nn.Parameter(tensor)` 就是贴上了“参数”标签的张量。它默认就需要梯度，一赋给 `self` 的属性，
-# 模块就把它登记为参数。
+# 要训练哪些张量，你得告诉它。`nn.Parameter(tensor)` 就是贴上了“参数”标签的张量。
+# 它默认就需要梯度，一赋给 `self` 的属性，模块就把它登记为参数。
 #
 # `__init__` 的第一行为登记参数做好准备，所以必须写在第一个参数之前。你会遇到两种旧写法：
 # `super(Plain, self).__init__()` 是同一个调用，Python 2 里要这样写；`Variable(…, requires_grad=True)` 还能运行，

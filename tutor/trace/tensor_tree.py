@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from tutor.i18n import N_
 from tutor.trace.names import PARAMETER, aliases_of, names_of, tensor_name
 from tutor.trace.state import FrameState, State
 
@@ -73,7 +74,8 @@ def tensor_tree(state: State, frame: FrameState) -> Tree:
     others = [leaf for root, members in roots.items() if root not in models for leaf in members]
     results = [leaf for leaf in others if state.tensors[leaf.tensor].grad_fn is not None]
     data = [leaf for leaf in others if state.tensors[leaf.tensor].grad_fn is None]
-    for label, members, is_open in (("results", results, True), ("data", data, True), ("buffers", buffers, False)):
+    groups = ((N_("results"), results, True), (N_("data"), data, True), (N_("buffers"), buffers, False))
+    for label, members, is_open in groups:
         if members:
             tree.append(Branch(f"{frame.function}:{label}", label, list(members), is_open))
     return tree
