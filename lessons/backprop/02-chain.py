@@ -87,15 +87,15 @@ loss.backward()
 
 # %% [markdown] question="predict" of="v2.grad" lang="en"
 # It is {{ w1.grad.item() }}. That is the **chain rule**: along a path the local derivatives are multiplied, and each
-# node needs to know only its own. Walk the pass, one factor at a step. What arrives at a node has all the
-# earlier factors in it already.
+# node needs to know only its own. Go back and walk the pass once more, one factor at a step. What arrives at a node
+# has all the earlier factors in it already.
 #
 # Now a second network, the same but for one sign: its middle weight `v2` is negative. What will `v2.grad` be? Compute
 # its forward pass first.
 
 # %% [markdown] question="predict" of="v2.grad" lang="zh"
 # 是 {{ w1.grad.item() }}。这就是**链式法则**：沿着一条路，局部的导数相乘，每个节点只需要知道自己的那一个。
-# 把这次反向传播走一遍，一步就是一个因子。到达某个节点的梯度，已经包含了前面所有的因子。
+# 退回去，把这次反向传播再走一遍，一步就是一个因子。到达某个节点的梯度，已经包含了前面所有的因子。
 #
 # 再看第二个网络，只有一个符号不同：中间的权重 `v2` 是负的。`v2.grad` 会是多少？先把它的前向算一遍。
 

@@ -69,8 +69,8 @@ for again in range(2, 5):
 # Old plus incoming is new: the explaining line shows that sum at each pass (`b` and `B` go from one to the next).
 #
 # In an ordinary training loop adding is a bug: each step would include all earlier gradients, so you clear them, in
-# one of two ways. `zero_()` writes zeros into the gradient. `zero_grad()` is what an optimizer offers for all its
-# weights.
+# one of two ways. `zero_()` writes zeros into the gradient. `zero_grad()` is what an optimizer, an object that updates
+# weights for you, offers for all of them.
 #
 # After both have run, what will `w.grad` hold? Type it as Python would print it.
 
@@ -101,8 +101,9 @@ print("after zero_grad():", w.grad)
 # "no gradient came" from "a gradient came, and was zero". Older PyTorch zeroed instead, and code from that time may
 # still count on it: `w.grad.zero_()` fails where `grad` is `None`.
 #
-# Adding is useful too: a batch too large for the memory can be fed in parts, and its gradient adds up. Below, two
-# halves should bring what `whole` says for the batch at once, and bring something else. Find out why: press `e`.
+# Adding is useful too: a batch, the samples of one step, may be too large for the memory. It can be fed in parts,
+# and its gradient adds up. Below, two halves should bring what `whole` says for the batch at once, and bring something
+# else. (`torch.autograd.grad` returns a gradient, and leaves `grad` alone.) Find out why: press `e`.
 
 # %% [markdown] lang="zh"
 # `zero_()` 留下张量，把它变成零；`zero_grad()` 则把它设为 **`None`**，不占内存，
@@ -110,7 +111,8 @@ print("after zero_grad():", w.grad)
 # 旧版 PyTorch 是写零的，那时的代码可能还指望着这一点：`grad` 是 `None` 时，`w.grad.zero_()` 会出错。
 #
 # 累加也有用处：一批样本太多、内存装不下时，可以分成几份输入，梯度会自动累加。
-# 下面的两半加起来，本该等于整批一次算出的 `whole`，结果却不是。找出原因：按 `e`。
+# 下面的两半加起来，本该等于整批一次算出的 `whole`，结果却不是。
+# （`torch.autograd.grad` 直接返回梯度，不动 `grad`。）找出原因：按 `e`。
 
 # %% tags=["exercise"] id="halves" kind="bug"
 batch = torch.tensor([1.0, 2.0, 3.0, 4.0])

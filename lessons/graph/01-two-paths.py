@@ -126,6 +126,12 @@ print("a.grad:", a.grad)
 # 现在换一张图，自己动手算。`p` 经两条路到达 `z`，`q` 也是：执行下一个单元格之后看看计算图。
 # 然后按 `e`，填出 `z.backward()` 从 1 开始时到达每个节点的梯度。
 
+# %% [markdown] front="screen" lang="en"
+# The graph still shows the last backward pass there: go to it with `Tab`, and `v` shows the new graph.
+
+# %% [markdown] front="screen" lang="zh"
+# 那时计算图显示的还是上一次反向传播：用 `Tab` 走到图那里，按 `v` 就换成新的图。
+
 # %%
 p = torch.tensor(2.0, requires_grad=True)
 q = torch.tensor(-3.0, requires_grad=True)

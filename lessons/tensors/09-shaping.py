@@ -17,7 +17,8 @@
 #
 # In the new shape, one length may be `-1`. It means: *whatever is left*, so that no number is lost.
 #
-# Of twelve numbers, what will the shape of `halves = numbers.reshape(2, -1)` be?
+# `numbers = torch.arange(12)` holds the twelve whole numbers from 0 to 11. What will the shape of
+# `halves = numbers.reshape(2, -1)` be?
 
 # %% [markdown] question="predict" of="list(halves.shape)" lang="zh"
 # 初学者的错误，大多出在形状上。形状说的是这些数怎样排列；
@@ -25,7 +26,7 @@
 #
 # 新形状里可以有一个长度写成 `-1`，意思是：**剩下多少就是多少**，一个数也不丢。
 #
-# 一共十二个数。`halves = numbers.reshape(2, -1)` 的形状会是什么？
+# `numbers = torch.arange(12)` 装着从 0 到 11 的十二个整数。`halves = numbers.reshape(2, -1)` 的形状会是什么？
 
 # %% [markdown] wrong="list(flat.shape)" lang="en"
 # That would be `reshape(-1)`. Here the first length is 2, and `-1` is what is left.

@@ -129,7 +129,8 @@ for product in (torch.mul, torch.matmul):
 # a GPU, whole numbers have no matrix product.)
 #
 # Your turn, with a first **layer**: what `torch.nn.Linear` does. Five samples of three numbers come in, two numbers
-# each go out. The weights are kept as [outputs, inputs], so they do not fit yet. Fill in `out`: product plus bias.
+# each go out. The weights are kept as [outputs, inputs], so they do not fit yet. Press `e`, and fill
+# in `out`: product plus bias.
 
 # %% [markdown] lang="zh"
 # `*` 可以混用类型，`@` 不肯，要先转换：`counts.float() @ prices`。两个张量还要在同一个设备上，乘法就在那里算。

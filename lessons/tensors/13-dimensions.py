@@ -54,8 +54,8 @@ for each in (number, row, table, stack):
 # matter: `numel()` counts them. It is the product of the lengths in the shape, {{ count }} for `stack`.
 #
 # Now three tensors, each made from the same number with another pair of brackets around it. You will meet all three: a
-# weight is often written `torch.tensor([2.0])`, and one sample with one feature is a table, [1, 1]. How do they
-# compare?
+# weight is often written `torch.tensor([2.0])`, and one sample of a single number is a table,
+# [1, 1]. How do they compare?
 #
 # 1. the same number, three different shapes
 # 2. the same number, and the same shape

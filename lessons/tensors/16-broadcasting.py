@@ -91,8 +91,9 @@ for shape in ([3], [2], [2, 1]):
 # An error is the lucky case. Shapes that you never meant to combine may fit, and then they are combined without
 # warning.
 #
-# Your turn. Each row of `table` should have its mean subtracted, so that every row of `centred` has the mean 0. The
-# means come out right, and yet the rows do not. Walk through it, look at the shapes, press `e` and fix it.
+# Your turn. Each row of `table` should have its mean subtracted, so that every row of `centred` has the mean 0.
+# (`mean(dim=1)` takes the mean over dimension 1: one for each row.) The means come out right, and yet the rows do not.
+# Walk through it, look at the shapes, press `e` and fix it.
 
 # %% [markdown] lang="zh"
 # 两对。[2] 不行，虽然另一个张量也有一个 2：那个 2 在左边，而形状是从右边开始比较的。
@@ -101,7 +102,7 @@ for shape in ([3], [2], [2, 1]):
 # 报错还算走运。本不该一起运算的形状，也可能正好对得上，那就会没有任何警告地一起运算。
 #
 # 轮到你了。`table` 的每一行要减去这一行自己的平均值，让 `centred` 每行的平均值都是 0。
-# 平均值算对了，各行却不对。走一遍，看看形状，按 `e` 改好它。
+# （`mean(dim=1)` 沿第 1 维求平均，每行得到一个数。）平均值算对了，各行却不对。走一遍，看看形状，按 `e` 改好它。
 
 # %% tags=["exercise"] id="centre-rows" kind="bug"
 table = torch.arange(9.0).reshape(3, 3)

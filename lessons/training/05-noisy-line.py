@@ -18,8 +18,9 @@
 # Real data has noise. Here are twenty points around a line. We know the slope and the intercept, since we made them
 # up; the model does not, and has to find a weight `w` and a bias `b` from the points alone.
 #
-# Random numbers would differ from run to run, so we fix the **seed**. All twenty points go through the model at once,
-# as a column: that is what the shape says in the table.
+# Random numbers would differ from run to run, so we fix the **seed**. `rand` draws numbers between 0 and 1, `randn`
+# draws numbers around 0: the noise. All twenty points go through the model at once, as a column: that is what the
+# shape says in the table.
 #
 # `draw` makes a picture with plotext. It appears in the chart; `plt.show()` would print it.
 
@@ -27,7 +28,7 @@
 # 真实的数据带有噪声。这里有二十个点，散布在一条直线周围。斜率和截距我们知道，因为是我们自己编的；
 # 模型不知道，只能凭这些点找出权重 `w` 和偏置 `b`。
 #
-# 随机数每次运行都会不同，所以我们固定**种子**。
+# 随机数每次运行都会不同，所以我们固定**种子**。`rand` 取 0 到 1 之间的随机数，`randn` 取 0 附近的随机数，也就是噪声。
 # 二十个点排成一列，一次全部送进模型：表格里的形状说的就是这个。
 #
 # `draw` 用 plotext 画图，画好了就出现在图表里；换成 `plt.show()` 就会打印出来。

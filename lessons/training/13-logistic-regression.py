@@ -87,8 +87,8 @@ ratio = round((wrong / sure).item(), 1)
 # to 0, the more. Being sure and wrong is what this loss punishes most.
 #
 # Now all of it together: a module, the loss, SGD with momentum (it keeps a part of its last steps), all 200 points at
-# once. Every 20 iterations we draw
-# the boundary; every 40, and this time on purpose, we count what is right, and stop at **more than 99 of 100**.
+# once. Every 20 iterations we draw the boundary; every 40, and this time on purpose, we count what is right, and stop
+# at **more than 99 of 100**.
 #
 # Will it have got all 200 right by then? Answer `True` or `False`.
 

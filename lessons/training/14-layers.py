@@ -18,8 +18,8 @@
 # A module of your own registers each `nn.Parameter`. For the usual layers that is done already: `nn.Linear(2, 3)` has 2
 # inputs and 3 outputs. It holds a matrix of weights, and a bias for each output, both of them parameters.
 #
-# Call the **model**, `linear(x)`, and not `linear.forward(x)`: the call runs `forward` and the hooks that were
-# registered. How many numbers does `linear` learn?
+# Call the **model**, `linear(x)`, and not `linear.forward(x)`: the call runs `forward` and also the hooks, functions
+# that were registered to run along with it. How many numbers does `linear` learn?
 
 # %% [markdown] question="predict" of="sum(p.numel() for p in linear.parameters())" lang="zh"
 # 自己写模块，要把每个权重登记成 `nn.Parameter`。常用的层不必自己写：`nn.Linear(2, 3)` 有 2 个输入、3 个输出，

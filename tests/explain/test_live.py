@@ -27,8 +27,9 @@ def run(record: Forker) -> Recording:
     ("expression", "expected"),
     [
         ("s.item()", "3"), ("s", "3"), (" w.grad ", "[3 3]"), ("w.grad.tolist()", "[3 3]"),
-        ("s.grad.item()", "3"), ("w.shape", "2"), ("w.dtype", "torch.float32"), ("w.device", "cpu"),
-        ("s.requires_grad", "True"), ("s.is_leaf", "True"), ("lr", "0.5"), ("ws[1].item()", "3"), ("w.data", "[1 2]"),
+        ("s.grad.item()", "3"), ("w.shape", "[2]"), ("s.shape", "[]"), ("w.device", "cpu"),
+        ("w.dtype", "torch.float32"), ("s.requires_grad", "True"), ("s.is_leaf", "True"), ("lr", "0.5"),
+        ("ws[1].item()", "3"), ("w.data", "[1 2]"),
         ("whole", "-2"), ("nothing", None), ("w + 1", None), ("lr.grad", None), ("w.grad.grad", None), ("", None),
         ("__import__('os')", None),
     ],

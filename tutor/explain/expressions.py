@@ -14,7 +14,7 @@ from tutor.i18n import _
 from tutor.trace.events import Answer
 from tutor.trace.names import names_of
 from tutor.trace.navigation import PlaceError, resolve
-from tutor.trace.number_format import inline, number, shape
+from tutor.trace.number_format import inline, number
 from tutor.trace.state import State, TensorState
 from tutor.trace.timeline import Timeline
 
@@ -119,9 +119,9 @@ def evaluate(state: State, expression: str) -> str | None:
 
 
 def _evaluate_attribute(tensor: TensorState, attribute: str) -> str:
-    """Return an attribute of a tensor as text; without one, its value."""
+    """Return an attribute of a tensor as text (a shape as a list, as answers are typed); without one, its value."""
     text = {
-        "shape": shape(tensor.shape),
+        "shape": str(list(tensor.shape)),
         "dtype": f"torch.{tensor.dtype}",
         "device": tensor.device,
         "requires_grad": str(tensor.requires_grad),
