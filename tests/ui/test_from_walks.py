@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual.app import App
 from textual.widgets import TextArea
 
@@ -99,6 +100,19 @@ y = w * w
 # %% tags=["check"]
 assert y.item() == 9
 """
+
+
+@pytest.mark.parametrize("size", [(80, 24), (100, 30)])
+async def test_a_wrong_last_answer_does_not_hide_that_the_lesson_is_done(
+    tmp_path: Path, home: Path, size: tuple[int, int]
+) -> None:
+    lesson = EXERCISE[: EXERCISE.index('# %% tags=["exercise"]')]
+    async with opened(tmp_path, lesson, size=size) as (pilot, _):
+        await pilot.press("7", "enter", "end")
+        await pilot.pause()
+        shown = " ".join(text(pilot.app).split())
+        assert "you said 7" in shown
+        assert "this lesson is done" in shown
 
 
 async def test_an_untried_exercise_is_called_unfinished_or_wrong(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tutor.lesson.model import LessonError, in_language
 from tutor.study.course import lesson_after
 from tutor.study.element import ElementChoice
 from tutor.study.model import Model, Result
+from tutor.text_width import wrapped
 from tutor.ui.panes.lesson import exercise_outcome
 from tutor.ui.render.explained import explained_rows, running_rows
 from tutor.ui.render.segments import Glyphs, Piece, Row, clean, row_width, shortened, styled
@@ -159,7 +160,7 @@ def _instead(model: Model, marked: tuple[int, str] | None, room: Room) -> list[P
     if step == timeline.steps and is_complete and (model.study.done or model.gate.unsolved):
         closing = _closing(model, room)
         line = [*verdict, (f" {glyphs.dot} ", "quiet"), *closing]
-        if verdict and row_width(line) <= room.width:
+        if verdict and len(wrapped(line, room.width)) <= room.rows:
             return line
         if verdict and model.study.notice:
             return verdict
