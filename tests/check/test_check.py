@@ -236,7 +236,12 @@ WAYS = {
     "no such number": varied("v: [2, 4]", says="no line assigns a single number or list to `v`"),
     "numbers of different lengths": varied("w: [2, 4]; lr: [1]", says="the lists of `vary` have different lengths"),
     "the same answer": varied("w: [2, 3]", says="with w = 3 the answer is the same as before."),
-    "numbers with which it fails": varied("w: ['a']", says="with w = a: the cell fails with"),
+    "no numbers": varied("w: ['a']", says="`w: ['a']` is no name with a list of numbers"),
+    "numbers with which it fails": (
+        varied("size: [-1]", says="")[0].replace("lr = 0.5", "size = 1\nzeros = torch.zeros(size)\nlr = 0.5"),
+        "with size = -1: the cell fails with",
+        "zeros = torch",
+    ),
     "other numbers for a choice": change(
         'of="2 if w.is_leaf', 'vary="w: [1]" of="2 if w.is_leaf', "of the kind predict"
     ),

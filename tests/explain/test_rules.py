@@ -332,7 +332,7 @@ SAID = {
     "F.huber_loss(a, a.detach(), delta=0.3)": "((a - a.detach()) within -0.3 and 0.3)/6",
     "F.cross_entropy(a, cls, reduction='sum', ignore_index=2)": "-1 at the class that cls says, else 0",
     "F.binary_cross_entropy_with_logits(a, y01, pos_weight=cw, weight=cw * 2)":
-        "((cw * 2))·((1 - y01)·s - cw·y01·(1 - s))/6, with s = sigmoid(a)",
+        "(cw * 2)·((1 - y01)·s - cw·y01·(1 - s))/6, with s = sigmoid(a)",
 }  # fmt: skip
 """What values cannot tell, as several arguments fit them, and what is said of it by the recorded arguments."""
 

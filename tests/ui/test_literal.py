@@ -59,7 +59,8 @@ async def test_whatever_a_pane_draws_is_harmless() -> None:
         await app.screen.mount(odd)
         await pilot.pause()
         odd.paint()
-        assert odd.render_line(0).text.rstrip() == "a␛]2;owned␇ b�31m·c"
+        (strip,) = odd.render_lines(odd.size.region)
+        assert strip.text.rstrip() == "a␛]2;owned␇ b�31m·c"
 
 
 async def test_in_a_terminal_without_unicode_all_is_ascii(monkeypatch: pytest.MonkeyPatch) -> None:

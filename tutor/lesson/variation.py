@@ -27,12 +27,18 @@ def parse(text: str) -> list[Numbers]:
             parsed = ast.literal_eval(values.strip())
         except UNPARSED:
             parsed = None
-        if not name.isidentifier() or not isinstance(parsed, list) or not parsed:
+        is_list = isinstance(parsed, list) and bool(parsed)
+        if not name.isidentifier() or not is_list or not all(map(_is_number, parsed)):
             raise ValueError(_("`{part}` is no name with a list of numbers.", part=part.strip()))
         lists[name] = parsed
     if len({len(values) for values in lists.values()}) > 1:
         raise ValueError(_("the lists of `vary` have different lengths."))
     return [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
+
+
+def _is_number(value: Any) -> bool:
+    """Return whether a value is a number, or a list of such values."""
+    return all(map(_is_number, value)) if isinstance(value, list) else isinstance(value, (int, float))
 
 
 def edits(cells: Mapping[int, str], numbers: Numbers) -> dict[int, str]:

@@ -159,13 +159,13 @@ def _instead(model: Model, marked: tuple[int, str] | None, room: Room) -> list[P
     is_complete = end is not None and end.outcome == "ok"
     if step == timeline.steps and is_complete and (model.study.done or model.gate.unsolved):
         closing = _closing(model, room)
-        line = [*verdict, (f" {glyphs.dot} ", "quiet"), *closing]
-        if verdict and len(wrapped(line, room.width)) <= room.rows:
-            return line
-        if verdict and model.study.notice:
-            return verdict
-        is_wrong = bool(verdict) and verdict[0][0].startswith(glyphs.no)
-        return verdict if is_wrong else closing  # the lesson pane shows right answers too
+        if not verdict:
+            return [*closing, *_notice(model, room)]
+        both = [*verdict, (f" {glyphs.dot} ", "quiet"), *closing]
+        if len(wrapped(both, room.width)) <= room.rows:
+            return both
+        is_wrong = verdict[0][0].startswith(glyphs.no)
+        return verdict if is_wrong or model.study.notice else closing  # the lesson pane shows right answers too
     return verdict
 
 
@@ -193,9 +193,13 @@ def _closing(model: Model, room: Room) -> list[Piece]:
 def _verdict(model: Model, room: Room) -> list[Piece]:
     """Return how the answers compare to the run where it reveals them, and whether saving them failed."""
     verdict = _compare_answers(model, room)
-    if verdict and model.study.notice:
-        verdict = [*verdict, (f" {room.glyphs.dot} ", "quiet"), (clean(model.study.notice), "note")]
-    return verdict
+    return [*verdict, *_notice(model, room)] if verdict else []
+
+
+def _notice(model: Model, room: Room) -> list[Piece]:
+    """Return what was wrong when progress was saved, after other pieces; nothing if it was saved."""
+    notice = model.study.notice
+    return [(f" {room.glyphs.dot} ", "quiet"), (clean(notice), "note")] if notice else []
 
 
 def _compare_answers(model: Model, room: Room) -> list[Piece]:
