@@ -14,6 +14,8 @@ from tests.worker.recording import Forker, Recording
 from tests.worker.test_recorded_equals_plain import compare_names
 from tutor.text.steps import record as step_record
 
+pytestmark = pytest.mark.sampled(3)
+
 MODEL = """\
 class Net(torch.nn.Module):
     def __init__(self):

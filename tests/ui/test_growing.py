@@ -72,7 +72,7 @@ def unused(state: State) -> tuple[int, ...]:
     return tuple(sorted(tensor for tensor in leaves if tensor not in used))
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("script", [LOOP, SECOND, MODULES, VIEWED])
 @pytest.mark.parametrize("level", [None, 0, 1, 2])
 def test_an_extended_structure_is_the_one_built_anew(record: Forker, script: str, level: int | None) -> None:

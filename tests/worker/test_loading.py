@@ -11,6 +11,8 @@ import pytest
 from tests.worker.recording import Recording
 from tutor.trace import tracefile
 
+pytestmark = pytest.mark.sampled(1)
+
 SCRIPT = """\
 import torch
 from torch.utils.data import DataLoader
