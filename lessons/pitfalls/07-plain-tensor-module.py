@@ -16,7 +16,7 @@
 # *From a function to a module* had plain tensors only: the module found no parameter at all, and the optimizer
 # complained. Usually the mistake is quieter, because *something* is found.
 #
-# This module has a layer, `nn.Linear`, and beside it a weight of its own, `scale`, which requires grad and is no
+# This module has a layer, `nn.Linear`, and another weight, `scale`, which requires grad and is no
 # `nn.Parameter`. The optimizer gets the two tensors of the layer, and there is no error. One backward pass, one step.
 # What will `model.scale` hold, which was 2?
 

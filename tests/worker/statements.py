@@ -89,8 +89,8 @@ def those_seen(walked: list[Held], traced: list[tuple[Held, list[str]]]) -> list
 
 
 def agree(have: Held, want: Held, free: list[str]) -> dict[str, bool]:
-    """By name: whether it holds the same in both. What a closure sees of the functions around it is told in their
-    frames."""
+    """Return, by name, whether both have the same value. Variables that a closure reads from an enclosing function are
+    compared in the frame of that function."""
     names = [name for name in have.keys() | want.keys() if name.split("[")[0].split(".")[0] not in free]
     return {name: same(have.get(name), want.get(name)) for name in sorted(names)}
 

@@ -228,10 +228,10 @@ def _check_answers(lesson: Lesson, result: RunResult) -> Iterator[Finding]:
     """
     answers_by_cell = _choices(result)
     question: Cell | None = None
-    told: list[ev.Answer] = []
+    earlier: list[ev.Answer] = []
     for cell in lesson.cells:
         if cell.question is not None:
-            question, told = cell, []
+            question, earlier = cell, []
         answer = answers_by_cell.get(cell.index)
         if cell.kind not in ("question", "diagnosis") or question is None or answer is None:
             continue
@@ -249,19 +249,19 @@ def _check_answers(lesson: Lesson, result: RunResult) -> Iterator[Finding]:
         elif question.question == "predict":
             yield from _check_prediction(lesson, of, answer.value, mark)
         if cell.kind == "diagnosis":
-            yield from _check_diagnosis(lesson, cell, answer, told)
-        told.append(answer)
+            yield from _check_diagnosis(lesson, cell, answer, earlier)
+        earlier.append(answer)
 
 
-def _check_diagnosis(lesson: Lesson, cell: Cell, answer: ev.Answer, told: list[ev.Answer]) -> Iterator[Finding]:
-    """Yield a diagnosis of what is the right answer, or another diagnosis already; `told` has these, the right one
+def _check_diagnosis(lesson: Lesson, cell: Cell, answer: ev.Answer, earlier: list[ev.Answer]) -> Iterator[Finding]:
+    """Yield a diagnosis of what is the right answer, or another diagnosis already; `earlier` has these, the right one
     first.
     """
-    for other in told:
+    for other in earlier:
         if agrees(answer.value, other):
             what = (
                 N_("`{of}` gives {value}, and that is the right answer.")
-                if other is told[0]
+                if other is earlier[0]
                 else N_("`{of}` gives {value}, and another text explains that answer already.")
             )
             yield Finding(

@@ -2,7 +2,7 @@
 
 Three calls of each of the learner's functions are recorded. If no tensor was touched in them, those that follow run in
 the function's plain twin (`twins.py`), and an event says which they were. They are only counted, at the speed of a C
-iterator, and are told at the next statement that is recorded. A function that touches a tensor in such a call is
+iterator, and recorded as a gap before the next recorded statement. A function that touches a tensor in such a call is
 recorded from its next call on.
 """
 
@@ -49,7 +49,7 @@ class _Function:
 
 
 class _Gap(NamedTuple):
-    """Calls that are not told yet: the function, the number of the first, and the frame and the statement around."""
+    """Calls that have no gap yet: the function, the number of the first, and the frame and statement around them."""
 
     function: _Function
     first: int
@@ -70,7 +70,7 @@ class CallSampler:
         may_skip: Returns whether a call may run plain now.
 
     Attributes:
-        pending: The calls that are not told yet.
+        pending: The calls that are not recorded as a gap yet.
         skipping: The functions whose calls run plain, by `id` of their code.
         statement_at: Returns the site of the statement around an instruction of the learner's code.
     """

@@ -91,7 +91,7 @@ class AnswerInput(Input):
 
 
 def _form_of(value: Any) -> str:
-    """Return what to type for an answer: only its form is told, and None looks like a number."""
+    """Return the form of an answer as a hint; None has the hint of a number, so that it is not given away."""
     value = unwrap(value)
     if value is ...:
         return _(_EXAMPLES["predict"])
