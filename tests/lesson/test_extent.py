@@ -27,8 +27,12 @@ y = 2
 # 五六
 # %% [markdown] when="x != 1" lang="en"
 # not counted, since one of the two is shown
-# %% [markdown] question="predict" of="z" lang="en"
+# %% [markdown] front="screen" lang="en"
 # seven
+# %% [markdown] front="plain" lang="en"
+# said in place of the text for the screen
+# %% [markdown] question="predict" of="z" lang="en"
+# eight
 # %% [markdown] question="predict" of="z" lang="zh"
 # 七
 # %% tags=["exercise"] id="z" kind="fill"
@@ -45,7 +49,7 @@ assert z == 3
 def test_what_a_lesson_holds(tmp_path: Path) -> None:
     path = tmp_path / "lesson.py"
     path.write_text(LESSON, encoding="utf-8")
-    assert measure(str(path)) == Extent(cells=2, questions=1, exercises=1, words=7, lines=3)
+    assert measure(str(path)) == Extent(cells=2, questions=1, exercises=1, words=8, lines=3)
 
 
 def test_its_minutes() -> None:

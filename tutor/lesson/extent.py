@@ -11,7 +11,8 @@ from tutor.lesson.model import HIDDEN_KINDS
 
 _UNSEEN = re.compile(f'"({"|".join((*HIDDEN_KINDS, "hint"))})"| wrong=')
 """In the first line of a cell: not everybody reads it."""
-_TRANSLATED = re.compile(r'lang="(?!en")')
+_ELSEWHERE = re.compile(r'lang="(?!en")| front="plain"')
+"""In the first line of a cell: a text for another language, or for the other front end."""
 _WORD = re.compile(r"\w+")
 
 _SECONDS_PER_WORD = 0.35
@@ -30,7 +31,7 @@ class Extent(msgspec.Struct, frozen=True):
     questions: int = 0
     exercises: int = 0
     words: int = 0
-    """Words of the prose, in English; of texts that the run chooses from, those of the first."""
+    """Words of the prose, in English and on the screen; of texts that the run chooses from, those of the first."""
     lines: int = 0
     """Lines of the code that is shown, without blank ones."""
 
@@ -55,7 +56,7 @@ def measure(path: str) -> Extent:
     for line in lines:
         if line.startswith("# %%"):
             is_prose, is_shown = "[markdown]" in line, not _UNSEEN.search(line)
-            if is_prose and _TRANSLATED.search(line):
+            if is_prose and _ELSEWHERE.search(line):
                 reads_prose = reads_code = False
                 continue
             is_conditional = is_prose and " when=" in line
