@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, NoReturn
 
@@ -32,6 +32,8 @@ class Arguments(argparse.Namespace):
         self.command = command
         """One of COMMANDS; empty for a lesson (`target`), or the list of lessons."""
         self.target: str | None = None
+        self.is_module = False
+        """Whether `target` is the name of a module, given with `-m`."""
         self.script: list[str] = []
         """The script's own arguments."""
         self.plain = False
@@ -70,11 +72,24 @@ def _argument(*names: str, **settings: Any) -> argparse.ArgumentParser:
 
 
 _LESSON = _argument("target", nargs="?", metavar="LESSON", help=argparse.SUPPRESS)
-_FILE = _argument("target", metavar="FILE", help=N_("a Python script"))
-_SCRIPT = _argument("script", nargs=argparse.REMAINDER, metavar="ARGS", help=N_("the script's own arguments"))
+_FILE = _argument(
+    "target",
+    metavar="FILE|-m MODULE",
+    help=N_("a Python script, or the name of a module that `python -m` would run"),
+)
+_SCRIPT = _argument(
+    "script",
+    nargs=argparse.ZERO_OR_MORE,
+    metavar="ARGS",
+    help=N_("the script's own arguments: all from the first word that is no option of ours, or from --"),
+)
 _OUTPUT = _argument("-o", "--output", metavar="OUT.trace", help=N_("where to; if not given, FILE with .trace"))
 _TRACE = _argument("target", metavar="OUT.trace", help=N_("a recording"))
-_TARGET = _argument("target", metavar="TARGET", help=N_("a path to a script or a recording, or the name of a lesson"))
+_TARGET = _argument(
+    "target",
+    metavar="TARGET|-m MODULE",
+    help=N_("a path to a script or a recording, the name of a lesson, or that of a module"),
+)
 _AT = _argument(
     "--at",
     metavar="WHERE",
@@ -145,16 +160,19 @@ class _Command(NamedTuple):
 
 _COMMANDS = {
     "open": _Command(
-        N_("open a Python script of your own, unchanged; what follows FILE is the script's"),
-        N_("Open a Python script of your own, unchanged. Everything after FILE is the script's."),
+        N_("open a Python script of your own, unchanged, with its arguments"),
+        N_(
+            "Open a Python script of your own, unchanged. Options stand before or after FILE; from the first word "
+            "after FILE that is none of them, or from --, all is the script's."
+        ),
         (_ALL, _FILE, _SCRIPT),
         _PLAIN,
     ),
     "record": _Command(
         N_("run a script without a screen and keep the recording"),
         N_(
-            "Run a script without a screen and keep the recording. Everything after FILE is the script's; only "
-            "`FILE -o OUT.trace` is ours where nothing else follows."
+            "Run a script without a screen and keep the recording. Options stand before or after FILE; from the first "
+            "word after FILE that is none of them, or from --, all is the script's."
         ),
         (_OUTPUT, _ALL, _FILE, _SCRIPT),
     ),
@@ -173,12 +191,12 @@ _COMMANDS = {
     "steps": _Command(
         N_("the steps of a lesson, a script or a recording, one per line"),
         N_("The steps of a lesson, a script or a recording, one per line. With --json one object per line."),
-        (_TARGET, _ALL, _JSON),
+        (_TARGET, _ALL, _JSON, _SCRIPT),
     ),
     "show": _Command(
         N_("everything at one point, as text"),
         N_("Everything at one point of a lesson, a script or a recording: tensors, graph, series, output."),
-        (_TARGET, _AT, _ALL, _JSON),
+        (_TARGET, _AT, _ALL, _JSON, _SCRIPT),
     ),
     "check": _Command(
         N_("for authors of lessons: what is wrong with them, with file and line"),
@@ -223,17 +241,24 @@ _EXIT_STATUS = N_(
 COMMANDS = tuple(_COMMANDS)
 
 
-def _actions(parsers: Sequence[argparse.ArgumentParser]) -> list[argparse.Action]:
+def _actions(parsers: Iterable[argparse.ArgumentParser]) -> list[argparse.Action]:
     """Return the arguments that parsers declare, in order."""
     return [action for parser in parsers for action in parser._actions]
 
 
-_OWN_ARGUMENTS = dict.fromkeys(parser for command in (_NO_COMMAND, *_COMMANDS.values()) for parser in command.arguments)
+_MODULE = "-m"
+"""The option that stands before the name of a module, in the place of FILE."""
+
+
+def _value_options(parsers: Iterable[argparse.ArgumentParser]) -> set[str]:
+    """Return the options among these arguments that have a value."""
+    return {option for action in _actions(parsers) if action.nargs != 0 for option in action.option_strings}
+
+
 _VALUE_OPTIONS = {
-    option
-    for action in _actions([*_OWN_ARGUMENTS, *_Command("", "").parents])
-    if action.nargs != 0
-    for option in action.option_strings
+    _MODULE,
+    *_value_options(parser for command in (_NO_COMMAND, *_COMMANDS.values()) for parser in command.arguments),
+    *_value_options(_NO_COMMAND.parents),
 }
 
 
@@ -241,8 +266,9 @@ def _synopsis(action: argparse.Action) -> str:
     """Return an argument as in a line of usage: `FILE`, `[PATH…]`, `[--at WHERE]`."""
     metavar = str(action.metavar)
     if not action.option_strings:
-        repeated = action.nargs in (argparse.ZERO_OR_MORE, argparse.REMAINDER)
-        return f"[{metavar}…]" if repeated else metavar if action.required else f"[{metavar}]"
+        return (
+            f"[{metavar}…]" if action.nargs == argparse.ZERO_OR_MORE else metavar if action.required else f"[{metavar}]"
+        )
     option = action.option_strings[0]
     return f"[{option}]" if action.nargs == 0 else f"[{option} {metavar}]"
 
@@ -262,14 +288,15 @@ def parse(words: Sequence[str]) -> Arguments:
     command = words[index] if index is not None and words[index] in COMMANDS else ""
     if command and index is not None:
         del words[index]
-    script: list[str] = []
+    split = _Split(words)
     if command and _SCRIPT in _COMMANDS[command].arguments:
-        words, script = _split_script(words, command)
+        split = _split_script(words, _COMMANDS[command])
+    words = split.ours
     i18n.use(_find_language(words))
     if not command and index is not None and _first_positional(words[index + 1 :]) is not None:
         raise UsageError(_describe_unknown_command(words[index]))
     arguments = _make_parser(command).parse_args(words, Arguments(command))
-    arguments.script = script
+    arguments.script, arguments.is_module = split.script, split.is_module
     arguments.knobs = dict(_parse_knob(text) for text in arguments.settings)
     return arguments
 
@@ -309,19 +336,40 @@ def _first_positional(words: Sequence[str]) -> int | None:
     return None
 
 
-def _split_script(words: list[str], command: str) -> tuple[list[str], list[str]]:
-    """Split the words after FILE off: they belong to the script, even `--lang` and `--`."""
-    index = _first_positional(words)
-    if index is None:
-        return words, []
-    ours, script_words = words[: index + 1], words[index + 1 :]
-    is_output = len(script_words) == 2 and script_words[0] in ("-o", "--output")
-    is_joined_output = (
-        len(script_words) == 1 and script_words[0].startswith(("--output=", "-o")) and len(script_words[0]) > 2
-    )
-    if command == "record" and (is_output or is_joined_output):
-        return [*script_words, *ours], []
-    return ours, script_words
+class _Split(NamedTuple):
+    """The words of a command that runs a script."""
+
+    ours: list[str]
+    """Our options and FILE, or the module without its `-m`."""
+    script: list[str] = []
+    is_module: bool = False
+
+
+def _split_script(words: list[str], command: _Command) -> _Split:
+    """Split the script's words off: those from `--` after FILE, or from the first word there that is no option."""
+    actions = _actions(command.parents)
+    options = {option: action.nargs != 0 for action in actions for option in action.option_strings}
+    words, index, named, is_module = list(words), 0, False, False
+    while index < len(words):
+        word = words[index]
+        option = word.partition("=")[0] if word.startswith("--") else word[:2]
+        if word == "--":
+            first = index + 1 if named else index + 2
+            return _Split(words[:index] if named else words[:first], words[first:], is_module)
+        if word in options:
+            index += 2 if options[word] else 1
+        elif options.get(option):  # `--at=end`, `-oOUT.trace`
+            index += 1
+        elif named:
+            break
+        elif word == _MODULE and index + 1 < len(words):
+            del words[index]
+            named = is_module = True
+            index += 1
+        else:
+            named = word == "-" or not word.startswith("-")
+            index += 1
+    return _Split(words[:index], words[index:], is_module)
 
 
 def _parse_knob(text: str) -> tuple[str, str]:

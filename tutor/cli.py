@@ -125,9 +125,7 @@ def _resolve_number(typed: str, arguments: Arguments) -> str:
 
 def _run_open(arguments: Arguments) -> int:
     """Walk through a script or a lesson's file."""
-    from tutor.lesson.catalog import of_file
-
-    target = of_file(Path(arguments.target or ""), _lessons_folder(arguments))
+    target = _file_target(arguments)
     if target.kind == "trace":
         raise Refusal(_("{name} is a recording. `gradtutor view {name}` walks through it.", name=target.name))
     return _walk_through(target, arguments)
@@ -137,7 +135,7 @@ def _run_view(arguments: Arguments) -> int:
     """Walk through a recording."""
     from tutor.lesson.catalog import of_file
 
-    target = of_file(Path(arguments.target or ""), _lessons_folder(arguments))
+    target = of_file(arguments.target or "", _lessons_folder(arguments))
     if target.kind != "trace":
         raise Refusal(_("{name} is not a recording. `gradtutor open {name}` runs a script.", name=target.name))
     return _walk_through(target, arguments)
@@ -145,9 +143,7 @@ def _run_view(arguments: Arguments) -> int:
 
 def _run_record(arguments: Arguments) -> int:
     """Record a script or a lesson."""
-    from tutor.lesson.catalog import of_file
-
-    target = of_file(Path(arguments.target or ""), _lessons_folder(arguments))
+    target = _file_target(arguments)
     if target.kind == "trace":
         raise Refusal(_("{name} is a recording already.", name=target.name))
     from tutor.recordings import record
@@ -292,14 +288,28 @@ def _relative_path(path: Path) -> Path:
     return absolute.relative_to(here) if absolute.is_relative_to(here) else path
 
 
+def _file_target(arguments: Arguments) -> Target:
+    """Return the file or module that the command names."""
+    from tutor.lesson.catalog import of_file, of_module
+
+    if arguments.is_module:
+        return of_module(arguments.target or "")
+    return of_file(arguments.target or "", _lessons_folder(arguments))
+
+
 def _resolve_target(arguments: Arguments) -> Target:
     """Return the target that the command names."""
     from tutor.lesson.catalog import resolve
     from tutor.lesson.model import LessonError
 
     name = arguments.target or ""
+    if arguments.is_module:
+        return _file_target(arguments)
     try:
-        return resolve(name, _lessons_folder(arguments))
+        target = resolve(name, _lessons_folder(arguments))
+        if arguments.script and target.kind != "file":
+            raise Refusal(_("{name} takes no arguments: {words}.", name=name, words=" ".join(arguments.script)))
+        return target
     except LessonError as error:
         command = None if arguments.command else similar_command(name)
         if command is not None and error.status == WRONG:

@@ -174,7 +174,8 @@ def record(target: Target, arguments: Arguments) -> int:
     """Run a target without a screen and save the recording; return the exit status."""
     from tutor.trace.tracefile import save
 
-    out = Path(arguments.output) if arguments.output is not None else Path(target.path.stem + ".trace")
+    stem = target.path.stem if target.path.stem != "__main__" else target.path.absolute().parent.name
+    out = Path(arguments.output) if arguments.output is not None else Path(stem + ".trace")
     regular = check_destination(out, target)
     echo = Echo()
     timeline, status = run(target, arguments, out=out if regular else None, echo=echo)

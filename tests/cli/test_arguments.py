@@ -33,12 +33,31 @@ def test_values_of_options_are_no_targets() -> None:
     assert parse(["--set", "a=1", "steps", "x", "--set", "b=c=d", "--set=a=2"]).knobs == {"a": "2", "b": "c=d"}
 
 
-def test_all_after_file_is_the_scripts() -> None:
-    found = parse(["--lang=en", "open", "--plain", "x.py", "--plain", "-o", "file", "--", "--help", "steps"])
-    assert (found.target, found.plain, found.output) == ("x.py", True, None)
-    assert found.script == ["--plain", "-o", "file", "--", "--help", "steps"]
-    assert parse(["open", "--", "-x.py", "a"]).script == ["a"]
-    assert parse(["open", "--", "-x.py", "a"]).target == "-x.py"
+@pytest.mark.parametrize("command", ["open", "record", "steps", "show"])
+@pytest.mark.parametrize(
+    ("words", "target", "script"),
+    [
+        (["x.py", "a", "--all"], "x.py", ["a", "--all"]),
+        (["x.py", "--all", "--lang=en", "--lr", "3", "--help"], "x.py", ["--lr", "3", "--help"]),
+        (["--all", "x.py", "--set", "a=1", "-x", "--", "b"], "x.py", ["-x", "--", "b"]),
+        (["x.py", "--all", "--", "--all", "--", "b"], "x.py", ["--all", "--", "b"]),
+        (["--", "-x.py", "--all"], "-x.py", ["--all"]),
+        (["x.py", "-"], "x.py", ["-"]),
+        (["x.py", "-m", "pkg"], "x.py", ["-m", "pkg"]),
+        (["-m", "pkg.train", "--all", "-m", "3", "--all"], "pkg.train", ["-m", "3", "--all"]),
+        (["--all", "-m", "pkg.train", "--", "--all"], "pkg.train", ["--all"]),
+        (["-m", "pkg.train"], "pkg.train", []),
+    ],
+)
+def test_the_scripts_words_begin_where_ours_end(command: str, words: list[str], target: str, script: list[str]) -> None:
+    found = parse([command, *words])
+    assert (found.target, found.script, found.is_module) == (target, script, words[0] != "x.py" and "-m" in words)
+    assert found.all is ("--all" in words[: len(words) - len(script)])
+
+
+def test_options_of_show_after_its_target() -> None:
+    found = parse(["show", "train.py", "--at", "line:9", "--json", "--lr", "--at", "2"])
+    assert (found.at, found.json, found.script) == ("line:9", True, ["--lr", "--at", "2"])
 
 
 @pytest.mark.parametrize(
@@ -50,10 +69,9 @@ def test_all_after_file_is_the_scripts() -> None:
         (["x.py", "-oout.trace"], "out.trace", []),
         (["x.py", "--output", "out.trace"], "out.trace", []),
         (["x.py", "--output=out.trace"], "out.trace", []),
-        (["x.py", "-o", "out.trace", "a"], None, ["-o", "out.trace", "a"]),
+        (["x.py", "-o", "out.trace", "a"], "out.trace", ["a"]),
         (["x.py", "a", "-o", "out.trace"], None, ["a", "-o", "out.trace"]),
-        (["x.py", "-o"], None, ["-o"]),
-        (["x.py", "--set", "a=1"], None, ["--set", "a=1"]),
+        (["x.py", "--set", "a=1"], None, []),
         (["--set", "a=1", "x.py"], None, []),
         (["x.py"], None, []),
     ],
@@ -67,7 +85,7 @@ def test_record(words: list[str], output: str | None, script: list[str]) -> None
     ("words", "says"),
     [
         (["steps"], "TARGET"),
-        (["steps", "a", "b"], "unrecognized arguments: b"),
+        (["steps", "-m"], "-m"),
         (["view", "x", "--json"], "unrecognized arguments: --json"),
         (["--set", "lr", "x"], "KNOB=VALUE"),
         (["--set", "=1", "x"], "KNOB=VALUE"),
@@ -78,6 +96,7 @@ def test_record(words: list[str], output: str | None, script: list[str]) -> None
         (["x", "--js"], "unrecognized arguments: --js"),
         (["record"], "FILE"),
         (["show", "x", "--at"], "--at"),
+        (["record", "x.py", "-o"], "-o"),
     ],
 )
 def test_wrong_use(words: list[str], says: str) -> None:
@@ -100,7 +119,7 @@ def test_the_main_help_names_every_command_and_option() -> None:
     with pytest.raises(HelpWanted) as wanted:
         parse(["-h"])
     text = str(wanted.value)
-    for word in ("open [--all] FILE", "record", "view", "list", "steps TARGET", "show TARGET", "check", "new",
+    for word in ("open [--all] FILE|-m MODULE", "record", "view", "list", "steps TARGET", "show TARGET", "check", "new",
                  "doctor", "exit status", "--plain", "--device", "--lang", "--set KNOB=VALUE", "--lessons DIR",
                  "--version", "--help"):  # fmt: skip
         assert word in text
@@ -193,5 +212,5 @@ def test_a_wrong_language_is_told_in_that_of_the_locale(monkeypatch: pytest.Monk
 
 
 def test_the_language_of_a_script_is_its_own(english: None) -> None:
-    assert parse(["open", "a.py", "--lang", "zh"]).script == ["--lang", "zh"]
+    assert parse(["open", "a.py", "--", "--lang", "zh"]).script == ["--lang", "zh"]
     assert i18n.current_language() == "en"

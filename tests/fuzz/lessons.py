@@ -75,7 +75,7 @@ def read_all(path: Path) -> str | None:
             if not str(problem):
                 return "list: a problem without words"
         try:
-            catalog.of_file(path, path.parents[1])
+            catalog.of_file(str(path), path.parents[1])
             lesson_read.read(path)
         except LessonError as error:
             if not str(error).strip():

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterable
+from importlib.machinery import ModuleSpec
 from itertools import pairwise
 from pathlib import Path
 
@@ -133,6 +137,10 @@ class Target(msgspec.Struct, frozen=True):
     """Lesson id, or the path as typed by the learner."""
     aliases: tuple[str, ...] = ()
     """Ids under which the lesson's progress may have been stored before."""
+    module: str = ""
+    """The name of the module that it is run as, as by `python -m`."""
+    typed: str = ""
+    """The path of a script for its `sys.argv` (a `Path` loses `./`); empty: `path`."""
 
 
 def resolve(text: str, lessons: Path) -> Target:
@@ -146,21 +154,64 @@ def resolve(text: str, lessons: Path) -> Target:
     """
     path = Path(text)
     if text and _exists(path):
-        return of_file(path, lessons)
+        return of_file(text, lessons)
     if Path(text).suffix or "\\" in text:
         raise LessonError(_("there is no such file."), path=text, status=MISSING)
     return _find_lesson(text, load(lessons).lessons)
 
 
-def of_file(path: Path, lessons: Path) -> Target:
-    """Return the target for a path. Raises LessonError if it is missing, or neither text nor a recording."""
+def of_file(text: str, lessons: Path) -> Target:
+    """Return the target for a path as typed. Raises LessonError if it is missing, or neither text nor a recording."""
+    path = Path(text)
     files.check(path)
     if path.suffix == TRACE_SUFFIX or _is_recording(path):
-        return Target("trace", path, str(path))
+        return Target("trace", path, text)
     files.load(path)
     inside = lessons.is_dir() and path.resolve().is_relative_to(lessons.resolve())
     header = next((h for h in load(lessons).lessons if path.samefile(h.path)), None) if inside else None
-    return Target("lesson", path, header.id, header.aliases) if header else Target("file", path, str(path))
+    if header is not None:
+        return Target("lesson", path, header.id, header.aliases)
+    return Target("file", path, str(path), typed="" if text == str(path) else text)
+
+
+def of_module(name: str) -> Target:
+    """Return the target for what `python -m` would run, found without running any of its code.
+
+    Raises:
+        LessonError: There is no such module, or it has no source.
+    """
+    spec = _find_module(name)
+    if spec is not None and spec.submodule_search_locations is not None:
+        package, spec = name, _find_module(f"{name}.__main__")
+        if spec is None:
+            what = _("`{package}` is a package without __main__.py, so it cannot be run.", package=package)
+            raise LessonError(what, fix=_("Name a module in it."))
+    if spec is None:
+        fix = _("-m looks in this folder and where Python's modules are.")
+        if name.endswith(".py"):
+            fix = _("-m wants the name of a module: without it, a path is a file's.")
+        raise LessonError(_("there is no module `{name}`.", name=name), fix=fix, status=MISSING)
+    if not spec.has_location or not str(spec.origin).endswith(".py"):
+        raise LessonError(_("`{name}` has no Python source.", name=name))
+    path = Path(str(spec.origin))
+    with contextlib.suppress(OSError, ValueError):
+        path = path.relative_to(Path.cwd())
+    files.load(path)
+    return Target("file", path, str(path), module=name)
+
+
+def _find_module(name: str) -> ModuleSpec | None:
+    """Return where a module is, searching as Python would when it is started in this folder."""
+    places: Iterable[str] | None = [os.getcwd(), *sys.path]
+    spec = None
+    parts = name.split(".")
+    for end in range(1, len(parts) + 1):
+        if places is None or not parts[end - 1]:
+            return None
+        found = (finder.find_spec(".".join(parts[:end]), list(places)) for finder in sys.meta_path)
+        spec = next((each for each in found if each is not None), None)
+        places = None if spec is None else spec.submodule_search_locations
+    return spec
 
 
 def lesson_target(header: Header) -> Target:

@@ -157,8 +157,11 @@ def resolve_knobs(knobs: Mapping[str, Knob], settings: Mapping[str, str], device
         values[name] = _value(knobs[name], text)
     if device is not None:
         if "device" not in knobs:
-            raise LessonError(_("--device: this has no knob `device`, so it chooses its device itself."),
-                              fix=_('A line `device = "cpu"  # @param ["cpu", "cuda"]` would make one.'))  # fmt: skip
+            fix = N_(
+                'A line `device = "cpu"  # @param ["cpu", "cuda"]` would make one; a --device of the script\'s own '
+                "stands after `--`."
+            )
+            raise LessonError(_("--device: this has no knob `device`, so it chooses its device itself."), fix=_(fix))
         values["device"] = _value(knobs["device"], device)
     return values
 

@@ -39,10 +39,14 @@ _COPIED = frozenset({"vendor", "vendored", "_vendor", "third_party", "third-part
 class Project:
     """The learner's files: those in the script's folder, in the project around it, and in every other folder that
     modules are imported from, unless it holds libraries.
+
+    Args:
+        script: The script.
+        folder: The folder to take for the script's, where it is run as a module; by default its own.
     """
 
-    def __init__(self, script: str) -> None:
-        self._folder = os.path.dirname(os.path.realpath(script))
+    def __init__(self, script: str, folder: str | None = None) -> None:
+        self._folder = os.path.realpath(folder) if folder else os.path.dirname(os.path.realpath(script))
         self._root = _root_of(self._folder)
         self._libraries = _libraries()
         self._caches = _cache_folders()

@@ -69,8 +69,8 @@ class Session:
         self.target = target
         self.workers = workers or Workers()
         self.command = RunCommand(
-            str(target.path), target.name, args or [], knobs or {}, device, max_events=max_events, max_bytes=max_bytes,
-            samples_loops=samples_loops,
+            target.typed or str(target.path), target.name, args or [], knobs or {}, device,
+            max_events=max_events, max_bytes=max_bytes, samples_loops=samples_loops, module=target.module,
         )  # fmt: skip
         self.timeline = Timeline()
         self.phase = "starting"

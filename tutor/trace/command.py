@@ -77,6 +77,8 @@ class RunCommand(msgspec.Struct, frozen=True):
     """Whether the middle of loops that do not touch tensors is left out."""
     language: str = "en"
     """Language of the error for a file that cannot be run; the worker sends no other sentences."""
+    module: str = ""
+    """The name by which the file is run as `python -m` does; empty where it is run as a script."""
 
 
 class ForkRequest(msgspec.Struct, frozen=True):

@@ -22,12 +22,15 @@ _Loader = importlib.machinery.SourceFileLoader
 _plain_code: Callable[[Any, str], types.CodeType | None] = _Loader.get_code
 
 
-def install(project: Project, recorder: Recorder) -> None:
-    """Record the project's modules from now on."""
+def install(project: Project, recorder: Recorder, main: str) -> None:
+    """Record the project's modules from now on; `main` is the script, which is recorded already where `runpy` has it
+    compiled.
+    """
 
     def code_of(loader: _Loader, name: str) -> types.CodeType | None:
         path = loader.get_filename(name)
-        if type(loader) is not _Loader or not project.is_own(path, lambda: _is_asked_by_own(recorder)):
+        is_main = path == main and sys._getframe(2).f_globals.get("__name__") == "runpy"
+        if type(loader) is not _Loader or is_main or not project.is_own(path, lambda: _is_asked_by_own(recorder)):
             return _plain_code(loader, name)
         # Compiled each time: a .pyc would hold code without the recorder's calls, or leak them.
         source = importlib.util.decode_source(loader.get_data(path))

@@ -12,6 +12,7 @@ import importlib.machinery
 import linecache
 import os
 import random
+import runpy
 import sys
 import threading
 import traceback
@@ -105,7 +106,9 @@ class Run:
         self._recorder = recorder
         self._send = recorder.writer.send
         self._printed = OutputRecorder(recorder.writer, recorder.code.file_of)
-        self._path = os.path.abspath(command.path)
+        self._path = os.path.join(os.getcwd(), command.path)
+        self._module = command.module
+        """The module to be run by name; empty once it runs."""
         self._text = ""
         self._changed = bool(command.edits or command.attempts)
         """Whether the code differs from the file."""
@@ -203,11 +206,11 @@ class Run:
         loader = importlib.machinery.SourceFileLoader("__main__", self._path)
         main.__dict__.update(__spec__=None, __doc__=None, __loader__=loader)
         sys.modules["__main__"] = main
-        sys.argv = [self._command.path, *self._command.args]
-        folder = os.path.dirname(self._path)
+        sys.argv = ["-m" if self._module else self._command.path, *self._command.args]
+        folder = os.getcwd() if self._module else os.path.dirname(os.path.realpath(self._path))
         sys.path.insert(0, folder)
-        project = Project(self._path)
-        import_hook.install(project, self._recorder)
+        project = Project(self._path, folder)
+        import_hook.install(project, self._recorder, self._path)
         ChildProcessWatcher(project, self._recorder.code.own_code, self._recorder.record_other_process).watch()
 
     def _compile(self, cell: Cell, whole: str) -> types.CodeType | SyntaxError:
@@ -248,7 +251,7 @@ class Run:
             try:
                 with recorder.recording(), watching(watches, recorder):
                     raise_recursion_limit()
-                    exec(code, names)
+                    self._execute(code)
                     recorder.scan(names)
             finally:
                 if recorder.full:
@@ -275,6 +278,22 @@ class Run:
         recorder.writer.flush()
         if exercise is not None and not solved:
             self._solve(exercise)
+
+    def _execute(self, code: types.CodeType) -> None:
+        """Execute a cell in the names of the main module; of a module run by name the first one as `python -m` does."""
+        module, self._module = self._module, ""
+        if not module:
+            exec(code, self._main.__dict__)
+            return
+        find: Any = runpy._get_module_details  # type: ignore[attr-defined]
+
+        def find_recorded(*args: Any) -> Any:
+            runpy._get_module_details = find  # type: ignore[attr-defined]
+            name, spec, _ = find(*args)
+            return name, spec, code
+
+        runpy._get_module_details = find_recorded  # type: ignore[attr-defined]
+        runpy._run_module_as_main(module)  # type: ignore[attr-defined]
 
     def _check(self, exercise: Exercise, failure: Failed | None) -> bool:
         """Send the outcome of an exercise cell; return whether it passed, True also where the run is over."""
