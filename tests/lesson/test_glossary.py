@@ -36,4 +36,20 @@ def test_a_part_of_a_word_and_no_word() -> None:
 
 def test_whole_words_are_used() -> None:
     assert glossary.ENTRIES[1].occurs_in("Two derivatives.")
-    assert not any(entry.term["en"] == "leaf" for entry in glossary.used_in("A leaflet."))
+    assert glossary.used_in("A leaflet.") == []
+
+
+def terms(text: str) -> list[tuple[str, str]]:
+    """The terms that a text uses, each with the words that stand for it there."""
+    return [(entry.term["en"], text[begin:end]) for entry, (begin, end) in glossary.used_in(text)]
+
+
+def test_words_come_in_the_order_of_the_text_and_may_go_over_a_line() -> None:
+    assert terms("A leaf in a chain\nrule, and a leaf.") == [("leaf", "leaf"), ("chain rule", "chain\nrule")]
+    assert terms("需要梯度的叶\n子节点") == [("gradient", "梯度"), ("leaf", "叶\n子节点")]
+    assert terms("用dropout训练") == [("dropout", "dropout")]
+
+
+def test_a_word_inside_a_longer_one_does_not_count() -> None:
+    assert terms("A partial derivative.") == [("partial derivative", "partial derivative")]
+    assert terms("A partial derivative, and a derivative.")[1] == ("derivative", "derivative")

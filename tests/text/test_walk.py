@@ -160,7 +160,7 @@ def test_a_question_is_asked_again_with_other_numbers(
     target = Target("lesson", LESSON, "graph/two-paths")
     Walker(target, two_paths, store, "en", typed, out, run_again).run()
     text = out.getvalue()
-    assert "Again, with x = 3 and w = 2: what will w.grad be?" in text
+    assert "Not so. Go on to see why.\nAgain, with x = 3 and w = 2: what will w.grad be?" in text  # before the cell
     assert ("Again, with x = 2 and w = 4" in text) == (len(answers) == 2)
     assert [part for part in told if part in text] == told
     (given,) = store.load("graph/two-paths").answers.values()

@@ -20,7 +20,7 @@ import torch
 
 w = torch.tensor(3.0, requires_grad=True)
 
-# %% [markdown] question="predict" of="w.grad" vary="w: [5, 4]" lang="en"
+# %% [markdown] question="predict" of="w.grad" vary="w: [5, 4, 2]" lang="en"
 # What will `w.grad` be?
 
 # %% [markdown] wrong="y" lang="en"
@@ -68,7 +68,13 @@ async def test_a_wrong_answer_is_explained_below_what_the_run_gives(tmp_path: Pa
         await pilot.pause()
         await pilot.press("2", "8", "enter")
         await pilot.pause()
-        assert "That is the value" not in text(pilot.app)
+        shown = " ".join(text(pilot.app).split())
+        assert "9 ✗ not so: go on and see why" in shown
+        assert "28 — go on and see" in shown  # a question without other numbers
+        assert "That is the value" not in shown
+        await pilot.press("enter", "7", "enter")  # at once, before the cell: with w = 5
+        await until(pilot, "7 ✗ the run gives 10")
+        assert "the run gives 6" not in text(pilot.app)
         await pilot.press("right_square_bracket")
         await pilot.press("right_square_bracket")
         await pilot.pause()
@@ -77,14 +83,14 @@ async def test_a_wrong_answer_is_explained_below_what_the_run_gives(tmp_path: Pa
         assert "That is the value of y, which is 9." in shown
         assert "That line only computes y." in shown
         assert "The factor 2 is missing" not in shown
-        await pilot.press("enter")  # again, with w = 5
+        await pilot.press("enter")  # again, with w = 4
         await pilot.pause()
-        assert "again, with w = 5: what will w.grad be?" in " ".join(text(pilot.app).split())
-        await pilot.press("2", "5", "enter")
-        await until(pilot, "25 ✗ the run gives 10")
-        assert "which is 25." in " ".join(text(pilot.app).split())
-        await pilot.press("enter", "8", "enter")
-        await until(pilot, "8 ✓ right")
+        assert "again, with w = 4: what will w.grad be?" in " ".join(text(pilot.app).split())
+        await pilot.press("1", "6", "enter")
+        await until(pilot, "16 ✗ the run gives 8")
+        assert "which is 16." in " ".join(text(pilot.app).split())
+        await pilot.press("enter", "4", "enter")
+        await until(pilot, "4 ✓ right")
         assert "asks it again" not in text(pilot.app)
         assert screen.model.study.answers[1] == ("9", False)
         await pilot.press("r")  # the answers stay, and what explains them

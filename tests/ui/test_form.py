@@ -17,6 +17,8 @@ LESSON = """\
 # %%
 import torch
 
+before = torch.tensor(5.0, requires_grad=True)
+(before * 7).backward()
 w = torch.tensor(3.0, requires_grad=True)
 y = w * 2
 
@@ -58,6 +60,7 @@ async def test_gradients_are_typed_into_the_graph_and_items_put_in_order(tmp_pat
         shown = text(pilot.app)
         assert "∇ 3x_" in shown
         assert "∇ ?" in shown
+        assert "before" not in shown  # another graph, whose pass is over
         await pilot.press("enter")
         await pilot.pause()
         assert "An answer is a number" in text(pilot.app)

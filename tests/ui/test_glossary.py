@@ -16,7 +16,7 @@ LESSON = """\
 # ---
 
 # %% [markdown] lang="en"
-# Broadcasting stretches shapes.
+# Broadcasting stretches shapes; a leaf keeps its gradient.
 
 # %%
 x = 1
@@ -28,7 +28,16 @@ async def test_t_explains_the_words_of_the_text_and_n_goes_to_the_next_lesson(tm
     (tmp_path / "graph" / "02-two.py").write_text(LESSON.replace("TITLE", "Second"))
     async with app.run_test(size=(120, 40)) as pilot:
         await ended(pilot, screen_of(app))
-        await pilot.press("t")
+        for number, meaning in enumerate(("Shapes are lined up", "A tensor that no", "The derivatives of one"), 1):
+            await pilot.press("t")
+            await pilot.pause()
+            assert meaning in text(app)
+            assert f"{number}/3" in text(app)
+        assert "lesson: tensors/first-look" in text(app)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert meaning not in text(app)
+        await pilot.press("t", "t", "t", "t")
         await pilot.pause()
         shown = " ".join(text(app).split())
         assert shown.index("broadcasting (广播) · tensors/broadcasting") < shown.index("all other words")

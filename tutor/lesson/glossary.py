@@ -5,8 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from typing import TypeAlias
 
 from tutor.lesson.model import in_language
+
+Span: TypeAlias = tuple[int, int]
+"""Where something begins in a text, and where it ends."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +33,22 @@ class Entry:
 
     def occurs_in(self, text: str) -> bool:
         """Return whether a text uses the term: an English one as whole words."""
-        return any(
-            re.search(rf"\b{re.escape(name)}(?:s|es)?\b", text, re.IGNORECASE) if name.isascii() else name in text
-            for name in (*self.term.values(), *self.words)
-        )
+        return next(self.spans_in(text), None) is not None
+
+    def spans_in(self, text: str) -> Iterator[Span]:
+        """Yield where a text uses the term, also where a line ends inside it."""
+        for name in (*self.term.values(), *self.words):
+            yield from (match.span() for match in _pattern(name).finditer(text))
+
+
+@cache
+def _pattern(name: str) -> re.Pattern[str]:
+    """Return what matches a term in a text."""
+    if not name.isascii():
+        return re.compile(r"\s*".join(map(re.escape, name)))
+    words = r"\s+".join(map(re.escape, name.split()))
+    begin = r"(?<!\w)" if name[0].isalnum() else ""
+    return re.compile(rf"{begin}{words}(?:s|es)?(?!\w)", re.IGNORECASE | re.ASCII)
 
 
 def _entry(lesson: str, en: tuple[str, str], zh: tuple[str, str], *words: str) -> Entry:
@@ -135,6 +152,48 @@ ENTRIES = (
            ("in-place operation", "One that writes into its tensor, such as `a += 1`, instead of making a new one."),
            ("就地操作", "直接写进张量的运算，如 `a += 1`，不新建张量；又叫原地操作。"),
            "in place", "in-place", "原地操作"),
+    _entry("backprop/one-sample",
+           ("loss", "One number that says how far the outputs are from their targets; training makes it small."),
+           ("损失", "一个数，表示输出离目标有多远；训练就是让它变小。")),
+    _entry("training/line-by-hand",
+           ("learning rate", "How far a parameter moves in one update: that many times its gradient."),
+           ("学习率", "一次更新中参数移动多远：梯度的这么多倍。"), "lr"),
+    _entry("training/line-with-bias",
+           ("parameter", "A number, or a tensor of numbers, that training changes: a weight, a bias."),
+           ("参数", "训练要改变的数或张量：权重、偏置。")),
+    _entry("training/sgd",
+           ("optimizer", "An object that gets the parameters once; its step() updates all, zero_grad() clears all."),
+           ("优化器", "一次拿到全部参数的对象：step() 更新它们，zero_grad() 清掉它们的梯度。"), "SGD"),
+    _entry("training/parameters",
+           ("module", "A part of a model, with its parameters and its forward; modules contain modules."),
+           ("模块", "模型的一个部分，有自己的参数和 forward；模块里可以有模块。"), "nn.Module"),
+    _entry("training/freeze",
+           ("frozen", "Kept out of the training: a frozen parameter requires no gradient, and does not change."),
+           ("冻结", "不参与训练：冻结的参数不需要梯度，也不改变。")),
+    _entry("training/dynamic-lr",
+           ("scheduler", "What changes the learning rate while training, by counting steps or epochs."),
+           ("调度器", "训练时按步数或轮数改变学习率的对象。")),
+    _entry("training/logistic-regression",
+           ("sigmoid", "1 / (1 + exp(-z)): turns any number into one between 0 and 1, such as a probability."),
+           ("sigmoid", "1 / (1 + exp(-z))：把任意的数变成 0 和 1 之间的数，例如概率。"), "torch.sigmoid"),
+    _entry("pitfalls/gan-order",
+           ("generator", "The network of a GAN that makes fakes, and learns to get them past the discriminator."),
+           ("生成器", "GAN 里制造假样本的网络，它要学会骗过判别器。")),
+    _entry("pitfalls/gan-order",
+           ("discriminator", "The network of a GAN that learns to tell fakes from the real."),
+           ("判别器", "GAN 里学着分辨真假样本的网络。")),
+    _entry("backprop/retain-grad",
+           ("hook", "A function that is called with a gradient when it arrives at a tensor."),
+           ("钩子", "梯度到达某个张量时被调用的函数。"), "register_hook"),
+    _entry("tensors/seeds",
+           ("seed", "The number that picks where the sequence of random numbers begins: same seed, same numbers."),
+           ("种子", "决定随机数序列从哪里开始的数：种子相同，随机数就相同。"), "manual_seed"),
+    _entry("tensors/selecting",
+           ("mask", "A tensor of True and False that picks elements of another one."),
+           ("掩码", "由 True 和 False 组成的张量，用来挑选另一个张量的元素。")),
+    _entry("tensors/memory",
+           ("view", "A tensor that shares the memory of another one: a write to one shows in both."),
+           ("视图", "与另一个张量共用内存的张量：写其中一个，两个都会变。")),
 )  # fmt: skip
 
 
@@ -147,9 +206,23 @@ def find(word: str) -> list[Entry]:
     ]
 
 
-def used_in(text: str) -> Iterator[Entry]:
-    """Yield the entries whose terms a text uses."""
-    return (entry for entry in ENTRIES if entry.occurs_in(text))
+def used_in(text: str) -> list[tuple[Entry, Span]]:
+    """Return the entries whose terms a text uses, each with its first place there, in the order of the text.
+
+    A term inside a longer one does not count.
+    """
+    spans = {entry: list(entry.spans_in(text)) for entry in ENTRIES}
+    every = [span for found in spans.values() for span in found]
+    first = {}
+    for entry, found in spans.items():
+        alone = [span for span in found if not any(_contains(other, span) for other in every)]
+        if alone:
+            first[entry] = min(alone)
+    return sorted(first.items(), key=lambda item: item[1])
+
+
+def _contains(longer: Span, span: Span) -> bool:
+    return longer != span and longer[0] <= span[0] and span[1] <= longer[1]
 
 
 def describe(entry: Entry, language: str) -> tuple[str, str]:

@@ -248,6 +248,17 @@ class Gate:
             return question if cursor >= self.last_step(timeline) else None
         return None
 
+    def cells_judged(self, timeline: Timeline, cursor: int) -> list[int]:
+        """Return the code cells of which the answers are told at this step: the next one, where its questions have
+        just been answered, and the one that has just ended.
+        """
+        cells: list[int] = []
+        if self.question_at(timeline, cursor) is None:
+            cells += [info.cell for info in timeline.cells if info.start == cursor + 1]
+        end = cursor - 1 if cursor > 1 and timeline.kind(cursor) == "cell" else cursor
+        ended = timeline.cell(end) if end and timeline.kind(end) == "cell_end" else None
+        return cells if ended is None else [*cells, ended]
+
     def is_reading_time(self, timeline: Timeline, cursor: int) -> bool:
         """Return whether this is a time to read: at the beginning, between cells, and at a question."""
         if not self.has_prose:

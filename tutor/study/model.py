@@ -144,14 +144,12 @@ class Model:
 
     @property
     def next_retry(self) -> Retry | None:
-        """What can be asked again with other numbers: a question that was answered by the cell that has just ended."""
-        timeline, cursor = self.timeline, self._cursor
-        end = cursor - 1 if cursor > 1 and timeline.kind(cursor) == "cell" else cursor
-        if not end or self.session is None or self._is_retrying or timeline.kind(end) != "cell_end":
+        """What can be asked again with other numbers at the cursor."""
+        if self.session is None or self._is_retrying:
             return None
-        cell = timeline.cell(end)
-        tries = (self.study.next_retry(question.index) for question in self.gate.questions if question.before == cell)
-        return next(filter(None, tries), None)
+        cells = self.gate.cells_judged(self.timeline, self._cursor)
+        indices = [question.index for cell in cells for question in self.gate.questions if question.before == cell]
+        return next(filter(None, map(self.study.next_retry, indices)), None)
 
     @property
     def asking(self) -> bool:

@@ -40,6 +40,7 @@ H, hint: a hint for an exercise
 S, solution: its solution
 k, knobs: the knobs; k, a name and a value runs the lesson with it
 r, run: run it again
+t, glossary: the words of this text in the glossary; t and a word: what it means
 L, language: English or Chinese
 question mark, help: this list
 q, quit: leave
@@ -48,10 +49,10 @@ q, quit: leave
 WORDS = {
     "forward": "", "back": "h", "next": "n", "previous": "p", "into": "i", "out": "o", "pass": "b", "cell": "]",
     "iteration": "}", "problem": "!", "go": "g", "find": "/", "skip": "s", "edit": "e", "hint": "H", "solution": "S",
-    "knobs": "k", "knob": "k", "run": "r", "language": "L", "help": "?", "quit": "q", "exit": "q",
+    "knobs": "k", "knob": "k", "run": "r", "glossary": "t", "language": "L", "help": "?", "quit": "q", "exit": "q",
 }  # fmt: skip
 """The letters that words stand for."""
-WITH_TEXT = ("g", "/", "k")
+WITH_TEXT = ("g", "/", "k", "t")
 """The letters that a text may follow."""
 OTHERS = ("!", "show", "s", "e", "H", "S", "r", "L", "?", "q", *WITH_TEXT)
 """The commands that are no moves."""

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from tutor.explain import Explained, joined
 from tutor.explain.expressions import evaluate
+from tutor.explain.formatting import Part
 from tutor.i18n import N_, _
 from tutor.lesson.markdown import Block, Span, blocks
 from tutor.text.format import escape_controls
@@ -128,3 +130,18 @@ def _said(parts: tuple[Span, ...], state: State) -> str:
             case _:
                 texts.append(_said(span.inner, state))
     return "".join(texts)
+
+
+# ---------------------------------------------------------------- steps
+
+
+def one_line(parts: Sequence[Part]) -> str:
+    """Return parts as a text, with commas between phrases."""
+    return "".join(_(", ") + text[3:] if text.startswith(" · ") else text for text, _role in parts)
+
+
+def rows_of(explained: Explained) -> list[list[Part]]:
+    """Return what ran as rows: the rule, and each phrase of the numbers after it."""
+    if not explained.numbers:
+        return [joined(explained.ran())]
+    return [joined(explained.rule), *explained.worked(), *explained.notes]

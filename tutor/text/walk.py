@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from shutil import get_terminal_size
 from typing import Any, TextIO, TypeAlias
 
-from tutor.explain import Explained, cause, describe_check_failure, explanation, joined, lines
-from tutor.explain.formatting import Part
+from tutor.explain import cause, describe_check_failure, explanation, lines
 from tutor.i18n import N_, _, current_language, next_language, ngettext, use
 from tutor.lesson import answers, forms, knobs
 from tutor.lesson.catalog import Target
@@ -25,11 +24,11 @@ from tutor.study.model import Model
 from tutor.study.moves import resolve_typed
 from tutor.study.progress import Store
 from tutor.study.retries import Retry, describe_numbers, run_changes
-from tutor.text import commands, show
+from tutor.text import commands, glossary, show
 from tutor.text.format import escape_controls, guard
 from tutor.text.prose import cells_of
 from tutor.text.show import change_lines
-from tutor.text.speech import in_words, spoken
+from tutor.text.speech import in_words, one_line, rows_of, spoken
 from tutor.text_width import width, wrap
 from tutor.trace import navigation
 from tutor.trace.timeline import Timeline
@@ -59,6 +58,12 @@ class Lesson:
             return []
         shown = self._model.gate.cells_shown(self._model.timeline, section)
         return [self._cells[index] for index in shown if index < len(self._cells)]
+
+    def texts_at(self, step: int) -> list[str]:
+        """Return the texts of the prose that belongs to a step."""
+        gate, timeline = self._model.gate, self._model.timeline
+        number = gate.sections[gate.section_at(timeline, step)].number if gate.sections else None
+        return [cell.text_in(self.language) for cell in self.cells_before(number)]
 
     def knob_notice(self, number: int | None) -> str:
         """Return that the prose before a code cell was written for other knobs; empty if it was not."""
@@ -160,18 +165,6 @@ class Lesson:
     def text_of(self, cell: int) -> list[str]:
         """Return the paragraphs of a cell that has no live values."""
         return spoken(self._cells[cell].text_in(self.language), self._model.timeline.state(0))
-
-
-def _one_line(parts: Sequence[Part]) -> str:
-    """Return parts as a text, with commas between phrases."""
-    return "".join(_(", ") + text[3:] if text.startswith(" · ") else text for text, _role in parts)
-
-
-def _rows_of(explained: Explained) -> list[list[Part]]:
-    """Return what ran as rows: the rule, and each phrase of the numbers after it."""
-    if not explained.numbers:
-        return [joined(explained.ran())]
-    return [joined(explained.rule), *explained.worked(), *explained.notes]
 
 
 def _wrong_places(typed: str, value: Any) -> str:
@@ -279,6 +272,8 @@ class Walker:
                 self._set_knob(text)
             case "r":
                 self._run({})
+            case "t":
+                self._print(glossary.spoken(text, self._lesson.texts_at(self.step), self._lesson.language))
             case "L":
                 use(next_language())
                 self._lesson = Lesson(self._model, current_language())
@@ -490,13 +485,13 @@ class Walker:
         """Print what ran, each phrase of numbers in a line after its rule; what was printed, what changed, and what
         runs next. Before a statement that is what runs next alone, unless something came of the one before it."""
         explained = lines(self.timeline, step, self._model.limit)
-        rows = _rows_of(explained) if explained.step == step else []
+        rows = rows_of(explained) if explained.step == step else []
         said = "\n".join(text for row in rows for text, _role in row)
-        texts = [_one_line(row) for row in rows]
+        texts = [one_line(row) for row in rows]
         following = self.timeline.kind(step + 1) if step < self.timeline.steps else ""
         at_question = step >= self._model.limit and step < self.timeline.steps
         if explained.next and (at_question or following not in ("cell", "cell_end")):
-            texts.append(_("next: {what}", what=_one_line(explained.next)))
+            texts.append(_("next: {what}", what=one_line(explained.next)))
         changes = [text for text in change_lines(self.timeline, step) if text not in said]
         texts = [*texts[: len(rows)], *changes, *texts[len(rows) :]]
         head, *others = texts or [_("nothing changes")]
@@ -529,9 +524,11 @@ class Walker:
                 return False
             result = self._model.skip() if text in ("s", "skip") else self._model.answer(text)
             messages = {"error": result.text, "skipped": _("Skipped.")}
-            self._print(messages.get(result.outcome, _("Now see.")))
+            wrong = self._run_again and self._model.study.next_retry(question.index)
+            self._print(messages.get(result.outcome, _("Not so. Go on to see why.") if wrong else _("Now see.")))
             if result.outcome != "error":
                 self._model.record_shown()  # it may have been the last thing to do
+                self._ask_again(question)
                 return True
         return False
 
@@ -543,13 +540,13 @@ class Walker:
         for text in self._lesson.verdicts(number):
             self._print(text)
         for question in self._model.gate.questions:
-            if question.before == number and self._run_again is not None:
-                self._ask_again(question, self._run_again)
+            if question.before == number:
+                self._ask_again(question)
 
-    def _ask_again(self, question: Question, run_again: RunAgain) -> None:
+    def _ask_again(self, question: Question) -> None:
         """Ask a question that was answered wrong again with other numbers, until the answer is right or empty."""
-        study = self._model.study
-        while (retry := study.next_retry(question.index)) is not None:
+        study, run_again = self._model.study, self._run_again
+        while run_again is not None and (retry := study.next_retry(question.index)) is not None:
             numbers, of = describe_numbers(retry.question), question.of
             typed = ""
             while not retry.typed:

@@ -282,6 +282,9 @@ def describe_result(model: Model, result: Result, glyphs: Glyphs) -> list[Piece]
             return [(text, "error")]
         case "restored":
             return [(clean(text), "error")]
+        case "answered" if model.next_retry is not None:
+            text = N_("not so: {enter} asks it again, with other numbers; {arrow} shows why")
+            return [(f"{glyphs.no} ", "error"), *styled(text, enter=("Enter", "key"), arrow=arrow)]
         case "answered":
             return styled("press {arrow} and see", arrow=arrow)
         case "asked again":

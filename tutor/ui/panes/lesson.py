@@ -25,6 +25,7 @@ from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.ui.panes.base import Pane
 from tutor.ui.panes.code import coloured
+from tutor.ui.panes.lesson_words import Word, marked, meaning, words_in
 from tutor.ui.render import prose
 from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean, fit, styled, styled_code, with_role
 
@@ -40,7 +41,7 @@ def verdict(
         kind: The kind of question: `predict`, `choice` or `line`.
         typed: What the learner typed; empty if the question was skipped.
         right: Whether that is right; None if unknown.
-        run: What the run gave; None before the learner has got to that step.
+        run: What the run gave; None before the learner has got to that step, and not told then.
         glyphs: The characters to draw with.
         shown: What the run that is shown gives, if that is something else.
     """
@@ -57,6 +58,8 @@ def _verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyp
     if run is None:
         if not answer:
             return [(_("skipped"), "note")]
+        if right is False:
+            return [(answer, "error strong"), (f" {glyphs.no} ", "error"), (_("not so: go on and see why"), "error")]
         return [(answer, "strong"), (_(" — go on and see"), "note")]
     if run.error is not None:
         return [(answer + " ", "strong"), (_("the run has no answer: {error}", error=clean(_(run.error))), "error")]
@@ -216,6 +219,8 @@ class LessonPane(Pane):
         self._blocks: dict[int, list[Block]] = {}
         self._parts: dict[int, tuple[object, _Part]] = {}
         """By section: what it was laid out for, and the result."""
+        self._words: list[Word] = []
+        """The words of the text to read now that are in the glossary, while one of them is chosen."""
 
     @property
     def gate(self) -> Gate:
@@ -228,7 +233,7 @@ class LessonPane(Pane):
         text = self._lay_out_text(self.inner)
         self._rows = text.rows
         if text.reading != self._reading:
-            self._reading, self._pinned = text.reading, "first"
+            self._reading, self._pinned, self.chosen = text.reading, "first", None
         self._pinned, self._next_pinned = self._next_pinned or self._pinned, ""
         # If there is no room for all, what has been read makes room for what has not.
         last = max(0, text.end - self.page)
@@ -238,6 +243,44 @@ class LessonPane(Pane):
             self.top = min(text.exercise, last)
         elif self._pinned:
             self.top = text.first if text.asked is None else max(text.first, min(text.asked, last))
+        self._words = [] if self.chosen is None else words_in(text.rows[text.first : text.end], text.first)
+        self._explain_word()
+
+    # ------------------------------------------------------------ the glossary
+
+    def next_word(self) -> bool:
+        """Choose the next word of the text to read now that is in the glossary, and say what it means.
+
+        Return False after the last one, and where there is none.
+        """
+        self.chosen = 0 if self.chosen is None else self.chosen + 1
+        self.update()
+        if self.chosen is not None and self.chosen < len(self._words):
+            return True
+        self.mark(None)
+        return False
+
+    def mark(self, index: int | None) -> None:
+        super().mark(index)
+        self.update()
+
+    def is_marked(self, index: int) -> bool:
+        return False  # a word is, and no row
+
+    def _explain_word(self) -> None:
+        """Mark the chosen word, and put what it means below it."""
+        if self.chosen is None or self.chosen >= len(self._words):
+            return
+        word = self._words[self.chosen]
+        rows = list(self._rows)
+        for row, begin, end in word.places:
+            rows[row] = marked(rows[row], begin, end)
+        said = meaning(word, self.chosen + 1, len(self._words), self.inner, self.glyphs)
+        self._rows = [*rows[: word.row + 1], *said, *rows[word.row + 1 :]]
+        self._bring_into_view(word.row + len(said), 0)
+        self._bring_into_view(word.places[0][0], 0)
+
+    # ------------------------------------------------------------ the text
 
     def keep_in_view(self, what: str) -> None:
         """Keep the `exercise` or the `end` of the section to read now visible from the next update on."""
@@ -413,7 +456,10 @@ class LessonPane(Pane):
             result = study.judged.get(index)  # this run does not come to it
         other = result if result is not None and study.differs(index, result) else None
         run = result if other is None else study.judged[index]
-        rows: list[Row] = wrapped(verdict(kind, *answer, run, self.glyphs, other), max(cells - 2, 1))
+        typed, right = answer
+        if run is None and study.next_retry(index) is None and index not in study.retries:
+            right = None  # it is told where the run gets there
+        rows: list[Row] = wrapped(verdict(kind, typed, right, run, self.glyphs, other), max(cells - 2, 1))
         diagnosis = study.diagnosis(index, self.timeline) if run is not None else None
         answered = self.gate.run_answer(self.timeline, index)
         if diagnosis is not None and answered is not None:

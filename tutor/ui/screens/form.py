@@ -54,6 +54,12 @@ class FormPane(Pane):
             self._model.shows_newer = True
             graph = self._model.at(self._timeline, self._step)
         self._node_of = {graph.row(node).name: node for node in graph.nodes}
+        connected = _connected(graph, {self._node_of[name] for name in self.form.names if name in self._node_of})
+        graph = replace(
+            graph,
+            nodes=[node for node in graph.nodes if node in connected],
+            edges=[edge for edge in graph.edges if edge.source in connected],
+        )
         places = {node: place for place, node in enumerate(graph.nodes)}
         self.order.sort(key=lambda index: places.get(self._node_of.get(self.form.names[index], -1), len(places)))
         asked = {self._node_of.get(name): index for index, name in enumerate(self.form.names)}
@@ -108,6 +114,17 @@ class FormPane(Pane):
             keys += [(f"{key} ", "key"), (f"{key_label(label)}   ", "quiet")]
         problem = wrapped([(clean(self.problem), "error")], max(cells, 1)) if self.problem else []
         return [EMPTY, *wrapped(task, max(cells, 1)), *problem, EMPTY, *wrapped(keys, max(cells, 1))]
+
+
+def _connected(graph: Graph, nodes: set[int]) -> set[int]:
+    """Return these nodes and all that edges connect with them; an earlier pass has a graph apart."""
+    connected, size = set(nodes), 0
+    while size < len(connected):
+        size = len(connected)
+        for edge in graph.edges:
+            if edge.source in connected or edge.to in connected:
+                connected |= {edge.source, edge.to}
+    return connected
 
 
 class FormScreen(ModalScreen[tuple[str, bool]]):

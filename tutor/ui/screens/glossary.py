@@ -13,7 +13,7 @@ from tutor.ui.screens.sheet import Sheet, SheetPane
 
 def glossary_sheet(texts: Sequence[str]) -> Sheet[None]:
     """Return the sheet; the words that these texts use come first, in the order of the texts."""
-    first = list(dict.fromkeys(entry for text in texts for entry in glossary.used_in(text)))
+    first = list(dict.fromkeys(entry for text in texts for entry, _place in glossary.used_in(text)))
     others = [entry for entry in glossary.ENTRIES if entry not in first]
 
     def rows(cells: int, glyphs: Glyphs) -> list[Row]:

@@ -441,7 +441,11 @@ class PaneScreen(Screen[None]):
             self.post_message(LessonLeft(following.id, following))
 
     def action_glossary(self) -> None:
-        """Explain the words of what is under the mark and of the text to read now, then all others."""
+        """Explain the words of the text to read now, one at a time; then, or in another pane, all words, with those of
+        what is under the mark and of the text first.
+        """
+        if self.focused is self.lesson and self.lesson.next_word():
+            return
         from tutor.ui.screens.glossary import glossary_sheet
 
         model, texts = self.model, []
