@@ -23,10 +23,10 @@
 # The weight is new and no backward pass has run yet. See what `w.grad` holds at first.
 
 # %% [markdown] lang="zh"
-# 世上最小的模型：`y = w * x`，只有一个**权重** `w` 要学。我们给它看一个样本：输入是 `x` 时，希望输出目标 `t`。
+# 最简单的模型：`y = w * x`，只有一个**权重** `w` 要学。我们给它看一个样本：输入是 `x` 时，希望输出目标 `t`。
 #
-# 模型错得有多厉害，用**损失**来衡量，也就是误差的平方：`(y - t) ** 2`。
-# 模型答对时它是零，答错时它增长得很快。
+# 模型的输出与目标相差多少，用**损失**来衡量，这里取误差的平方：`(y - t) ** 2`。
+# 输出正好等于目标时它是零，误差越大，它增长得越快。
 #
 # 权重是新的，还没有反向传播过。先看看 `w.grad` 里是什么。
 
@@ -44,7 +44,7 @@ print("before:", w.grad)
 
 # %% [markdown] question="predict" of="w.grad" vary="x: [2, 3]; t: [5, 1]" lang="zh"
 # 损失由 `y` 决定，`y` 又由 `w` 决定。根据**链式法则**，这时的导数是两个导数的乘积：平方的导数是 `2 * (y - t)`，
-# 而 `w` 动一点，`y` 就动它的 `x` 倍。
+# 而 `w` 变化一点，`y` 的变化是它的 `x` 倍。
 #
 # 第一个样本就在下面的单元格里。`w.grad` 会是多少？注意正负号。
 
@@ -68,7 +68,7 @@ loss = (y - t) ** 2
 loss.backward()
 first = w.grad.item()
 
-# %% [markdown] question="predict" of="w.grad" lang="en"
+# %% [markdown] question="predict" of="w.grad" vary="x: [3, 4]; t: [5, 1]" lang="en"
 # It is {{ first }}, and below zero: **more** weight means **less** loss. A gradient points uphill, so to learn you go
 # the other way.
 #
@@ -77,7 +77,7 @@ first = w.grad.item()
 #
 # What will `w.grad` be this time?
 
-# %% [markdown] question="predict" of="w.grad" lang="zh"
+# %% [markdown] question="predict" of="w.grad" vary="x: [3, 4]; t: [5, 1]" lang="zh"
 # 是 {{ first }}，小于零：权重**增大**，损失就**减小**。梯度指向上坡，所以要学习，就得往相反的方向走。
 #
 # 再来一个样本，权重不变。误差大一倍，输入也大一倍。
@@ -123,7 +123,7 @@ loss.backward()
 # 退回到乘法的节点，在解释那一行里可以看到这两个因子。
 # 输入大，梯度就大，所以训练之前要先把数据缩放好。
 #
-# PyTorch 刚才做的，你现在也会了。写出任意权重、输入和目标的梯度：按 `e`。
+# PyTorch 刚才的计算，你现在也会做了。写出任意权重、输入和目标的梯度：按 `e`。
 
 
 # %% tags=["exercise"] id="slope" kind="write"
@@ -140,7 +140,7 @@ loss.backward()
 # the product moves `value` times as far.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 平方的导数是误差的两倍，误差是 `weight * value - target`。权重动一点，乘积动它的 `value` 倍。
+# 平方的导数是误差的两倍，误差是 `weight * value - target`。权重变化一点，乘积的变化是它的 `value` 倍。
 
 
 # %% tags=["solution"]
@@ -174,7 +174,7 @@ for at, given, wanted in ((1.0, 1.0, 2.0), (0.5, -3.0, 2.0), (1.0, 2.0, 4.0)):
     }
     assert mine * given != right, {
         "en": f"{mine:g} lacks a factor {where}: how far does the product move?",
-        "zh": f"{there}，{mine:g} 还少一个因子：权重动一点，乘积动多少？",
+        "zh": f"{there}，{mine:g} 还少一个因子：权重变化一点，乘积变化多少？",
     }
     raise AssertionError(
         {"en": f"It is {right:g} {where}, and you have {mine:g}.", "zh": f"{there}是 {right:g}，你得到的是 {mine:g}。"}

@@ -22,7 +22,7 @@
 # %% [markdown] lang="zh"
 # 三个权重一个接一个，中间有一个 **relu**：正数原样通过，负数变成零。这就是每层只有一个神经元的网络。
 #
-# 把前向走一遍，记住 `h`、`a` 和 `y` 的值，等会儿要用。
+# 先做一遍前向计算，记住 `h`、`a` 和 `y` 的值，等会儿要用。
 
 # %%
 import torch
@@ -49,7 +49,7 @@ loss = (y - t) ** 2
 # Multiply them all. What will `w1.grad` be?
 
 # %% [markdown] question="predict" of="w1.grad" vary="w2: [3, 6]; w3: [4, 5]" lang="zh"
-# 损失是 {{ loss.item() }}。先动手算，再让 PyTorch 算：从损失往回走到 `w1`，路上每个运算写下一个导数。
+# 损失是 {{ loss.item() }}。先自己动手算，再让 PyTorch 算：从损失往回走到 `w1`，路上每个运算写下一个导数。
 #
 # - 平方：`2 * (y - t)`
 # - `w3 * a` 对 `a` 的偏导数：另一个因子

@@ -19,7 +19,7 @@
 # One pass alone brings to `w` what you know from *Two paths to one leaf*. What will `w.grad` hold after both?
 
 # %% [markdown] question="predict" of="w.grad" vary="x: [3, 2]; w: [2, 4]" lang="zh"
-# 节点保存的东西，反向传播用完就释放。这里我们从同一个 `y` 出发反向传播两次。
+# 节点保存的值，反向传播用完就释放。这里我们从同一个 `y` 出发反向传播两次。
 # 第二次会出错，`try` 把错误接住，好让我们看看它留下了什么。
 #
 # 一次反向传播会给 `w` 带来多少，你在《通向同一个叶子的两条路》里见过。两次之后，`w.grad` 里会是多少？
@@ -50,16 +50,16 @@ except RuntimeError as error:
     print(str(error).split(" (")[0])
 once = w.grad.item()
 
-# %% [markdown] question="predict" of="w.grad" lang="en"
+# %% [markdown] question="predict" of="w.grad" vary="x: [1, 4]; w: [3, 2]" lang="en"
 # It is {{ once }}: the first pass brought it, and the second added nothing. It broke off at the product, the node that
 # had saved both factors, before anything could reach a leaf.
 #
 # With `retain_graph=True` a pass leaves the saved values where they are, for one more pass. We clear the gradient,
 # compute `y` again and go backward twice. What will `w.grad` hold now?
 
-# %% [markdown] question="predict" of="w.grad" lang="zh"
+# %% [markdown] question="predict" of="w.grad" vary="x: [1, 4]; w: [3, 2]" lang="zh"
 # 是 {{ once }}：这是第一次带来的，第二次什么也没有加上。
-# 它在乘法那里就中断了，因为正是这个节点存过两个因子；那时还没有东西到达叶子节点。
+# 它在乘法那里就中断了，因为正是这个节点存过两个因子；那时梯度还没有传到叶子节点。
 #
 # 加上 `retain_graph=True`，反向传播之后，保存的值还留在原处，供下一次用。
 # 我们清掉梯度，重新计算 `y`，再反向传播两次。现在 `w.grad` 里会是多少？
@@ -96,7 +96,7 @@ print("second pass:", w.grad.item())
 # %% [markdown] lang="zh"
 # 是 {{ w.grad.item() }}：两次都成功，每一次带来的梯度，叶子节点都**加**起来。
 # 代价是直到最后一次之前，图一直占着内存。所以不要只为了让错误消失就写 `retain_graph=True`：
-# 这个错误多半是在说，有什么东西本该重新计算。
+# 这个错误多半是在说，某个量本该重新计算。
 #
 # 也有一张图带两个终点的时候。下面两个损失共用 `h`。第一次反向传播释放了共用部分保存的值，第二次就出错。
 # 想办法让两个损失都传到 `s`，而且做完之后不要留下图。按 `e`。

@@ -20,8 +20,8 @@
 # After the next cell, what will `x.grad` hold?
 
 # %% [markdown] question="predict" of="x.grad" lang="zh"
-# `backward()` 把结果写进 `grad`。还有另一种问法：`torch.autograd.grad(y, x)` 直接**返回** `y` 对 `x` 的梯度。
-# 它返回的是元组，因为可以一次问好几个张量，所以 `g` 后面有个逗号。
+# `backward()` 把结果写进 `grad`。还有另一种写法：`torch.autograd.grad(y, x)` 直接**返回** `y` 对 `x` 的梯度。
+# 它返回的是元组，因为可以一次对多个张量求梯度，所以 `g` 后面有个逗号。
 #
 # 下一个单元格之后，`x.grad` 里会是什么？
 
@@ -99,7 +99,7 @@ v = u**2
 # 第二次反向传播运行的是另一些节点：正是第一次记录下来的那些。
 # 不加 `create_graph` 它就会出错，因为 `first` 没有历史。
 #
-# `torch.autograd.grad` 可以一次问好几个张量，但每一个都必须参与了计算，否则就报错，因为漏用一个张量多半是写错了。
+# `torch.autograd.grad` 可以一次对多个张量求梯度，但每一个都必须参与了计算，否则就报错，因为漏用一个张量多半是写错了。
 # 加上 `allow_unused=True`，就是说明这不是错误。（旧代码里还有 `only_inputs=`，它已经不起作用了。）
 #
 # 下面的 `k` 没有参与 `y` 的计算。`for_k` 会是什么？

@@ -21,7 +21,7 @@
 
 # %% [markdown] lang="zh"
 # 你见过的每个运算都是一对：**前向**负责计算；**反向**接过结果的梯度，交还输入的梯度。
-# 这样的一对你也可以自己写，写成一个类。`ctx` 就是那个节点，替你保管你存进去的东西。
+# 这样的一对你也可以自己写，写成一个类。`ctx` 就是那个节点，保管你存进去的值。
 #
 # 仔细读读下面的 `backward`。对立方来说，它对吗？
 
@@ -141,7 +141,7 @@ print(Lens.apply(torch.tensor(5.0), torch.tensor(3.0)))
 # does?
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 先想偏导数：只有 `x` 动时，`x * w**2` 动它的几倍？只有 `w` 动时呢？
+# 先想偏导数：只有 `x` 变化时，`x * w**2` 的变化是它的几倍？只有 `w` 变化时呢？
 
 # %% [markdown] tags=["hint"] lang="en"
 # They are `w**2` and `2 * x * w`. By the chain rule each is multiplied by what arrives: `grad`.
@@ -184,7 +184,7 @@ assert not trouble, {
 for name, leaf, derivative in (("x", p, q.detach() ** 2), ("w", q, 2 * p.detach() * q.detach())):
     assert leaf.grad is not None, {
         "en": f"`backward` sends nothing to {name}.",
-        "zh": f"`backward` 没有给 {name} 传任何东西。",
+        "zh": f"`backward` 没有给 {name} 传回梯度。",
     }
     found, want = leaf.grad.tolist(), (10 * derivative).tolist()
     assert not torch.allclose(leaf.grad, derivative), {

@@ -20,7 +20,7 @@
 # Here are two leaves, with numbers small enough to check in your head.
 
 # %% [markdown] lang="zh"
-# 你的代码一边计算，PyTorch 一边画出一张**计算图**：算出了什么，又是由什么算出来的。
+# 代码运行时，PyTorch 会构建一张**计算图**，记录算出了什么、由什么算出。
 # 图从一些张量开始，它们是**叶子节点**；每个运算是一个**节点**。
 #
 # 先来两个叶子节点，数字小到可以心算。
@@ -38,7 +38,7 @@ w = torch.tensor([1.0], requires_grad=True)
 # After `y.backward()`, what will `w.grad` hold?
 
 # %% [markdown] question="predict" of="w.grad" vary="x: [3, 2]; w: [2, 4]" lang="zh"
-# 看下一个单元格。`w` 用了**两次**：一次经过 `a`，一次经过 `b`。所以 `w` 稍微一动，就从两边同时牵动 `y`。
+# 看下一个单元格。`w` 用了**两次**：一次经过 `a`，一次经过 `b`。所以 `w` 的微小变化会沿两条路径同时影响 `y`。
 #
 # `y.backward()` 之后，`w.grad` 里会是多少？
 
@@ -81,7 +81,7 @@ y.backward()
 #
 # 最先轮到乘法。它传给每个因子的，是传来的梯度乘以**另一个**因子的值。
 # 反向传播从 `y` 开始，起点处的梯度是 1，所以这里 `a` 得到的正好是 `b` 的值，`b` 得到的正好是 `a` 的值。
-# 接着，每个加法把收到的梯度原样传下去。两条路径在 `w` 处相会，各条路径的梯度**相加**：{{ w.grad.item() }}。
+# 接着，每个加法把收到的梯度原样传下去。两条路径在 `w` 处汇合，各条路径的梯度**相加**：{{ w.grad.item() }}。
 # `x` 只在一条路径上，所以只得到那一份：{{ x.grad.item() }}。
 #
 # 梯度也经过了 `a`。那么现在 `a.grad` 里是什么？
@@ -112,11 +112,11 @@ print("a.grad:", a.grad)
 # backpropagation is that.
 
 # %% [markdown] lang="zh"
-# 什么也没有，而且你这么问，PyTorch 还会警告你。只有**叶子节点**保留梯度，因为要训练的正是它们。
+# 是 `None`，而且访问它时 PyTorch 会给出警告。只有**叶子节点**保留梯度，因为要训练的正是它们。
 # `a` 的梯度用完就丢掉了，以节省内存；只有运行记录里还留着它。
 # 如果你自己的代码需要它，就在反向传播之前调用 `a.retain_grad()`。
 #
-# 记住两点：沿着一条路，梯度**相乘**；路与路相会处，梯度**相加**。反向传播说到底就是这两件事。
+# 记住两点：沿着一条路径，梯度**相乘**；路径汇合处，梯度**相加**。反向传播归根结底就是这两条。
 
 # %% [markdown] lang="en"
 # Now do it by hand, in a graph of your own. `p` reaches `z` on two paths, and so does `q`: look at the graph after the

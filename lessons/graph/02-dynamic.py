@@ -121,7 +121,7 @@ for node, _ in q.grad_fn.next_functions:
 
 # %% [markdown] lang="zh"
 # 循环停下时 `q` 是 {{ q.item() }}，是 `p` 的一个幂，这个幂的导数是 {{ p.grad.item() }}。
-# 好几条路在 `p` 处相会，每个因子一条。按 `k` 换一个 `limit`。
+# 好几条路在 `p` 处汇合，每个因子一条。按 `k` 换一个 `limit`。
 #
 # 打印出来的是最后一个节点，以及它前面的节点；`AccumulateGrad` 代表叶子节点。
 # 在 autograd 里，**节点是运算**，张量沿着**边**流动；有些旧笔记里画得正好相反。

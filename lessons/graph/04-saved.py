@@ -26,7 +26,7 @@
 
 # %% [markdown] question="choice" of="2 if hasattr(e.grad_fn, '_saved_result') else 1" lang="zh"
 # 乘积对一个因子的偏导数，是**另一个**因子的值。可是反向传播要晚些才来，到那时这些名字也许已经另有所指。
-# 所以运算会当场把以后要用的东西**保存**在图中自己的节点里。
+# 所以运算会当场把以后要用的值**保存**在图中自己的节点里。
 #
 # 下面的乘法把两个因子都存下了。指数函数呢？它的导数就是它自己：`exp(x)` 在 `x` 处的导数是 `exp(x)`。
 # 为了以后最省事，`e` 的节点会保存什么？
@@ -68,8 +68,8 @@ e = torch.exp(x)
 # Below we go backward from `s` twice. What will `v.grad` hold in the end?
 
 # %% [markdown] question="predict" of="v.grad" lang="zh"
-# 保存的东西占内存，所以反向传播用完就**释放**。你也许听说过，不能反向传播两次。我们来看看。
-# 加法的导数是 1，不管数字是多少。
+# 保存的值占用内存，所以反向传播用完就**释放**。你也许听说过，不能反向传播两次。我们来看看。
+# 加法的导数是 1，与数值无关。
 #
 # 下面从 `s` 出发反向传播两次。最后 `v.grad` 里会是多少？
 
@@ -92,7 +92,7 @@ s.backward()
 # Now the same with `e`. How many of its two passes will succeed?
 
 # %% [markdown] question="predict" of="passes" lang="zh"
-# 是 {{ v.grad.item() }}：两次反向传播都成功，每次贡献 1。加法的节点**什么也没存**，第一次自然没有东西可释放。
+# 是 {{ v.grad.item() }}：两次反向传播都成功，每次贡献 1。加法的节点**什么也没存**，第一次自然没有可释放的值。
 # 所以，被禁止的并不是第二次反向传播，而是使用已经释放的值。
 #
 # 现在对 `e` 做同样的事。两次里有几次会成功？
@@ -131,7 +131,7 @@ except RuntimeError as error:
 # 只有 {{ passes }} 次。第一次用了 `e` 的节点所保存的值，随即释放。
 # 第二次还要用，已经没有了，PyTorch 宁可报错，也不去猜。《反向传播两次》会讲怎样保留它。
 #
-# 训练网络时，内存就花在这里：每一层都要把一些东西存着，直到反向传播经过。
+# 训练网络时，内存就花在这里：每一层都要保存一些中间结果，直到反向传播用完。
 # 在 `torch.no_grad()` 之下则什么都不保存。
 #
 # `x * 3` 存下了因子，所以第二次反向传播会出错。用什么也不保存的运算写一个 `triple(x)`：按 `e`。
@@ -184,7 +184,7 @@ except RuntimeError:
     pass
 assert through == 2, {
     "en": "The second pass failed: an operation in `triple` still saves something.",
-    "zh": "第二次反向传播出错了：`triple` 里还有运算在保存东西。",
+    "zh": "第二次反向传播出错了：`triple` 里还有运算保存了值。",
 }
 assert leaf.grad == 6, {
     "en": f"Two passes should bring 3 each, and brought {leaf.grad:g}.",

@@ -42,14 +42,14 @@ try:
 except RuntimeError as error:
     print(error)
 
-# %% [markdown] question="predict" of="w.grad" lang="en"
+# %% [markdown] question="predict" of="w.grad" vary="w: [1, 3]" lang="en"
 # *Does not require grad and does not have a grad_fn*: after the cut nothing is recorded, so there is no backward pass
 # from `loss`, not even one with a gradient of zero.
 #
 # That was the lucky case. Now the loss has two parts: `fit` wants `3 * w` to be 5, `size` wants `w` to be small.
 # Their derivatives at 2 are 6 and 4. What will `w.grad` hold?
 
-# %% [markdown] question="predict" of="w.grad" lang="zh"
+# %% [markdown] question="predict" of="w.grad" vary="w: [1, 3]" lang="zh"
 # *Does not require grad and does not have a grad_fn*：切断之后什么也没有记录，
 # 所以从 `loss` 无法反向传播，连值为 0 的梯度都得不到。
 #

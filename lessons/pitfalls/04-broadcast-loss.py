@@ -12,13 +12,13 @@
 #       zh: [广播, mse_loss, 形状]
 # ---
 
-# %% [markdown] question="predict" of="loss" lang="en"
+# %% [markdown] question="predict" of="loss" vary="guess: [[[0.0], [2.0]]]; target: [[0.0, 2.0]]" lang="en"
 # A layer with one output gives one column: four samples make the shape `(4, 1)`. The targets were read from a file as a
 # plain list, of shape `(4,)`.
 #
 # In the next cell every guess is exactly right. What will the loss be?
 
-# %% [markdown] question="predict" of="loss" lang="zh"
+# %% [markdown] question="predict" of="loss" vary="guess: [[[0.0], [2.0]]]; target: [[0.0, 2.0]]" lang="zh"
 # 只有一个输出的层，给出的是一列：四个样本，形状就是 `(4, 1)`。目标值是从文件里读来的一个普通列表，形状是 `(4,)`。
 #
 # 下一个单元格里，每个预测都完全正确。损失会是多少？
@@ -72,7 +72,8 @@ pull = -guess.grad
 # `binary_cross_entropy` refuses with an error. Your own formula gives no warning. The fix is to make the shapes
 # alike: `guess.squeeze(1)`, or `target.unsqueeze(1)`. A line `assert guess.shape == target.shape` in front pays off.
 #
-# Fix this hand-written loss, for a column of answers and a plain row of targets. Press `e`.
+# Below is such a loss, computed one operation at a time, for a line that is exactly right. It should be 0. Step through
+# the cell, and find the **first** name whose value is not what it should be. Press `e`, and type that name.
 
 # %% [markdown] lang="zh"
 # `pull` 是 {{ pull.tolist() }}：小的预测要变大，大的要变小。同时和所有目标比，最好的回答就是它们的**平均值**。
@@ -81,67 +82,55 @@ pull = -guess.grad
 # `binary_cross_entropy` 会报错拒绝；自己写的公式则没有任何提示。改法是让两个形状一样：
 # `guess.squeeze(1)`，或者 `target.unsqueeze(1)`。在前面加一行 `assert guess.shape == target.shape`，很值得。
 #
-# 下面这个自己写的损失，收的是一列答案和一行普通的目标。把它改好。按 `e`。
+# 下面一个运算一个运算地计算这样的损失，用的直线完全正确，损失本该是 0。一步步走过这个单元格，
+# 找出**第一个**值不对的名字。按 `e`，输入这个名字。
 
-
-# %% tags=["exercise"] id="flat-line" kind="bug"
-def cost(answers, targets):
-    return ((answers - targets) ** 2).mean()
-
-
+# %%
 x = torch.tensor([[0.0], [1.0], [2.0], [3.0]])
 targets = torch.tensor([1.0, 3.0, 5.0, 7.0])
-print("of a line that is right:", cost(2 * x + 1, targets).item())
+answers = 2 * x + 1
+errors = answers - targets
+squares = errors**2
+cost = squares.mean()
+print("of a line that is right:", cost.item())
+
+# %% tags=["exercise"] id="flat-line" kind="value"
+first = ...
 
 # %% [markdown] tags=["hint"] lang="en"
-# What is the shape of `answers - targets`, and what should it be?
+# Four points have four errors, and all are 0 here. Where are there more than four numbers?
 
 # %% [markdown] tags=["hint"] lang="zh"
-# `answers - targets` 的形状是什么？应该是什么？
+# 四个点有四个误差，在这里都是 0。从哪里开始，数多于四个？
 
 # %% [markdown] tags=["hint"] lang="en"
-# `answers.squeeze(1)` takes the dimension of size one away, and leaves four numbers to subtract from.
+# Look at the shapes in the table, from above: [4, 1] and [4] are both fine by themselves. Where do they meet?
 
 # %% [markdown] tags=["hint"] lang="zh"
-# `answers.squeeze(1)` 去掉大小为一的那一维，剩下四个数，再相减。
-
+# 从上往下看表里的形状：[4, 1] 和 [4] 本身都没有错，放到一起运算才出问题。
 
 # %% tags=["solution"]
-def cost(answers, targets):
-    return ((answers.squeeze(1) - targets) ** 2).mean()
-
-
-x = torch.tensor([[0.0], [1.0], [2.0], [3.0]])
-targets = torch.tensor([1.0, 3.0, 5.0, 7.0])
-print("of a line that is right:", cost(2 * x + 1, targets).item())
+first = "errors"
 
 # %% tags=["check"]
-column = torch.tensor([[1.0], [2.0], [6.0]])
-row = torch.tensor([1.0, 4.0, 6.0])
-given = cost(column, row)
-assert isinstance(given, torch.Tensor), {
-    "en": "`cost` should give a tensor.",
-    "zh": "`cost` 应当给出一个张量。",
+assert first is not ..., {"en": "Nothing is typed yet.", "zh": "还没有填。"}
+assert first != "cost", {
+    "en": "`cost` is where you notice it: 10 instead of 0. The numbers that it averages were wrong before.",
+    "zh": "`cost` 是你发现问题的地方：得到 10，不是 0。它求平均的那些数早就不对了。",
 }
-assert given.numel() == 1, {
-    "en": f"`cost` should give a single number, and gives {given.numel()}.",
-    "zh": f"`cost` 应当只给一个数，现在给了 {given.numel()} 个。",
+assert first != "squares", {
+    "en": "`squares` has 16 numbers, but it only squares what it was given, and that had 16 already.",
+    "zh": "`squares` 有 16 个数，可它只是求平方，交给它的已经是 16 个数了。",
 }
-found = given.item()
-assert abs(found - ((column - row) ** 2).mean()) > 1e-4, {
-    "en": f"For {column.tolist()} and {row.tolist()} the cost is {found:g}: still all against all, nine differences.",
-    "zh": f"对 {column.tolist()} 和 {row.tolist()}，损失是 {found:g}：还是每个对所有，一共九个差。",
+assert first not in ("answers", "x"), {
+    "en": f"`{first}` is right: a column, one number for each point. What comes later does not expect a column.",
+    "zh": f"`{first}` 没有错：一列，每个点一个数。是后面的运算没有料到它是一列。",
 }
-assert abs(found - 4) > 1e-4, {
-    "en": "The cost is 4 where it should be 4/3: you take the sum of the squares, not their mean.",
-    "zh": "应当是 4/3 的地方得到 4：你取的是平方的和，不是平均。",
+assert first != "targets", {
+    "en": "`targets` is right: four numbers in a row. They meet a column later.",
+    "zh": "`targets` 没有错：一行四个数。后来和一列相遇，才出了问题。",
 }
-assert abs(found - 4 / 3) < 1e-4, {
-    "en": (
-        f"For {column.tolist()} and {row.tolist()} only one guess is wrong, by 2: "
-        f"that makes {4 / 3:g}, and you have {found:g}."
-    ),
-    "zh": (
-        f"对 {column.tolist()} 和 {row.tolist()}，只有一个答案不对，差 2：应当得到 {4 / 3:g}，你得到的是 {found:g}。"
-    ),
+assert first == "errors", {
+    "en": f"It is not `{first}`: look for the first tensor with more than four numbers.",
+    "zh": f"不是 `{first}`：找第一个多于四个数的张量。",
 }

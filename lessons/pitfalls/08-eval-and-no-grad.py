@@ -19,7 +19,7 @@
 # First `eval()` alone. Will the result `y` require grad, `True` or `False`?
 
 # %% [markdown] question="predict" of="y.requires_grad" lang="zh"
-# 测试模型时，它不该学习。为此有两样东西可写，`model.eval()` 和 `with torch.no_grad():`，很容易把一个当成另一个。
+# 测试模型时，它不该学习。为此可以写两种代码，`model.eval()` 和 `with torch.no_grad():`，很容易把一个当成另一个。
 #
 # 先只用 `eval()`。结果 `y` 会需要梯度吗？`True` 还是 `False`？
 
@@ -69,7 +69,8 @@ with torch.no_grad():
 # - `model.eval()`: the layers work as they will in use, and the graph is still recorded.
 # - `torch.no_grad()`: no graph, and the layers still work as in training.
 #
-# Write both, and `model.train()` when you go on. Do so in `evaluate` below. Press `e`.
+# Write both, and `model.train()` when you go on. Now a function that does all three: `evaluate(net, x)` returns the
+# answer of a net in training as it would be in use, and leaves the net ready to train on. Press `e`.
 
 # %% [markdown] lang="zh"
 # {{ z.tolist() }}。没有记录（`z.requires_grad` 是 {{ z.requires_grad }}），
@@ -79,31 +80,17 @@ with torch.no_grad():
 # - `model.eval()`：各层像正式使用时那样工作，图照样记录。
 # - `torch.no_grad()`：不记录图，各层仍像训练时那样工作。
 #
-# 两个都写上，要接着训练时再写 `model.train()`。在下面的 `evaluate` 里照这样改。按 `e`。
+# 两个都写上，要接着训练时再写 `model.train()`。写一个三件事都做的函数：`evaluate(net, x)` 返回训练中的网络
+# 在正式使用时会给出的结果，并让网络可以接着训练。按 `e`。
 
-
-# %% tags=["exercise"] id="evaluate" kind="bug"
-def evaluate(net, x):
-    with torch.no_grad():
-        answer = net(x)
-    return answer
-
-
-torch.manual_seed(0)
-net = nn.Sequential(
-    nn.Linear(2, 16),
-    nn.Dropout(0.5),
-    nn.Linear(16, 1),
-)
-x = torch.ones(1, 2)
-for again in range(2):
-    print("the answer:", evaluate(net, x).item())
+# %% tags=["exercise"] id="evaluate" kind="write"
+# evaluate(net, x)
 
 # %% [markdown] tags=["hint"] lang="en"
-# The same question gets two answers. Which of the two switches is not set?
+# There are two switches: one for the layers, one for the recording. Both belong around the call of `net`.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 同一个问题，两个答案。两个开关里，哪一个没有打开？
+# 有两个开关：一个管各层怎样工作，一个管要不要记录。两个都要包住对 `net` 的调用。
 
 # %% [markdown] tags=["hint"] lang="en"
 # `net.eval()` before, and `net.train()` after, or the training will go on without its dropout.
@@ -120,16 +107,6 @@ def evaluate(net, x):
     net.train()
     return answer
 
-
-torch.manual_seed(0)
-net = nn.Sequential(
-    nn.Linear(2, 16),
-    nn.Dropout(0.5),
-    nn.Linear(16, 1),
-)
-x = torch.ones(1, 2)
-for again in range(2):
-    print("the answer:", evaluate(net, x).item())
 
 # %% tags=["check"]
 torch.manual_seed(1)

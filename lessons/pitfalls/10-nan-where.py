@@ -39,7 +39,7 @@ x = torch.tensor([0.0, 4.0], requires_grad=True)
 y = torch.where(x > 0, x.sqrt(), 0.0)
 y.sum().backward()
 
-# %% [markdown] question="predict" of="v.grad" lang="en"
+# %% [markdown] question="predict" of="v.grad" vary="v: [[0.0, 1.0], [0.0, 0.25]]" lang="en"
 # `y` is {{ y.tolist() }}, as it should be, and the gradient is {{ x.grad.tolist() }}. `where` chooses among results
 # that **both** have been computed. Going back it sends the root a zero for what was not chosen, and the node of
 # `sqrt` multiplies that by its derivative: zero times infinity is nan. Step back to that node and read it.
@@ -47,7 +47,7 @@ y.sum().backward()
 # The fix is to choose twice, first among the **inputs**, so that the root never gets a 0. What will `v.grad` be? The
 # derivative of the root at 4 is 0.25. Type both numbers as a list.
 
-# %% [markdown] question="predict" of="v.grad" lang="zh"
+# %% [markdown] question="predict" of="v.grad" vary="v: [[0.0, 1.0], [0.0, 0.25]]" lang="zh"
 # `y` 是 {{ y.tolist() }}，没有错；梯度却是 {{ x.grad.tolist() }}。`where` 是在**两个**都算好的结果里挑。
 # 反向时，没选中的地方，它给平方根送去一个零，`sqrt` 的节点再乘上自己的导数：零乘无穷大，就是 nan。
 # 退回到那个节点，读一读。

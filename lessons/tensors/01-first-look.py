@@ -36,8 +36,8 @@
 # PyTorch to remember whatever is computed from it.
 
 # %% [markdown] lang="zh"
-# 先从**张量**（tensor）说起：它是 PyTorch 用来装数的盒子，这一个只装了一个数。
-# 写上 `requires_grad=True`，就是请 PyTorch 记住由它算出来的一切。
+# 先从**张量**（tensor）说起：它是由数值组成的数组，这一个只有一个数。
+# 设置 `requires_grad=True`，PyTorch 就会记录它参与的所有计算。
 
 # %%
 import torch
@@ -53,11 +53,11 @@ x = torch.tensor(2.5, requires_grad=True)
 # goes back a line.
 
 # %% [markdown] front="screen" lang="zh"
-# 现在有两个窗格里能看到 `x`。**张量**窗格是一张表：每个张量装着什么，PyTorch 还知道它的哪些信息。
-# 表里的 `■` 说 `x` 是**叶子节点**：PyTorch 没有记录过产生它的运算。
+# 现在有两个窗格里能看到 `x`。**张量**窗格是一张表：每个张量的值，以及 PyTorch 掌握的其他信息。
+# 表里的 `■` 表示 `x` 是**叶子节点**：PyTorch 没有记录过产生它的运算。
 # **计算图**窗格画出每个张量是怎样算出来的，目前只有 `x`。
 #
-# 接下来做一次乘法。一行里若有好几件事，`→` 会在每一件上停一下；
+# 接下来做一次乘法。一行若包含多个运算，`→` 会在每个运算上停一下；
 # `n` 一次走完整行，`p` 退回上一行。
 
 # %% [markdown] front="plain" lang="en"
@@ -72,7 +72,7 @@ x = torch.tensor(2.5, requires_grad=True)
 # `x` 现在是一个张量，而且是**叶子节点**：PyTorch 没有记录过产生它的运算。在任何一步输入 show，
 # 就能听到每个张量装着什么、PyTorch 知道它些什么，以及各个张量是怎样算出来的，也就是计算图。图里目前只有 `x`。
 #
-# 接下来做一次乘法。一行里若有好几件事，按回车会在每一件上停一下；字母 n 一次走完整行，p 退回上一行。
+# 接下来做一次乘法。一行若包含多个运算，按回车会在每个运算上停一下；字母 n 一次走完整行，p 退回上一行。
 
 # %%
 y = x * 4
@@ -86,10 +86,10 @@ y = x * 4
 # What will `x.grad` hold? Type a number and press `Enter`, or press `s` to skip the question.
 
 # %% [markdown] question="predict" of="x.grad" vary="y: [3, 7]" lang="zh"
-# 图长大了：一次乘法 `mul` 用 `x` 算出了 `y`，而 `y` 记得这件事。
+# 图中多了一个节点：乘法 `mul` 由 `x` 算出了 `y`，`y` 记录了自己的来历。
 #
-# 下面是 PyTorch 最拿手的一招。`y.backward()` 问的是：`x` 动一点点，`y` 会动它的多少倍？
-# 这个倍数是 `y` 对 `x` 的**导数**，PyTorch 叫它**梯度**，存进 `x.grad`。
+# 接下来是**自动求导**。`y.backward()` 要回答的是：`x` 变化一点点，`y` 的变化是它的多少倍？
+# 这个倍数是 `y` 对 `x` 的**导数**，PyTorch 称之为**梯度**，存进 `x.grad`。
 #
 # `x.grad` 会是多少？输入一个数，按 `Enter`；不想答就按 `s` 跳过。
 
@@ -103,7 +103,7 @@ y = x * 4
 # That is the value of `x`. `y` moves {{ x.grad.item() }} times as far as `x` does, wherever `x` is.
 
 # %% [markdown] wrong="x" lang="zh"
-# 那是 `x` 的值。无论 `x` 在哪里，`y` 都动它的 {{ x.grad.item() }} 倍。
+# 那是 `x` 的值。无论 `x` 取什么值，`y` 的变化都是它的 {{ x.grad.item() }} 倍。
 
 # %%
 y.backward()
@@ -124,7 +124,8 @@ y.backward()
 # - `?` all keys; `Esc` back; `q` quit
 
 # %% [markdown] front="screen" lang="zh"
-# 反向传播从图的末尾走回开头，在 `x.grad` 里留下了 {{ x.grad.item() }}，标着 `∇`：`x` 动一点，`y` 就动它的这么多倍。
+# 反向传播从图的末尾走回开头，在 `x.grad` 里留下了 {{ x.grad.item() }}，标着 `∇`：`x` 变化一点，
+# `y` 的变化就是它的这么多倍。
 #
 # **现在往回走。** 按 `←`，直到梯度消失，再按 `→`，看它重新出现。
 # Python 没法这样倒着运行，运行记录可以。
@@ -133,7 +134,7 @@ y.backward()
 # - `]` `[` 下一个、上一个单元格
 # - `b` `B` 下一次、上一次反向传播
 # - `Tab` 换窗格；`z` 放大，再按还原
-# - `Enter` 在表格的一行上：这个张量的一切
+# - `Enter` 在表格的一行上：这个张量的全部信息
 # - `L` 中文或英文
 # - `?` 所有按键；`Esc` 返回；`q` 退出
 
@@ -152,13 +153,13 @@ y.backward()
 # - help lists all commands; q quits
 
 # %% [markdown] front="plain" lang="zh"
-# 反向传播从图的末尾走回开头，在 `x.grad` 里留下了 {{ x.grad.item() }}：`x` 动一点，`y` 就动它的这么多倍。
+# 反向传播从图的末尾走回开头，在 `x.grad` 里留下了 {{ x.grad.item() }}：`x` 变化一点，`y` 的变化就是它的这么多倍。
 #
 # **现在往回走。** 输入 h 退回去，直到梯度消失，再按回车，让它重新出现。Python 没法这样倒着运行，运行记录可以。
 #
 # 导览的其余部分：
 # - 右方括号走到下一个单元格，左方括号走到上一个
 # - b 走到下一次反向传播，大写的 B 走到上一次
-# - show 说出每个张量的一切
+# - show 说出每个张量的全部信息
 # - 大写的 L 在中文和英文之间切换
 # - help 列出所有命令；q 退出

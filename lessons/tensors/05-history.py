@@ -26,7 +26,7 @@
 
 # %% [markdown] question="choice" of="3 if w.grad_fn is None else 2 if 'Sum' in w.grad_fn.name() else 1" lang="zh"
 # 除了数，张量还有 `dtype`（类型）、`shape`（形状）、`device`（放在哪里），
-# 以及**自动求导**（autograd）记下的东西。`requires_grad`：要不要求梯度？
+# 以及**自动求导**（autograd）记录的信息。`requires_grad`：要不要求梯度？
 # `is_leaf`：是不是叶子节点，即没有运算产生它？`grad_fn`：产生它的是哪个运算？
 #
 # 我们造出 `w`，再由它算出 `total`。`w.grad_fn` 是什么？
@@ -56,7 +56,7 @@ print(w.dtype, w.shape, w.device)
 print("leaf:", w.is_leaf, total.is_leaf)
 print(w.grad_fn, total.grad_fn.name())
 
-# %% [markdown] question="predict" of="w.grad" lang="en"
+# %% [markdown] question="predict" of="w.grad" vary="w: [[2.0, 0.0, 5.0], [4.0, 1.0, 3.0]]" lang="en"
 # `grad_fn` tells where a tensor comes **from**, not where it goes. We made `w` by hand, so it has none: it is a leaf.
 #
 # `w.grad`, the gradient, is still `None`. A backward pass will write it.
@@ -64,7 +64,7 @@ print(w.grad_fn, total.grad_fn.name())
 # `total` is the sum of the squares of `w`. What will `w.grad` hold after `total.backward()`? It is the derivative of
 # the square at each element, how fast it changes there: for x² that is 2x. Type a list: `[…, …, …]`.
 
-# %% [markdown] question="predict" of="w.grad" lang="zh"
+# %% [markdown] question="predict" of="w.grad" vary="w: [[2.0, 0.0, 5.0], [4.0, 1.0, 3.0]]" lang="zh"
 # `grad_fn` 说的是张量**从哪里来**，不是到哪里去。`w` 是我们亲手造的，所以没有：它是叶子节点。
 #
 # `w.grad`，也就是梯度，还是 `None`，要等反向传播来写。

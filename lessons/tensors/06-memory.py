@@ -10,7 +10,7 @@
 #       zh: [from_numpy, 视图, 步幅, transpose, reshape, data_ptr]
 # ---
 
-# %% [markdown] question="predict" of="[x[0].item(), y[0].item()]" lang="en"
+# %% [markdown] question="predict" of="[x[0].item(), y[0].item()]" vary="array: [[5.0, 2.0, 3.0]]" lang="en"
 # The numbers of a tensor lie in a block of memory, its **storage**. Several tensors can look at the same block. A
 # write through one then shows in all.
 #
@@ -19,7 +19,7 @@
 #
 # What will the **first** number of `x` be, and of `y`? It was 1. Type two: `[…, …]`.
 
-# %% [markdown] question="predict" of="[x[0].item(), y[0].item()]" lang="zh"
+# %% [markdown] question="predict" of="[x[0].item(), y[0].item()]" vary="array: [[5.0, 2.0, 3.0]]" lang="zh"
 # 张量的数放在一块内存里，叫作它的**存储**。几个张量可以看着同一块：从一个写入，其余的都变。
 #
 # NumPy 是 Python 里更早的数组库。从它的数组 `array` 到张量有两条路：

@@ -11,7 +11,7 @@
 #       zh: [reshape, squeeze, unsqueeze, transpose]
 # ---
 
-# %% [markdown] question="predict" of="list(halves.shape)" lang="en"
+# %% [markdown] question="predict" of="list(halves.shape)" vary="numbers: [8, 20]" lang="en"
 # Most errors of a beginner are about shapes. A shape says how the numbers are laid out; `reshape` lays the same ones
 # out again, filling row after row.
 #
@@ -20,7 +20,7 @@
 # `numbers = torch.arange(12)` holds the twelve whole numbers from 0 to 11. What will the shape of
 # `halves = numbers.reshape(2, -1)` be?
 
-# %% [markdown] question="predict" of="list(halves.shape)" lang="zh"
+# %% [markdown] question="predict" of="list(halves.shape)" vary="numbers: [8, 20]" lang="zh"
 # 初学者的错误，大多出在形状上。形状说的是这些数怎样排列；
 # `reshape` 把同样的数重新排开，一行一行填满。
 #
@@ -97,7 +97,7 @@ as_column = four.unsqueeze(1)
 # Are both **equal**, number for number? `True` or `False`?
 
 # %% [markdown] question="predict" of="torch.equal(turned, refilled)" lang="zh"
-# {{ tried.shape }}，没有变：第 1 维是**第二个**，长度是二。没有可去的，也不报错。
+# {{ tried.shape }}，没有变：第 1 维是**第二个**，长度是二。没有可去掉的维，也不报错。
 # 不写数字，两个一都去掉：{{ bare.shape }}。
 # `unsqueeze` 造出一行 {{ as_row.shape }} 和一列 {{ as_column.shape }}。
 #
@@ -120,7 +120,7 @@ refilled = m.reshape(3, 2)
 
 # %% [markdown] lang="zh"
 # `turned` 是 {{ turned.tolist() }}，`refilled` 是 {{ refilled.tolist() }}。
-# `transpose` 把表翻过来；`reshape` 保持先后次序，只是换个地方断行。
+# `transpose` 把表转置；`reshape` 保持先后次序，只是换个地方断行。
 # 用错 `reshape` 不会报错，只是不该在一起的数排到了一起。
 #
 # 轮到你了。三张 2 乘 4 像素的图：第 0 张的像素全是 0，第 1 张全是 1，依此类推。

@@ -14,7 +14,7 @@
 #     aliases: [tensors/math]
 # ---
 
-# %% [markdown] question="predict" of="total" lang="en"
+# %% [markdown] question="predict" of="total" vary="a: [[1.0, 2.0], [5.0, 0.0]]; b: [[4.0, 5.0], [1.0, 3.0]]" lang="en"
 # Arithmetic on tensors needs no loop. `+`, `-`, `*`, `/` work on each element by itself: the first with the first, the
 # second with the second. Each sign is also a function, `add`, `sub`, `mul`, `div`, and some of these can do more.
 #
@@ -22,7 +22,7 @@
 #
 # `a` is `[1, 10, 100]`, and `b` is `[2, 4, 8]`. What will `total` hold?
 
-# %% [markdown] question="predict" of="total" lang="zh"
+# %% [markdown] question="predict" of="total" vary="a: [[1.0, 2.0], [5.0, 0.0]]; b: [[4.0, 5.0], [1.0, 3.0]]" lang="zh"
 # 张量做算术不用循环。`+`、`-`、`*`、`/` 对每个元素各算各的：第一个对第一个，第二个对第二个。
 # 每个符号都有对应的函数，`add`、`sub`、`mul`、`div`，其中有的还能多做一点。
 #
@@ -54,7 +54,7 @@ minus = a.sub(b)
 times = a.mul(b)
 ratio = a.div(b)
 
-# %% [markdown] question="predict" of="cmul" lang="en"
+# %% [markdown] question="predict" of="cmul" vary="u: [[1.0, 0.0, 3.0], [2.0, 1.0, 0.0]]" lang="en"
 # {{ total.tolist() }}: `a + 10 * b`. (Old code puts the 10 between, `torch.add(a, 10, b)`; PyTorch now warns of
 # that.)
 #
@@ -63,7 +63,7 @@ ratio = a.div(b)
 #
 # `a` is {{ a.tolist() }}, `b` is {{ b.tolist() }}, `u` is {{ u.tolist() }}. What will `cmul` hold?
 
-# %% [markdown] question="predict" of="cmul" lang="zh"
+# %% [markdown] question="predict" of="cmul" vary="u: [[1.0, 0.0, 3.0], [2.0, 1.0, 0.0]]" lang="zh"
 # {{ total.tolist() }}：就是 `a + 10 * b`。
 # （老代码把 10 写在中间，`torch.add(a, 10, b)`，现在 PyTorch 会警告。）
 #
@@ -142,22 +142,18 @@ print(doubled.dtype, scaled.dtype, (a * 2.5).dtype, wide.dtype)
 # *tensors* it is different: the larger type wins, and `wide` is `float64`.
 #
 # Your turn. The **logistic function** is `1 / (1 + e^(-x))`. It turns any number into one between 0 and 1, and you
-# will meet it again as `sigmoid`. Write it with `torch.exp`, for tensors of any shape: press `e`.
+# will meet it again as `sigmoid`. Write it as a function `logistic(x)`, with `torch.exp`, for tensors of any shape:
+# press `e`.
 
 # %% [markdown] lang="zh"
 # 是 `float32`，PyTorch 对小数的默认类型：{{ scaled.tolist() }}。`counts * 2` 还是 `int64`。
 # 两个*张量*之间则不同：取较大的类型，所以 `wide` 是 `float64`。
 #
 # 轮到你了。**逻辑函数**是 `1 / (1 + e^(-x))`。它把任何数变成 0 到 1 之间的数，以后会以 `sigmoid` 的名字再见到。
-# 用 `torch.exp` 写出它，对任何形状的张量都适用：按 `e`。
+# 用 `torch.exp` 把它写成函数 `logistic(x)`，对任何形状的张量都适用：按 `e`。
 
-
-# %% tags=["exercise"] id="logistic" kind="fill"
-def logistic(x):
-    return ...
-
-
-print(logistic(torch.tensor([-2.0, 0.0, 2.0])))
+# %% tags=["exercise"] id="logistic" kind="write"
+# logistic(x)
 
 # %% [markdown] tags=["hint"] lang="en"
 # At 0 it should give a half: e to the power of 0 is 1, and 1 / (1 + 1) is 0.5.
@@ -182,10 +178,6 @@ print(logistic(torch.tensor([-2.0, 0.0, 2.0])))
 # %% tags=["check"]
 given = torch.tensor([[-2.0, 0.0], [2.0, 5.0]])
 made = logistic(given)
-assert made is not ..., {
-    "en": "logistic still returns the dots.",
-    "zh": "logistic 返回的还是省略号。",
-}
 assert isinstance(made, torch.Tensor), {
     "en": f"It should return a tensor, and returns {made!r}.",
     "zh": f"应当返回张量，返回的却是 {made!r}。",

@@ -27,7 +27,7 @@
 # With `h = 1`, `x` goes from 3 to 4. What will `ratio` be?
 
 # %% [markdown] question="predict" of="ratio" lang="zh"
-# 《先看一眼》里问过：`x` 动一点点，`y` 会动它的多少倍？PyTorch 一次调用就给出了答案。
+# 《先看一眼》里问过：`x` 变化一点点，`y` 的变化是它的多少倍？PyTorch 一次调用就给出了答案。
 # 这一课自己来量：把函数算两次，相减，再相除。
 #
 # 函数是 `f(x) = x²`。让 `x` 移动一个步长 `h`，看结果移动了多少，再除以步长：
@@ -130,7 +130,7 @@ for h in (0.1, 0.01, 0.001, 0.0001, 0.00001):
 # 这些比值最终趋近的那个数，就是 `f` 在 `x` 处的**导数**，也就是曲线的切线的斜率。它说明 `f` 在这里变化得多快：
 # 曲线上升处为正，下降处为负，平坦处为 0。`x²` 的导数是 `2x`，在每个 `x` 处都不同。
 #
-# PyTorch 并不去量。它为每种运算备有求导的*规则*，照着算：下面的 `w.grad` 是精确的，不用选步长。
+# PyTorch 并不测量。每种运算都有求导的*规则*，它按规则计算：下面的 `w.grad` 是精确的，不用选步长。
 #
 # 那么干脆用一个极小的步长，不就一步到位了吗？下面换成普通的 `float32`，它大约有七位有效数字，步长取 0.0000001。
 # `lost` 会是多少？
@@ -155,24 +155,19 @@ lost = (f(w.detach() + tiny) - f(w.detach())) / tiny
 # you **check** a gradient; *Your own operation* does that, in `float64`.
 #
 # A better measurement looks to both sides: from `x - h` to `x + h`. What the curve adds on one side it takes away on
-# the other. This is the **central difference**. Write it, for any function `f`: press `e`.
+# the other. This is the **central difference**. Write it as `central(f, x, h)`, for any function `f`: press `e`.
 
 # %% [markdown] lang="zh"
 # 得到 {{ lost.item() }}，而 `w.grad` 是 {{ w.grad.item() }}。加上 `tiny` 只改变第八位数字，
-# `float32` 没有这一位：`w + tiny` 又被舍入成了 `w`，相减什么也不剩。
+# `float32` 没有这一位：`w + tiny` 又被舍入成了 `w`，相减的结果是 0。
 # 步长大了，曲线的弯曲带来误差；步长小了，舍入带来误差。所以训练时不靠测量，**检查**梯度时才用它；
 # 《自己写一个运算》就这样做，用的是 `float64`。
 #
 # 向两边看，量得更准：从 `x - h` 量到 `x + h`。一边多出来的，另一边刚好抵消。这叫**中心差分**。
-# 为任意函数 `f` 写出它：按 `e`。
+# 把它写成 `central(f, x, h)`，对任意函数 `f` 都适用：按 `e`。
 
-
-# %% tags=["exercise"] id="central" kind="fill"
-def central(f, x, h):
-    return ...
-
-
-print("x² at 3:", central(f, 3.0, 0.1))
+# %% tags=["exercise"] id="central" kind="write"
+# central(f, x, h)
 
 # %% [markdown] tags=["hint"] lang="en"
 # Call `f` at `x + h` and at `x - h`, and subtract. How far apart are these two places?
@@ -196,10 +191,6 @@ print("x² at 3:", central(f, 3.0, 0.1))
 
 # %% tags=["check"]
 value = central(f, 3.0, 0.1)
-assert value is not ..., {
-    "en": "central still returns the dots: write the difference and the division.",
-    "zh": "central 返回的还是省略号：写出相减和相除。",
-}
 assert isinstance(value, int | float | torch.Tensor), {
     "en": f"central should return a number, and returns {value!r}.",
     "zh": f"central 应当返回一个数，返回的却是 {value!r}。",
@@ -235,4 +226,4 @@ assert abs(cube - 12.01) < 1e-6, {
 # Remember: a derivative is the number that the ratio of two small changes settles at. PyTorch calls it a gradient.
 
 # %% [markdown] lang="zh"
-# 记住：两个微小变化量之比最终趋近的那个数，就是导数。PyTorch 叫它梯度。
+# 记住：两个微小变化量之比最终趋近的那个数，就是导数。PyTorch 称之为梯度。

@@ -91,7 +91,8 @@ except TypeError as problem:
 # 第一个配第一个，第二个配第二个：{{ pairs.tolist() }}。标准差为零，抽到的就是均值本身。
 # 有一个是标量，就由所有元素共用；两个都是标量，必须用 `size` 指明个数，否则出错。
 #
-# 噪声常常要和被加的东西一样大。`randn_like(x)` 的形状、`dtype` 和设备都取自 `x`；`rand_like`、`randint_like` 也一样，
+# 噪声的形状常常要和被加的张量相同。`randn_like(x)` 的形状、`dtype` 和设备都取自 `x`；`rand_like`、
+# `randint_like` 也一样，
 # 不带随机性的还有 `zeros_like`、`ones_like` 和 `full_like`。
 #
 # `picture` 的形状是 [2, 3]。`noise` 的形状是什么？
@@ -112,23 +113,16 @@ except (RuntimeError, NotImplementedError) as problem:
 # {{ noise.shape }}, the shape of `picture`. But the type comes from there as well: `grey` holds whole numbers as
 # `float32`, and for a tensor of integers `rand_like` has nothing to draw, and fails.
 #
-# Your turn. `throw(count)` should throw a fair die `count` times and return the numbers of points, 1 to 6. What stands
-# there draws numbers between 0 and 6, all with decimals. Fix it (`e`).
+# Your turn. Write `throw(count)`: it throws a fair die `count` times and returns the numbers of points, 1 to 6 (`e`).
 
 # %% [markdown] lang="zh"
 # 是 {{ noise.shape }}，和 `picture` 一样。不过类型也取自那里：`grey` 装的是整数，类型却是 `float32`；
 # 而对整数张量，`rand_like` 没法抽，就报错了。
 #
-# 轮到你了。`throw(count)` 应当把一枚公平的骰子掷 `count` 次，返回点数，1 到 6。现在写的是在 0 到 6 之间抽小数。
-# 按 `e` 改好它。
+# 轮到你了。写一个函数 `throw(count)`：把一枚公平的骰子掷 `count` 次，返回点数，1 到 6。按 `e`。
 
-
-# %% tags=["exercise"] id="dice" kind="bug"
-def throw(count):
-    return 6 * torch.rand(count)
-
-
-print(throw(5))
+# %% tags=["exercise"] id="dice" kind="write"
+# throw(count)
 
 # %% [markdown] tags=["hint"] lang="en"
 # There is a draw for whole numbers in the first cell. Mind its end.

@@ -32,7 +32,7 @@ plain = w.detach()
 same_memory = plain.data_ptr() == w.data_ptr()
 print("requires grad:", plain.requires_grad)
 
-# %% [markdown] question="predict" of="wrong" lang="en"
+# %% [markdown] question="predict" of="wrong" vary="w: [[2.0, 0.0, 1.0], [5.0, 1.0, 4.0]]" lang="en"
 # Nothing was copied: two tensors, one block of memory. A write through either shows in both.
 #
 # You will meet `w.data` in old code. It gives that memory too, but what is written through it is hidden from
@@ -41,7 +41,7 @@ print("requires grad:", plain.requires_grad)
 #
 # What will `wrong` hold? The line before multiplied the memory by ten.
 
-# %% [markdown] question="predict" of="wrong" lang="zh"
+# %% [markdown] question="predict" of="wrong" vary="w: [[2.0, 0.0, 1.0], [5.0, 1.0, 4.0]]" lang="zh"
 # 什么也没有复制：两个张量，一块内存。从哪一边写，两边都看得到。
 #
 # 旧代码里会遇到 `w.data`。它给的也是这块内存，但从它写入，自动求导看不见。

@@ -3,7 +3,7 @@
 #   gradtutor:
 #     title:
 #       en: "Shapes that stretch"
-#       zh: "会伸展的形状"
+#       zh: "会扩展的形状"
 #     summary:
 #       en: "Broadcasting: which shapes fit together, and what happens when they fit by accident."
 #       zh: "广播：哪些形状可以一起运算，碰巧对上时又会怎样。"
@@ -14,16 +14,16 @@
 #     aliases: [tensors/math]
 # ---
 
-# %% [markdown] question="predict" of="list(grid.shape)" lang="en"
+# %% [markdown] question="predict" of="list(grid.shape)" vary="row: [[0, 10], [0, 10, 20, 30, 40]]" lang="en"
 # The tensors that you added so far had the same shape. What if the shapes differ? PyTorch **broadcasts**: it lines the
 # shapes up **from the right**, and a length of one, or one that is missing, is stretched to fit. Nothing is copied for
 # it. Lengths that differ otherwise are an error.
 #
 # `column` has the shape [3, 1], `row` the shape [4]. What will the shape of `grid` be?
 
-# %% [markdown] question="predict" of="list(grid.shape)" lang="zh"
+# %% [markdown] question="predict" of="list(grid.shape)" vary="row: [[0, 10], [0, 10, 20, 30, 40]]" lang="zh"
 # 到目前为止，相加的张量形状都相同。形状不同怎么办？PyTorch 会**广播**：把形状**靠右对齐**，长度为一的维，或缺的维，
-# 就伸展到合适的长度，并不真的复制。长度若有其他不同，就会报错。
+# 就扩展到合适的长度，并不真的复制。长度若有其他不同，就会报错。
 #
 # `column` 的形状是 [3, 1]，`row` 的形状是 [4]。`grid` 的形状会是什么？
 
@@ -37,7 +37,7 @@
 # The 1 is stretched to the 4 of `row`.
 
 # %% [markdown] wrong="[3, 1]" lang="zh"
-# 1 会伸展成 `row` 的 4。
+# 1 会扩展成 `row` 的 4。
 
 # %%
 import torch
@@ -72,7 +72,7 @@ grid = column + row
 # In the second pair the last lengths are 3 and 2. Neither is 1, so nothing can be stretched.
 
 # %% [markdown] wrong="3" lang="zh"
-# 第二对的最后一维是 3 和 2，都不是 1，无法伸展。
+# 第二对的最后一维是 3 和 2，都不是 1，无法扩展。
 
 # %%
 works = []

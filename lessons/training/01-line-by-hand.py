@@ -80,7 +80,7 @@ for x, target in samples:
         w -= lr * w.grad
     w.grad.zero_()
 first = gradients[0]
-print("gradients of epoch 0:", [round(gradient, 4) for gradient in gradients])
+print("gradients of the first epoch:", [round(gradient, 4) for gradient in gradients])
 
 # %% [markdown] lang="en"
 # It was {{ first }}: twice the error, times the input.

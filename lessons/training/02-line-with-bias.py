@@ -139,25 +139,15 @@ print("after training: 4 gives", answer)
 
 # %% [markdown] lang="en"
 # Updating and clearing are there twice, once for each parameter. With two hundred parameters you would write them
-# once, in a function. Write `update`, for a list of parameters whose gradients are there: press `e`.
+# once, in a function. Write `update(parameters, lr)` for a list of parameters whose gradients are there, from an empty
+# cell: press `e`.
 
 # %% [markdown] lang="zh"
 # 两个参数，更新和清零就各写了两遍。要是有两百个，就得写成一个函数了。
-# 请写出 `update`：给它一列已经有了梯度的参数。按 `e`。
+# 从空白的单元格开始，写出 `update(parameters, lr)`：给它一列已经有了梯度的参数。按 `e`。
 
-
-# %% tags=["exercise"] id="update" kind="fill"
-def update(parameters, lr):
-    """Moves each one against its gradient, and clears the gradient."""
-    for parameter in parameters:
-        ...
-
-
-v = torch.tensor([1.0], requires_grad=True)
-(3 * v).sum().backward()
-update([v], 0.1)
-print("v came to", v.item())
-
+# %% tags=["exercise"] id="update" kind="write"
+# update(parameters, lr)
 
 # %% [markdown] tags=["hint"] lang="en"
 # Look at the inner loop above: an update under `torch.no_grad()`, then `zero_()`.
@@ -182,11 +172,6 @@ def update(parameters, lr):
             parameter -= lr * parameter.grad
         parameter.grad.zero_()
 
-
-v = torch.tensor([1.0], requires_grad=True)
-(3 * v).sum().backward()
-update([v], 0.1)
-print("v came to", v.item())
 
 # %% tags=["check"]
 p = torch.tensor([1.0], requires_grad=True)

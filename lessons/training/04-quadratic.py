@@ -20,7 +20,7 @@
 # Make the cell below run, and look at its gradients: they are for the input 3.
 
 # %% [markdown] lang="zh"
-# 模型也可以是弯的：`w1 * x ** 2 + w2 * x + b` 是**二次函数**。它有三个参数，同一个误差给每个参数各自的梯度。
+# 模型也可以是曲线：`w1 * x ** 2 + w2 * x + b` 是**二次函数**。它有三个参数，同一个误差给每个参数各自的梯度。
 # 三个点还在原来那条直线上，模型要尽量靠近它。
 #
 # 走完下面的单元格，看看梯度：这是输入 3 的。

@@ -93,21 +93,23 @@ for iteration in range(1000):
 print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.item():.4f}")
 
 # %% [markdown] when="loss.item() < stop and iteration > 10" lang="en"
-# It stopped in iteration {{ iteration }}, with `w` at {{ w.item() }} and `b` still at {{ b.item() }}. The weight rushed
-# ahead in the first few iterations and made up for the missing bias; since then it has been giving way, while `b`
-# creeps up.
+# It stopped at `iteration` = {{ iteration }}, with `w` at {{ w.item() }} and `b` still at {{ b.item() }}. (`range`
+# counts from 0; gradtutor counts iterations from 1, so its number is one higher.) The weight rushed ahead in the first
+# few iterations and made up for the missing bias; since then it has been giving way, while `b` creeps up.
 
 # %% [markdown] when="loss.item() < stop and iteration > 10" lang="zh"
-# 在第 {{ iteration }} 次迭代停下，`w` 是 {{ w.item() }}，`b` 还只有 {{ b.item() }}。
+# 停下时 `iteration` 是 {{ iteration }}，`w` 是 {{ w.item() }}，`b` 还只有 {{ b.item() }}。
+# （`range` 从 0 数起，gradtutor 从 1 数起，所以它显示的迭代次数要大 1。）
 # 最初几次迭代里，权重冲到前面，补上了偏置还欠缺的高度；后来它一点点降回来，`b` 则慢慢上升。
 
 # %% [markdown] when="loss.item() < stop and iteration <= 10" lang="en"
-# It stopped already in iteration {{ iteration }}, because the loss only had to get below {{ stop }}: `w` is at
+# It stopped already at `iteration` = {{ iteration }}, because the loss only had to get below {{ stop }}: `w` is at
 # {{ w.item() }}, and `b` is still at {{ b.item() }}. The weight rushed ahead at once and made up for the missing bias.
 # In a longer training it would give way again, while `b` creeps up.
 
 # %% [markdown] when="loss.item() < stop and iteration <= 10" lang="zh"
-# 在第 {{ iteration }} 次迭代就停下了，因为损失只需小于 {{ stop }}：`w` 是 {{ w.item() }}，`b` 还只有 {{ b.item() }}。
+# `iteration` 才到 {{ iteration }} 就停下了，因为损失只需小于 {{ stop }}：`w` 是 {{ w.item() }}，
+# `b` 还只有 {{ b.item() }}。
 # 权重一开始就冲到前面，补上了偏置还欠缺的高度。训练再久一些，它会一点点降回来，`b` 则慢慢上升。
 
 # %% [markdown] when="stop <= loss.item() < 1e6" lang="en"

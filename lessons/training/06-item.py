@@ -45,7 +45,7 @@ for x, target in samples:
 
 # %% [markdown] question="predict" of="held" lang="zh"
 # 是 {{ total.requires_grad }}：第一次 `+=` 就把 `0` 变成了张量，它由 `loss` 算出，而 `loss` 由 `w` 算出。
-# 看看图：每次迭代就长出一串，全都由 `total` 引用着。只要 `total` 还在，就一点也不能释放。
+# 看看图：每次迭代都会增加一串节点，全都由 `total` 引用着。只要 `total` 还在，它们就都不能释放。
 #
 # 每个样本的损失要三个运算：一个乘法、一个减法、一个平方。
 # 下一个单元格数一数，三个样本之后，`total` 一共引用着多少个运算（因此不能释放）。会是多少？
@@ -87,7 +87,7 @@ held = operations(total)
 
 # %% [markdown] question="predict" of="type(total) is float" lang="zh"
 # 是 {{ held }}：每个损失三个，**每次加到 `total` 上又多一个**。
-# 一百万个样本就是四百万个，总有一天内存会满：跑了几个小时的循环以 “out of memory” 收场，
+# 一百万个样本就是四百万个，内存迟早会耗尽：跑了几个小时的循环以 “out of memory” 收场，
 # 而罪魁祸首看上去只是一行记账的代码。
 #
 # `loss.item()` 给出的只是那个数，就是 Python 里的数，不带任何历史。

@@ -131,7 +131,7 @@ try:
         v = v - lr * v.grad
         v.grad = None
 except (TypeError, RuntimeError) as error:
-    print("iteration", iteration, "fails:", error)
+    print(f"iteration = {iteration} fails: {error}")
 
 # %% [markdown] tags=["hint"] lang="en"
 # What is `v` after the first iteration: a leaf, or a result?
@@ -155,7 +155,7 @@ try:
             v -= lr * v.grad
         v.grad = None
 except (TypeError, RuntimeError) as error:
-    print("iteration", iteration, "fails:", error)
+    print(f"iteration = {iteration} fails: {error}")
 
 # %% tags=["check"]
 number, kept = 1.0, 0.0
@@ -173,8 +173,8 @@ assert v.is_leaf, {
     "zh": f"v 是计算结果（{v.grad_fn.name()}），不是叶子节点：梯度只会经过它，不会留下。",
 }
 assert iteration == 4, {
-    "en": f"It stops in iteration {iteration}, and should go on to iteration 4.",
-    "zh": f"它停在第 {iteration} 次迭代，应当走到第 4 次。",
+    "en": f"It stops with iteration = {iteration}, and should go on to 4.",
+    "zh": f"它停在 iteration = {iteration}，应当走到 4。",
 }
 assert v.item() != 1.0, {
     "en": "v has not moved. Clear the gradient after the update, not before.",

@@ -12,13 +12,13 @@
 #       zh: [学习率, 调度器, 预热]
 # ---
 
-# %% [markdown] question="predict" of="w.item()" lang="en"
+# %% [markdown] question="predict" of="w.item()" vary="w: [3, 1.5]" lang="en"
 # "Where the loss is steep, go fast; where it is flat, go slowly." It sounds sensible, and people do try it: let each
 # parameter have its own learning rate, the **square of its gradient**. The square is never negative, after all.
 #
 # One sample: for the input 2 we want 4, and `w` starts at 1. The gradient is -8. What will `w` be after one update?
 
-# %% [markdown] question="predict" of="w.item()" lang="zh"
+# %% [markdown] question="predict" of="w.item()" vary="w: [3, 1.5]" lang="zh"
 # “陡的地方走快点，平的地方走慢点。”听上去有道理，也真有人这么试：
 # 让每个参数有自己的学习率，就用**梯度的平方**。反正平方不会是负的。
 #
@@ -80,7 +80,7 @@ moved = way > 0.0005
 #
 # There is a simpler thought: large steps in the beginning, small ones later. A **scheduler** does that, by counting.
 # It does not look at the gradient at all. `StepLR(optimizer, step_size=10, gamma=0.5)` halves the rate after every 10
-# calls of its `step()`. We begin with 0.04. With which rate does epoch 25 train, if the first one is epoch 0?
+# calls of its `step()`. We begin with 0.04. Which rate is used when `epoch` is 25? (`range` counts from 0.)
 
 # %% [markdown] question="predict" of="rates[25]" lang="zh"
 # 不能：`u` 一共只移动了 {{ way }}。小数的立方几乎是零。所以这条规则在该谨慎处步子过大，该前进处几乎不动。
@@ -88,19 +88,19 @@ moved = way > 0.0005
 #
 # 还有个更简单的想法：开始步子大，后来步子小。**调度器**就是这样，它只数次数，根本不看梯度。
 # `StepLR(optimizer, step_size=10, gamma=0.5)` 每走 10 步就把学习率减半。
-# 我们从 0.04 开始。第一个 epoch 是第 0 个，那么第 25 个 epoch 用的学习率是多少？
+# 我们从 0.04 开始。`epoch` 为 25 时，用的学习率是多少？（`range` 从 0 数起。）
 
 # %% [markdown] wrong="0.02" lang="en"
-# The rate is halved after epoch 9 and again after epoch 19.
+# The rate is halved after the epoch numbered 9, and again after 19.
 
 # %% [markdown] wrong="0.02" lang="zh"
-# 学习率在第 9 个 epoch 之后减半，在第 19 个之后又减半。
+# `epoch` 为 9 的那一轮之后学习率减半，为 19 的那一轮之后又减半。
 
 # %% [markdown] wrong="0.005" lang="en"
-# The third halving comes only after epoch 29.
+# The third halving comes only after the epoch numbered 29.
 
 # %% [markdown] wrong="0.005" lang="zh"
-# 第三次减半要到第 29 个 epoch 之后。
+# 第三次减半要到 `epoch` 为 29 的那一轮之后。
 
 # %%
 v = torch.tensor(1.0, requires_grad=True)
@@ -118,30 +118,30 @@ for epoch in range(30):
 rate = round(rates[25], 6)
 
 # %% [markdown] lang="en"
-# {{ rate }}: it was halved twice, after epochs 9 and 19. First `optimizer.step()`, then `scheduler.step()`, once in
-# each epoch; the other way round the first rate would never be used, and PyTorch warns.
+# {{ rate }}: it was halved twice, when `epoch` had been 9 and 19. First `optimizer.step()`, then `scheduler.step()`,
+# once in each epoch; the other way round the first rate would never be used, and PyTorch warns.
 #
-# Such a scheduler is a small function from the epoch to the rate. Write one that first **warms up**: epochs 0 to 4
-# train with a fifth of `base`, two fifths, and so on up to all of it; from epoch 5 on it stays at `base`, and is halved
+# Such a scheduler is a small function from the epoch to the rate. Write one that first **warms up**: for
+# `epoch` 0 to 4 a fifth of `base`, two fifths, and so on up to all of it; from 5 on it stays at `base`, and is halved
 # after every ten more epochs (so 5 to 14 have `base`, 15 to 24 half of it). Press `e`.
 
 # %% [markdown] lang="zh"
-# {{ rate }}：减半了两次，在第 9 个和第 19 个 epoch 之后。
+# {{ rate }}：减半了两次，在 `epoch` 为 9 和 19 的两轮之后。
 # 先 `optimizer.step()`，再 `scheduler.step()`，每个 epoch 一次；反过来的话，第一个学习率就永远用不上，PyTorch 会警告。
 #
-# 这样的调度器，不过是从 epoch 到学习率的一个小函数。写一个会**预热**的：第 0 到 4 个 epoch 依次用
-# `base` 的五分之一、五分之二，直到全部；从第 5 个起是 `base`，之后每十个 epoch 减半
-# （第 5 到 14 个是 `base`，第 15 到 24 个是它的一半）。按 `e`。
+# 这样的调度器，不过是从 epoch 到学习率的一个小函数。写一个会**预热**的：`epoch` 为 0 到 4 时依次用
+# `base` 的五分之一、五分之二，直到全部；从 5 起是 `base`，之后每十轮减半
+# （5 到 14 是 `base`，15 到 24 是它的一半）。按 `e`。
 
 
 # %% tags=["exercise"] id="warm-up" kind="write"
 # rate_at(epoch, base)
 
 # %% [markdown] tags=["hint"] lang="en"
-# Two cases: an `if` for the epochs below 5. Epoch 0 has one fifth, so count from 1 there.
+# Two cases: an `if` for `epoch` below 5. At 0 it is one fifth, so add 1 there.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 分两种情况：用一个 `if` 处理 5 以下的 epoch。第 0 个就有五分之一，所以那里要从 1 数起。
+# 分两种情况：用一个 `if` 处理 `epoch` 小于 5 的情形。`epoch` 为 0 时就有五分之一，所以那里要加 1。
 
 # %% [markdown] tags=["hint"] lang="en"
 # After the warm-up, `(epoch - 5) // 10` says how many times the rate was halved.
@@ -164,20 +164,20 @@ for epoch in range(40):
     want = 0.4 * (epoch + 1) / 5 if epoch < 5 else 0.4 * 0.5 ** ((epoch - 5) // 10)
     mine = rate_at(epoch, 0.4)
     assert mine is not None, {
-        "en": f"Nothing is returned for epoch {epoch}.",
-        "zh": f"对第 {epoch} 个 epoch，什么也没有返回。",
+        "en": f"Nothing is returned for epoch = {epoch}.",
+        "zh": f"epoch = {epoch} 时，什么也没有返回。",
     }
     assert not (epoch == 0 and mine == 0), {
-        "en": "Epoch 0 has a rate of 0 and would learn nothing: begin with a fifth.",
-        "zh": "第 0 个 epoch 的学习率是 0，什么也学不到：从五分之一开始。",
+        "en": "With epoch = 0 the rate is 0, and nothing would be learned: begin with a fifth.",
+        "zh": "epoch = 0 时学习率是 0，什么也学不到：从五分之一开始。",
     }
     assert abs(mine - want) < 1e-6, {
         "en": (
-            f"For a base of 0.4 epoch {epoch} should have {want:g}, and you have {mine:g}. "
+            f"For base = 0.4 and epoch = {epoch} it should be {want:g}, and you have {mine:g}. "
             + ("It is still warming up." if epoch < 5 else "Ten epochs from 5 on, then half.")
         ),
         "zh": (
-            f"base 为 0.4 时，第 {epoch} 个 epoch 应当是 {want:g}，你的是 {mine:g}。"
-            + ("这时还在预热。" if epoch < 5 else "从第 5 个起，每十个减半一次。")
+            f"base = 0.4、epoch = {epoch} 时应当是 {want:g}，你的是 {mine:g}。"
+            + ("这时还在预热。" if epoch < 5 else "从 5 起，每十轮减半一次。")
         ),
     }

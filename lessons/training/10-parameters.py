@@ -68,7 +68,7 @@ except ValueError as error:
 # that you will meet: `super(Plain, self).__init__()` is the same call, written as Python 2 needed it; and
 # `Variable(…, requires_grad=True)` still runs and gives a plain tensor, which the module does not find either.
 #
-# Do it for this class: press `e`.
+# Write the line once more, as a class `Line` whose weight `w` (1 at first) and bias `b` (0) are found: press `e`.
 
 # %% [markdown] lang="zh"
 # 找到了 {{ count }} 个，而优化器不接受空的列表。
@@ -80,27 +80,16 @@ except ValueError as error:
 # `super(Plain, self).__init__()` 是同一个调用，Python 2 里要这样写；`Variable(…, requires_grad=True)` 还能运行，
 # 给出的却是普通的张量，模块同样找不到它。
 #
-# 把这个类改过来：按 `e`。
+# 把这条直线重新写成类 `Line`，让模块找得到它的权重 `w`（初值 1）和偏置 `b`（初值 0）：按 `e`。
 
-
-# %% tags=["exercise"] id="parameters" kind="bug"
-class Line(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.w = torch.tensor([1.0], requires_grad=True)
-        self.b = torch.tensor([0.0], requires_grad=True)
-
-    def forward(self, x):
-        return self.w * x + self.b
-
-
-print("found:", [name for name, _ in Line().named_parameters()])
+# %% tags=["exercise"] id="parameters" kind="write"
+# class Line(nn.Module)
 
 # %% [markdown] tags=["hint"] lang="en"
-# Two lines of `__init__` have to change. `forward` can stay as it is.
+# It is the class above with two other lines in `__init__`: `forward` can stay as it is.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 只有 `__init__` 里的两行要改，`forward` 不用动。
+# 和上面的类相比，只有 `__init__` 里的两行不同，`forward` 照旧。
 
 # %% [markdown] tags=["hint"] lang="en"
 # `self.w = nn.Parameter(torch.tensor([1.0]))`, and the same for the bias.
@@ -126,8 +115,8 @@ print("found:", [name for name, _ in Line().named_parameters()])
 line = Line()
 names = sorted(name for name, _ in line.named_parameters())
 assert names, {
-    "en": "The module still finds no parameter. Give each tensor its label, `nn.Parameter(…)`.",
-    "zh": "模块还是一个参数也找不到。给每个张量贴上标签，`nn.Parameter(…)`。",
+    "en": "The module finds no parameter. Give each tensor its label, `nn.Parameter(…)`.",
+    "zh": "模块一个参数也找不到。给每个张量贴上标签，`nn.Parameter(…)`。",
 }
 assert names == ["b", "w"], {
     "en": f"It should find w and b, and finds {' and '.join(names)}.",

@@ -103,7 +103,8 @@ print(f"slope {model.weight.item():.3f}, intercept {model.bias.item():.3f}")
 # After the first few batches the loss fluctuates, because each batch has different points. (A logarithmic axis shows
 # it best.)
 #
-# Write your own: numbers of `count` points, shuffled, in batches of `size`, each point once. Press `e`.
+# Write your own function `cut(count, size)`: it returns the numbers of `count` points, shuffled, in batches of `size`,
+# each point once. Press `e`.
 
 # %% [markdown] lang="zh"
 # 全部：SGD **什么也不抽**，有什么梯度就用什么梯度。随机不随机，全看你把哪些点放进损失里。
@@ -112,23 +113,16 @@ print(f"slope {model.weight.item():.3f}, intercept {model.bias.item():.3f}")
 #
 # 过了开头几个小批量，损失就上下波动，因为每个小批量的点都不同。（用对数坐标看得最清楚。）
 #
-# 自己写一个：把 `count` 个点的编号打乱，分成大小为 `size` 的小批量，每个点恰好一次。按 `e`。
+# 自己写一个函数 `cut(count, size)`：把 `count` 个点的编号打乱，分成大小为 `size` 的小批量返回，每个点恰好一次。按 `e`。
 
-
-# %% tags=["exercise"] id="cut" kind="fill"
-def cut(count, size):
-    numbers = torch.arange(count)
-    batches = range(count // size)
-    return [numbers[i * size : (i + 1) * size] for i in batches]
-
-
-print([each.tolist() for each in cut(7, 3)])
+# %% tags=["exercise"] id="cut" kind="write"
+# cut(count, size)
 
 # %% [markdown] tags=["hint"] lang="en"
-# Two things are missing: the numbers are in order, and the last point is in no batch.
+# It takes two calls, and both are in the cells above: one shuffles, the other cuts.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 缺两样东西：编号还是排好的；最后一个点不在任何小批量里。
+# 只要两个调用，上面的单元格里都有：一个负责打乱，另一个负责切分。
 
 # %% [markdown] tags=["hint"] lang="en"
 # `torch.randperm(count)` shuffles, and `split(size)` leaves nothing out.

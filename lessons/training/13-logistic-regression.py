@@ -134,25 +134,26 @@ for iteration in range(1000):
 print(f"iteration {iteration}: {right} of 200 are right, loss {loss.item():.4f}")
 
 # %% [markdown] when="right == 199" lang="en"
-# {{ right }} of 200, in iteration {{ iteration }}: the clouds touch, and one point is still on the wrong side.
+# {{ right }} of 200, at `iteration` = {{ iteration }}: the clouds touch, and one point is still on the wrong side.
 
 # %% [markdown] when="right == 199" lang="zh"
-# 200 个里对了 {{ right }} 个，在第 {{ iteration }} 次迭代：两团点挨在一起，还有一个在错的一边。
+# `iteration` 为 {{ iteration }} 时，200 个里对了 {{ right }} 个：两团点挨在一起，还有一个在错的一边。
 
 # %% [markdown] when="right == 200" lang="en"
-# All {{ right }} of 200, in iteration {{ iteration }}: the clouds touch, but there is a line between them, and with
+# All {{ right }} of 200, at `iteration` = {{ iteration }}: the clouds touch, but there is a line between them, and with
 # this `lr` it was found soon.
 
 # %% [markdown] when="right == 200" lang="zh"
-# 200 个里对了 {{ right }} 个，在第 {{ iteration }} 次迭代：两团点挨在一起，但中间仍有一条直线能把它们分开，
+# `iteration` 为 {{ iteration }} 时，200 个全对了：两团点挨在一起，但中间仍有一条直线能把它们分开，
 # 用这个 `lr` 很快就找到了。
 
 # %% [markdown] when="right < 199" lang="en"
-# {{ right }} of 200, and the loop came to its end in iteration {{ iteration }}: with this `lr` the boundary moves
+# {{ right }} of 200, and the loop came to its end at `iteration` = {{ iteration }}: with this `lr` the boundary moves
 # slowly, and some points are still on the wrong side.
 
 # %% [markdown] when="right < 199" lang="zh"
-# 200 个里对了 {{ right }} 个，循环在第 {{ iteration }} 次迭代跑完：用这个 `lr`，分界线移动得慢，还有一些点在错的一边。
+# 200 个里对了 {{ right }} 个，循环跑完时 `iteration` 是 {{ iteration }}：用这个 `lr`，分界线移动得慢，
+# 还有一些点在错的一边。
 
 
 # %% [markdown] lang="en"

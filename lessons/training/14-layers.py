@@ -51,14 +51,15 @@ y.sum().backward()
 
 # %% [markdown] question="predict" of="list(many.shape)" lang="en"
 # The weights have the shape {{ linear.weight.shape }}, one row for each output, and the bias {{ linear.bias.shape }}:
-# six and three. `Enter` on `linear.weight` in the table shows both its value and its gradient.
+# six and three. In the table `linear` is a branch with both below it: `Enter` on `weight` there shows its value and its
+# gradient.
 #
 # The input was a table with one row, because a layer takes **many samples at once**: one row for each. Each row is
 # multiplied by the same weights. Now it gets five samples. What is the shape of the output?
 
 # %% [markdown] question="predict" of="list(many.shape)" lang="zh"
 # 权重的形状是 {{ linear.weight.shape }}，每个输出占一行；偏置是 {{ linear.bias.shape }}：六个加三个。
-# 在表格里的 `linear.weight` 上按 `Enter`，可以看到它的值和梯度。
+# 在表格里 `linear` 是一个分支，下面有这两个参数：在 `weight` 那一行按 `Enter`，可以看到它的值和梯度。
 #
 # 输入是一张只有一行的表，因为一层可以**一次处理多个样本**：每个样本占一行，每一行都乘以同样的权重。
 # 现在给它五个样本。输出的形状是什么？

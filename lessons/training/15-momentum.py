@@ -88,42 +88,34 @@ settled = roller.state[p]["momentum_buffer"].clone()
 # longer; where they change their sign each time, as they do on both sides of a narrow valley, they cancel. And when
 # you add momentum, the learning rate should get smaller.
 #
-# Write it yourself. Below is a training by hand, of one weight towards 3. It moves by the gradient alone; give it a
-# velocity with momentum 0.9, as in the formula above: press `e`.
+# Write it yourself, from an empty cell: a weight `w` begins at 0 and takes ten steps down the loss `(w - 3) ** 2`, with
+# a learning rate of 0.02 and a velocity of momentum 0.9, as in the formula above. Keep where it is after each step in a
+# list `path`. Press `e`.
 
 # %% [markdown] lang="zh"
 # 趋近 {{ settled.item() }}，也就是 `1 / (1 - momentum)`：动量 0.5，每一步走的是原来的两倍；常用的 0.9，则是十倍。
 # 动量的用处就在这里：各步的梯度方向一致，步子就变长；在狭窄的山谷里来回跳，梯度每次变号，就互相抵消。
 # 所以加上动量以后，学习率应当调小。
 #
-# 自己写一个。下面亲手训练一个权重，让它走向 3，每一步只用当前的梯度。按上面的公式给它一个速度，动量取 0.9：按 `e`。
+# 从空白的单元格开始，自己写一个：权重 `w` 从 0 出发，沿损失 `(w - 3) ** 2` 走十步，学习率 0.02，
+# 速度按上面的公式计算，动量取 0.9。把每一步之后 `w` 的值存进列表 `path`。按 `e`。
 
-# %% tags=["exercise"] id="velocity" kind="fill"
-w = torch.tensor(0.0, requires_grad=True)
-velocity = 0.0
-path = []
-for step in range(10):
-    loss = (w - 3) ** 2
-    loss.backward()
-    gradient = w.grad.item()
-    velocity = gradient
-    with torch.no_grad():
-        w -= 0.02 * velocity
-    w.grad = None
-    path.append(w.item())
-print([round(place, 3) for place in path])
+# %% tags=["exercise"] id="velocity" kind="write"
+# ten steps; path: where w is after each
 
 # %% [markdown] tags=["hint"] lang="en"
-# The velocity of the step before is still in `velocity` when the line runs. How much of it should stay?
+# The four steps of training, with one line more: before the update, `velocity` gets its new value from its old one and
+# the gradient.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 执行到这一行时，`velocity` 里还是上一步的速度。应当留下多少？
+# 就是训练的四步，再加一行：更新之前，由旧的 `velocity` 和梯度算出新的 `velocity`。
 
 # %% [markdown] tags=["hint"] lang="en"
-# It is the formula word for word: `0.9 * velocity + gradient`.
+# It is the formula word for word, `velocity = 0.9 * velocity + w.grad.item()`; and the update subtracts `0.02 *
+# velocity`.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 照抄公式即可：`0.9 * velocity + gradient`。
+# 照抄公式即可：`velocity = 0.9 * velocity + w.grad.item()`；更新时减去 `0.02 * velocity`。
 
 # %% tags=["solution"]
 w = torch.tensor(0.0, requires_grad=True)
@@ -151,8 +143,8 @@ for _ in range(10):
     expected.append(twin.item())
 plain = 3 - 3 * 0.96**2
 assert len(path) == 10, {
-    "en": f"Leave the 10 steps: path has {len(path)}.",
-    "zh": f"10 步不要改：path 里有 {len(path)} 个数。",
+    "en": f"Ten steps, and path should have the place after each: it has {len(path)}.",
+    "zh": f"要走十步，每步之后的值都放进 path：现在里面有 {len(path)} 个数。",
 }
 assert abs(path[0] - expected[0]) < 1e-5, {
     "en": f"With or without momentum, the first step leads to {expected[0]:.4f}, and yours to {path[0]:.4f}.",

@@ -60,24 +60,24 @@ draw(best[0].item(), best[1].item())
 # is what is left over. So a loss has a floor, and it is not zero. A loop that waits for less than the floor waits for
 # ever: give every loop a last iteration.
 #
-# Here is such a loop, with room for 1000. Every 20 iterations it looks whether the loss is below 1, and it stops at
-# 580. (It needs no autograd: the two gradients are written out.) What follows from the 580?
+# Here is such a loop, with room for 1000. Every 20 iterations it looks whether the loss is below 1, and it stops
+# with `stopped` at 580. (It needs no autograd: the two gradients are written out.) What follows from the 580?
 #
-# 1. in iteration 580 the loss was below 1 for the first time
+# 1. there the loss was below 1 for the first time
 # 2. the loss was below 1 already some iterations before
-# 3. it has not learned enough yet: 420 iterations are left
+# 3. it has not learned enough yet: some 420 iterations are left
 
 # %% [markdown] question="choice" of="2 if first < stopped else 1" lang="zh"
 # 最好的直线，损失是 {{ floor.item() }}，训练再久也没有哪条直线能更低：剩下的是**噪声**，
 # 斜率和截距都解释不了它。噪声的大小是一，平方的一半大约是二分之一，剩下的正是这么多。
 # 所以损失有一个底，而这个底不是零。一个循环要是等着损失低于这个底，就会永远等下去：给每个循环都规定最后一次迭代。
 #
-# 下面就是一个循环，最多 1000 次迭代。每 20 次看一看损失是否小于 1，结果停在了 580。
+# 下面就是一个循环，最多 1000 次迭代。每 20 次看一看损失是否小于 1，停下时 `stopped` 是 580。
 # （它不用 autograd，两个梯度是直接写出来的。）从 580 能看出什么？
 #
-# 1. 第 580 次迭代，损失第一次小于 1
+# 1. 到这里，损失第一次小于 1
 # 2. 在那之前，损失就已经小于 1 了
-# 3. 还没有学够：剩下 420 次迭代没有做
+# 3. 还没有学够：还有大约 420 次迭代没有做
 
 # %% [markdown] wrong="1" lang="en"
 # It would be a coincidence: 580 is a multiple of 20, and only there does the loop look.
@@ -104,18 +104,18 @@ for stopped in range(1000):
         first = stopped
     if below and stopped % 20 == 0:
         break
-print("stopped in", stopped)
+print("stopped at", stopped)
 
 # %% [markdown] lang="en"
-# It was below 1 in iteration {{ first }}. A number that is a multiple of something tells you how often the program
-# looks. Looking seldom is no mistake, if you mean it: a test can cost more than a step. But then say so, and do not
-# take {{ stopped }} for the number of iterations that were needed.
+# It was below 1 already with `stopped` at {{ first }}. A number that is a multiple of something tells you how often the
+# program looks. Looking seldom is no mistake, if you mean it: a test can cost more than a step. But then say so, and do
+# not take {{ stopped }} for the number of iterations that were needed.
 #
 # A colleague's loop, below, has a learning rate of 0.05 and a limit of 1. It stops later than it should: by then the
 # loss has been below the limit for some iterations. Find the cause: press `e`.
 
 # %% [markdown] lang="zh"
-# 第 {{ first }} 次迭代就已经小于 1 了。停下时的迭代次数是某个数的倍数，就透露了程序每隔多少次才检查一次。
+# `stopped` 为 {{ first }} 时损失就已经小于 1 了。停下时的迭代次数是某个数的倍数，就透露了程序每隔多少次才检查一次。
 # 有意隔一阵子再检查，并没有错：检查一次可能比走一步还费时间。只是要写清楚，
 # 而且不要把 {{ stopped }} 当成所需的迭代次数。
 #
@@ -136,7 +136,7 @@ for iteration in range(200):
         draw(v.item(), c.item())
         if cost.item() < 1.0:
             break
-print(f"stopped in {iteration}, the loss was {cost.item():.4f}")
+print(f"stopped at {iteration}, the loss was {cost.item():.4f}")
 
 # %% [markdown] tags=["hint"] lang="en"
 # In which iterations is the loss compared with the limit at all?
@@ -164,7 +164,7 @@ for iteration in range(200):
         draw(v.item(), c.item())
     if cost.item() < 1.0:
         break
-print(f"stopped in {iteration}, the loss was {cost.item():.4f}")
+print(f"stopped at {iteration}, the loss was {cost.item():.4f}")
 
 # %% tags=["check"]
 at, height, first = begin, 0.0, None
@@ -179,19 +179,19 @@ assert iteration != 199, {
     "zh": "它直到最后一次迭代才停。请保留损失小于 1 的判断。",
 }
 assert iteration >= first, {
-    "en": f"It stopped in {iteration}, before the loss was below 1: it was {cost.item():.4f}.",
-    "zh": f"它在第 {iteration} 次迭代就停了，那时损失还不到 1 以下：是 {cost.item():.4f}。",
+    "en": f"It stopped at iteration = {iteration}, before the loss was below 1: it was {cost.item():.4f}.",
+    "zh": f"iteration = {iteration} 时它就停了，那时损失还没有小于 1：是 {cost.item():.4f}。",
 }
 assert iteration % 20 or iteration == first, {
     "en": (
-        f"It stops in {iteration}, a multiple of 20, but the loss was below 1 already in {first}. "
+        f"It stops at iteration = {iteration}, a multiple of 20, but the loss was below 1 already at {first}. "
         "In which iterations does it look?"
     ),
-    "zh": f"它停在第 {iteration} 次迭代，是 20 的倍数，而第 {first} 次的损失就已经小于 1。它在哪几次迭代里才看损失？",
+    "zh": f"停下时 iteration = {iteration}，是 20 的倍数，而 {first} 时损失就已经小于 1。它在哪几次迭代里才看损失？",
 }
 assert iteration == first, {
-    "en": f"It should stop in {first}, and stops in {iteration}.",
-    "zh": f"它应当停在第 {first} 次迭代，却停在第 {iteration} 次。",
+    "en": f"It should stop at iteration = {first}, and stops at {iteration}.",
+    "zh": f"它应当在 iteration = {first} 时停下，却停在了 {iteration}。",
 }
 assert abs(cost.item() - (0.5 * off**2).mean().item()) < 1e-3, {
     "en": "Leave the learning rate and the start as they were.",

@@ -38,14 +38,13 @@ TRIES: Tries = {
         ("s = torch.tensor(3.0, requires_grad=True)\nh = (s * s).detach()", "s.grad is None"),
     ],
     "vector/mean": [
-        ("", "so far no part is worth anything"),
-        ("v.grad = None\nparts = torch.stack([v * v, 5 * v, v + 7, v * v * v])\nworth = torch.ones(4)\n"
-         "parts.backward(worth)", "what the sum would give"),
-        ("v.grad = None\nparts = torch.stack([v * v, 5 * v, v + 7, v * v * v])\n"
-         "worth = torch.tensor([1.0, 0, 0, 0])\nparts.backward(worth)", "all parts are worth the same"),
-        ("v.grad = None\nparts = torch.stack([v * v, 5 * v, v + 7, v * v * v])\nworth = torch.full((4,), 0.5)\n"
-         "parts.backward(worth)", "their mean is 5.5. v.grad is 11"),
-        ("v.grad = None", "No pass has reached v"),
+        ("", "Nothing is typed yet for parts and v"),
+        ('gradients = {"parts": 0.25, "v": 5.5}', "type four in brackets"),
+        ('gradients = {"parts": [1, 1, 1, 1], "v": 22}', "what the sum would send"),
+        ('gradients = {"parts": [1, 0, 0, 0], "v": 4}', "all parts are worth the same"),
+        ('gradients = {"parts": [0.5, 0.5, 0.5, 0.5], "v": 11}', "you gave each part 0.5"),
+        ('gradients = {"parts": [0.25, 0.25, 0.25, 0.25], "v": 22}', "added up. Each counts for a fourth"),
+        ('gradients = {"parts": [0.25, 0.25, 0.25, 0.25], "v": 4}', "That is not 4"),
     ],
     "second-order/newton": [
         ("", "`second` is still None"),

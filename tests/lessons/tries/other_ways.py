@@ -7,8 +7,8 @@ OTHER_WAYS = {
         "s = torch.tensor(3.0, requires_grad=True)\nh = s * s\n"
         "((h - 4) ** 2).backward(retain_graph=True)\n((h - 10) ** 2).backward()"
     ),
-    "pitfalls/broadcast-loss/flat-line": (
-        "def cost(answers, targets):\n    return ((answers - targets[:, None]) ** 2).mean()"
+    "training/forgot-zero/cleared": (
+        'order = ["w.grad = None", "loss = (w * x - target) ** 2", "loss.backward()", "w -= lr * w.grad"]'
     ),
     "pitfalls/plain-tensor-module/hidden-layers": (
         "class Stack(nn.Module):\n    def __init__(self):\n        super().__init__()\n"

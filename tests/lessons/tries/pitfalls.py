@@ -44,11 +44,12 @@ TRIES: Tries = {
          "should stay 11, and is 9"),
     ],
     "broadcast-loss/flat-line": [
-        ("", "still all against all"),
-        ("def cost(answers, targets):\n    return ((answers.T - targets) ** 2).sum()", "not their mean"),
-        ("def cost(answers, targets):\n    return (answers.squeeze(1) - targets) ** 2", "a single number, and gives 3"),
-        ("def cost(answers, targets):\n    return (answers.mean() - targets.mean()) ** 2", "only one guess is wrong"),
-        ("def cost(answers, targets):\n    ((answers.squeeze(1) - targets) ** 2).mean()", "should give a tensor"),
+        ("", "Nothing is typed yet"),
+        ('first = "cost"', "10 instead of 0"),
+        ('first = "squares"', "that had 16 already"),
+        ('first = "answers"', "`answers` is right"),
+        ('first = "targets"', "They meet a column later"),
+        ('first = "error"', "It is not `error`"),
     ],
     "carried-state/let-go": [
         ("", "the history still counts"),
@@ -81,7 +82,8 @@ TRIES: Tries = {
          "`forward` does not use them"),
     ],
     "eval-and-no-grad/evaluate": [
-        ("", "dropout is still at work"),
+        ("", "name 'evaluate' is not defined"),
+        ("def evaluate(net, x):\n    with torch.no_grad():\n        return net(x)", "dropout is still at work"),
         ("def evaluate(net, x):\n    net.eval()\n    return net(x)", "eval() does not switch the recording off"),
         ("def evaluate(net, x):\n    net.eval()\n    with torch.no_grad():\n        return net(x)",
          "still in eval mode"),

@@ -6,7 +6,7 @@ from tests.lessons.plainly import Tries
 
 TRIES: Tries = {
     "slope/central": [
-        ("", "still returns the dots"),
+        ("", "name 'central' is not defined"),
         ("def central(f, x, h):\n    return (f(x + h) - f(x)) / h", "the step to the right only"),
         ("def central(f, x, h):\n    return (f(x + h) - f(x - h)) / h", "12 is twice as much"),
         ("def central(f, x, h):\n    return (f(x + h) - f(x - h)) / 2 * h", "Put brackets around"),
@@ -36,7 +36,8 @@ TRIES: Tries = {
         ("axis = torch.logspace(-1, 0, 11)", "first mark"),
     ],
     "distributions/dice": [
-        ("", "no whole number of points"),
+        ("", "name 'throw' is not defined"),
+        ("def throw(count):\n    return 6 * torch.rand(count)", "no whole number of points"),
         ("def throw(count):\n    return torch.randint(1, 6, (count,))", "there was no six"),
         ("def throw(count):\n    return torch.randint(0, 7, (count,))", "There are zeros"),
         ("def throw(count):\n    return torch.randint(1, 8, (count,))", "no 7"),
@@ -59,7 +60,7 @@ TRIES: Tries = {
         (("u.detach()", "2 * u.detach()"), "are [0.5, 0.25, 0.125]"),
     ],
     "elementwise/logistic": [
-        ("", "still returns the dots"),
+        ("", "name 'logistic' is not defined"),
         ("def logistic(x):\n    return 1 / (1 + torch.exp(x))", "has a minus sign"),
         ("def logistic(x):\n    return 1 / 1 + torch.exp(-x)", "Put brackets around"),
         ("def logistic(x):\n    return (1 / (1 + torch.exp(-x))).sum()", "A number for each element"),

@@ -5,7 +5,27 @@ from __future__ import annotations
 from tests.lessons.plainly import Tries
 
 LINE = "class Line(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
-NUMBERS = "    numbers = torch.arange(count)"
+UPDATE = """\
+def update(parameters, lr):
+    for each in parameters:
+        each.data -= lr * each.grad
+        each.grad.zero_()
+"""
+CUT = "def cut(count, size):\n    return torch.randperm(count).split(size)"
+VELOCITY = """\
+w = torch.tensor(0.0, requires_grad=True)
+velocity = 0.0
+path = []
+for step in range(10):
+    loss = (w - 3) ** 2
+    loss.backward()
+    gradient = w.grad.item()
+    velocity = 0.9 * velocity + gradient
+    with torch.no_grad():
+        w -= 0.02 * velocity
+    w.grad = None
+    path.append(w.item())
+"""
 FORWARD = "    def forward(self, x):\n        return self.w * x + self.b\n"
 DRAWN = "graph.update(error=['output'], output=['both', 'b'], both=['bent', 'straight'], straight=['w2'], bent=['w1'])"
 FOUR_STEPS = """\
@@ -18,21 +38,27 @@ for x, target in samples:
     v.grad.zero_()
 """
 
+
+def ordered(*starts: str) -> str:
+    """The four lines of a step in this order, each by how it begins."""
+    lines = ("w -= lr * w.grad", "w.grad = None", "loss.backward()", "loss = (w * x - target) ** 2")
+    return f"order = {[next(line for line in lines if line.startswith(start)) for start in starts]}"
+
+
 TRIES: Tries = {
     "line-with-bias/update": [
-        ("", "have not moved"),
-        (("        ...\n", "        parameter = parameter - lr * parameter.grad\n"), "have not moved"),
-        (("        ...\n", "        parameter -= lr * parameter.grad\n"), "Do the update under torch.no_grad()"),
-        (("        ...\n", "        parameter.data += lr * parameter.grad\n"), "uphill"),
-        (("        ...\n", "        parameter.data -= parameter.grad\n"), "`lr` is missing"),
-        (("        ...\n", "        parameter.data -= lr * parameter.grad\n"), "are still there"),
-        (("        ...\n", "        parameter.data -= lr * parameter.grad\n        return\n"), "Only the first"),
+        ("", "name 'update' is not defined"),
+        (UPDATE.replace("each.data -=", "other = each -").replace("        each.grad.zero_()\n", ""), "have not moved"),
+        (UPDATE.replace(".data", ""), "Do the update under torch.no_grad()"),
+        (UPDATE.replace("-=", "+="), "uphill"),
+        (UPDATE.replace("lr * ", ""), "`lr` is missing"),
+        (UPDATE.replace("        each.grad.zero_()\n", ""), "are still there"),
+        (UPDATE + "        return\n", "Only the first"),
     ],
     "forgot-zero/cleared": [
-        ("", "kept from sample"),
-        (("        v.grad.zero_()\n", "    v.grad.zero_()\n    c.grad.zero_()\n"), "once per epoch"),
-        (("        with torch.no_grad():\n", "        v.grad.zero_()\n        c.grad.zero_()\n"
-          "        with torch.no_grad():\n"), "between the backward pass and the update"),
+        ("", "comes before its loss"),
+        (ordered("loss =", "w -=", "loss.b", "w.grad"), "The update comes before the backward pass"),
+        (ordered("loss =", "loss.b", "w.grad", "w -="), "gone before it is used"),
     ],
     "quadratic/draw": [
         ("", "There is nothing yet for error, output"),
@@ -66,8 +92,8 @@ TRIES: Tries = {
          "You give 12"),
     ],
     "stopping/stop": [
-        ("", "stops in 80, a multiple of 20"),
-        (("iteration % 20 == 0", "iteration % 7 == 0"), "It should stop in 78, and stops in 84"),
+        ("", "stops at iteration = 80, a multiple of 20"),
+        (("iteration % 20 == 0", "iteration % 7 == 0"), "It should stop at iteration = 78, and stops at 84"),
         (("< 1.0", "< 0.1"), "did not stop at all"),
         (("< 1.0", "< 5.0"), "before the loss was below 1"),
     ],
@@ -86,11 +112,12 @@ TRIES: Tries = {
         (("        v = v - lr * v.grad", "        v.data += lr * v.grad"), "should be"),
     ],
     "momentum/velocity": [
-        ("", "the old velocity is thrown away"),
-        (("velocity = gradient", "velocity = 0.9 * gradient"), "the first step leads to 0.1200"),
-        (("velocity = gradient", "velocity = velocity + gradient"), "Is 0.9 the factor of the velocity"),
-        (("velocity = gradient", "velocity = 0.9 * velocity + 0.1 * gradient"), "the first step leads to"),
-        (("range(10)", "range(3)"), "path has 3"),
+        ("", "name 'path' is not defined"),
+        (VELOCITY.replace("0.9 * velocity + gradient", "gradient"), "the old velocity is thrown away"),
+        (VELOCITY.replace("0.9 * velocity + gradient", "0.9 * gradient"), "the first step leads to 0.1200"),
+        (VELOCITY.replace("0.9 * velocity", "velocity"), "Is 0.9 the factor of the velocity"),
+        (VELOCITY.replace("+ gradient", "+ 0.1 * gradient"), "the first step leads to"),
+        (VELOCITY.replace("range(10)", "range(3)"), "it has 3"),
     ],
     "adam/bias-correction": [
         ("", "neither mean is corrected"),
@@ -110,13 +137,15 @@ TRIES: Tries = {
     ],
     "dynamic-lr/warm-up": [
         ("", "name 'rate_at' is not defined"),
-        ("def rate_at(epoch, base):\n    return base", "epoch 0 should have 0.08, and you have 0.4."),
-        ("def rate_at(epoch, base):\n    return base * epoch / 5", "Epoch 0 has a rate of 0"),
-        ("def rate_at(epoch, base):\n    return base * min(epoch + 1, 5) / 5", "epoch 15 should have 0.2"),
+        ("def rate_at(epoch, base):\n    return base", "epoch = 0 it should be 0.08, and you have 0.4."),
+        ("def rate_at(epoch, base):\n    return base * epoch / 5", "With epoch = 0 the rate is 0"),
+        ("def rate_at(epoch, base):\n    return base * min(epoch + 1, 5) / 5", "epoch = 15 it should be 0.2"),
         ("def rate_at(epoch, base):\n    base", "Nothing is returned"),
     ],
     "parameters/parameters": [
-        ("", "finds no parameter"),
+        ("", "name 'Line' is not defined"),
+        (LINE + "        self.w = torch.tensor([1.0], requires_grad=True)\n"
+         "        self.b = torch.tensor([0.0], requires_grad=True)\n" + FORWARD, "finds no parameter"),
         (LINE + "        self.w = nn.Parameter(torch.tensor([1.0]))\n"
          "        self.b = torch.tensor([0.0])\n" + FORWARD, "should find w and b, and finds w"),
         (LINE + "        self.w = nn.Parameter(torch.tensor([1.0]), requires_grad=False)\n"
@@ -139,13 +168,14 @@ TRIES: Tries = {
         (("for epoch in range(3)", "for epoch in range(1)"), "2 of the 2 tensors"),
     ],
     "mini-batches/cut": [
-        ("", "4 of 100 points are in no batch"),
-        ((NUMBERS, "    return torch.arange(count).split(size)"), "but in order"),
-        ((NUMBERS, "    return torch.randint(count, (count,)).split(size)"), "more than once"),
-        ((NUMBERS, "    return (torch.randperm(count) + 1).split(size)"), "do not exist"),
-        ((NUMBERS, "    return torch.randperm(count).chunk(4)"), "yours have [25, 25"),
-        ((NUMBERS, "    torch.manual_seed(1)\n    return torch.randperm(count).split(size)"),
-         "same order"),
+        ("", "name 'cut' is not defined"),
+        ("def cut(count, size):\n    order = torch.randperm(count)\n"
+         "    return [order[i * size : (i + 1) * size] for i in range(count // size)]", "4 of 100 points are"),
+        (CUT.replace("randperm", "arange"), "but in order"),
+        (CUT.replace("randperm(count)", "randint(count, (count,))"), "more than once"),
+        (CUT.replace("randperm(count)", "randperm(count).add(1)"), "do not exist"),
+        (CUT.replace("split(size)", "chunk(4)"), "yours have [25, 25"),
+        (CUT.replace("    return", "    torch.manual_seed(1)\n    return"), "same order"),
     ],
     "logistic-regression/count": [
         ("", "probability above 0.5"),
