@@ -28,9 +28,10 @@ from tutor.lesson.catalog import Target
 from tutor.session.session import Session
 from tutor.study import moves
 from tutor.study.commands import is_possible
-from tutor.study.model import Model, Result
+from tutor.study.model import Model
 from tutor.study.moves import FORWARD, Move
 from tutor.study.progress import Store
+from tutor.study.result import Result
 from tutor.trace import events as ev
 from tutor.trace import navigation
 

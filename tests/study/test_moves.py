@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.ui.recordings import STEPS, timeline_of, training, two_paths
@@ -30,6 +32,17 @@ def test_an_iteration_is_found_from_inside_a_call_and_after_the_loop(record: For
         assert timeline.view(reached).code == "f(k)"
 
 
+def test_the_case_of_a_files_name_matters(tmp_path: Path, record: Forker) -> None:
+    (tmp_path / "Model.py").write_text("def f(x):\n    return x + 1\n")
+    timeline = record(
+        f"import sys, torch\nsys.path.insert(0, {str(tmp_path)!r})\nimport Model\nModel.f(torch.ones(1))\n"
+    ).timeline
+    reached = moves.resolve_typed(timeline, 1, "Model.py:2")
+    assert timeline.view(reached).code == "x + 1"
+    with pytest.raises(PlaceError):
+        moves.resolve_typed(timeline, 1, "model.py:2")
+
+
 def test_where_there_is_no_loop_that_is_said() -> None:
     timeline = timeline_of(two_paths())
     with pytest.raises(PlaceError, match="no loop"):
@@ -50,16 +63,6 @@ def test_a_place_is_typed_in_many_ways(typed: str, step: int) -> None:
 def test_a_place_that_is_not_there_is_refused_with_the_reason(typed: str, reason: str) -> None:
     with pytest.raises(PlaceError, match=reason):
         moves.resolve_typed(timeline_of(two_paths()), 1, typed)
-
-
-def test_a_search_goes_round_within_what_may_be_seen() -> None:
-    timeline = timeline_of(two_paths())
-    assert moves.find_text(timeline, 0, "w + 1", STEPS) == 10
-    assert moves.find_text(timeline, 10, "W + 1", STEPS) == 11
-    assert moves.find_text(timeline, 11, "w + 1", STEPS) == 10
-    assert moves.find_text(timeline, 0, "tensor([5.])", STEPS) == 24  # it was printed
-    assert moves.find_text(timeline, 0, "tensor([5.])", 20) is None
-    assert moves.find_text(timeline, 0, "", STEPS) is None
 
 
 def test_the_screen_goes_back_to_the_beginning_and_on_to_the_end_of_the_last_cell() -> None:

@@ -116,13 +116,13 @@ def test_a_key_that_moves_the_cursor_names_a_function(key: Key) -> None:
     assert (move.nowhere, move.ahead) == (key.move.nowhere, key.move.ahead)
 
 
-async def test_a_key_of_one_pane_does_no_harm_elsewhere() -> None:
+async def test_the_tensors_are_sorted_from_any_pane() -> None:
     app = viewer(training(), SCRIPT)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("right", "comma")
         await pilot.pause()
-        assert app.return_code is None
-        screen_of(app).tensors.focus()
+        assert screen_of(app).focused is screen_of(app).tensors
+        assert screen_of(app).tensors.order == 1
         await pilot.press("comma")
         await pilot.pause()
-        assert screen_of(app).tensors.order == 1
+        assert screen_of(app).tensors.order == 2

@@ -218,10 +218,10 @@ async def test_another_language_at_once() -> None:
         await pilot.press("escape")
         await pilot.pause()
         assert "作答" in text(app)
-        assert "一个数（误差在千分之一以内）" in text(app)
+        assert "一个数，精确到千分之一" in text(app)
         await pilot.press("g", "escape", "L")
         await pilot.pause()
-        assert "a number, within a thousandth" in text(app)
+        assert "a number, right to a thousandth" in text(app)
         assert "lesson" in text(app)
 
 

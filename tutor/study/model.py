@@ -8,8 +8,8 @@ it when a recording grew (`grew`) or ended (`ended`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,10 +17,13 @@ from tutor.explain import describe_end
 from tutor.i18n import N_, _
 from tutor.lesson.answers import AnswerError
 from tutor.study.element import ElementChoice
+from tutor.study.finding import nearest, steps_with
 from tutor.study.flow import Exercise, Gate, Question
-from tutor.study.moves import FORWARD, Move, find_text, resolve_typed
+from tutor.study.jumps import Jumps
+from tutor.study.moves import FORWARD, Move, resolve_typed
 from tutor.study.problems import Problem, Problems
 from tutor.study.progress import Store
+from tutor.study.result import DONE, Outcome, Result
 from tutor.study.retries import Retry, run_changes
 from tutor.study.runs import Run, Runs, describe_changes
 from tutor.study.study import ExerciseStatus, Study
@@ -31,33 +34,6 @@ from tutor.trace.timeline import Timeline
 if TYPE_CHECKING:
     from tutor.lesson.catalog import Target
     from tutor.session.session import Session
-
-
-Outcome = Literal[
-    "", "question", "waiting", "nowhere", "error", "not found",
-    "answered", "asked again", "skipped", "nothing asked",
-    "hint", "no hint", "nothing to hint at", "solution", "ask again", "ask again, or a hint", "nothing to solve",
-    "solved", "finished", "unsolved",
-    "recording", "still running", "walking", "reloaded", "arrived", "back",
-    "other", "ended", "stopped", "failed", "refused", "restored", "cause",
-]  # fmt: skip
-"""What came of a command. The methods of `Model` say which ones they have; empty: there is nothing to say."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came of a command, for the front end to say."""
-
-    outcome: Outcome = ""
-    text: str = ""
-    """A reason, the message of an error, or the name of a run."""
-    moved: bool = False
-    """Whether the cursor has moved."""
-    exercise: Exercise | None = None
-    """The exercise that was tried."""
-
-
-DONE = Result()
 
 
 class Model:
@@ -88,7 +64,7 @@ class Model:
         self.sessions = [] if session is None else [session]
         """All sessions that were made."""
         self.timeline = timeline if timeline is not None else session.timeline if session is not None else Timeline()
-        self.runs, self.choice = Runs(), ElementChoice()
+        self.runs, self.choice, self.jumps = Runs(), ElementChoice(), Jumps()
         self._gate = Gate(None, front)
         self.study = Study(target, self._gate, store, ask_all)
         self._problems = Problems(self.timeline)
@@ -230,10 +206,28 @@ class Model:
         moved = self._set_cursor(step)
         return Result("question" if step > self.limit else "", moved=moved)
 
+    def jump(self, step: int) -> Result:
+        """Move the cursor to a step, from which `jump_back` leads back. Outcome: that of `go`."""
+        before = self._cursor
+        result = self.go(step)
+        if result.moved:
+            self.jumps.leave(self.timeline, before)
+        return result
+
+    def jump_back(self) -> Result:
+        """Move the cursor to where the last jump came from. Outcome: `nowhere`, with the reason."""
+        step = self.jumps.back(self.timeline, self._cursor)
+        return Result("nowhere", _("there was no jump to go back from")) if step is None else self.go(step)
+
+    def jump_forward(self) -> Result:
+        """Move the cursor to where `jump_back` came from. Outcome: `nowhere`, with the reason."""
+        step = self.jumps.forward(self.timeline, self._cursor)
+        return Result("nowhere", _("there is no place to go forward to")) if step is None else self.go(step)
+
     def go_to_place(self, text: str) -> Result:
         """Move the cursor to a place that was typed. Outcomes: `question`, or `error` where there is no such place."""
         try:
-            return self.go(resolve_typed(self.timeline, self._cursor, text))
+            return self.jump(resolve_typed(self.timeline, self._cursor, text))
         except PlaceError as error:
             return Result("error", str(error))
 
@@ -242,10 +236,10 @@ class Model:
 
         Outcome: `question`.
         """
-        self.follow = self.running
         failure = None if self.running else self.problems.failure()
         target = self.limit if failure is None else failure.step
-        return Result("question" if self.asking else "", moved=self._set_cursor(target))
+        moved, self.follow = self.jump(target).moved, self.running
+        return Result("question" if self.asking else "", moved=moved)
 
     def _show_failure(self) -> None:
         """Move the cursor to the failure that ended the run, unless the learner walks already."""
@@ -263,21 +257,33 @@ class Model:
         if step is None:
             only, none = N_("this is the only problem"), N_("nothing went wrong here: no error, no nan, no inf")
             return Result("nowhere", _(none if self.problem is None else only))
-        return Result("" if failure is None else "cause", str(failure), moved=self._set_cursor(step))
-
-    def find_step(self, text: str) -> int | None:
-        """Return the next step whose code or output has a text, as far as questions allow."""
-        return find_text(self.timeline, self._cursor, text.strip(), self.limit)
+        return Result("" if failure is None else "cause", str(failure), moved=self.jump(step).moved)
 
     def show_recording(self, timeline: Timeline) -> None:
         """Show another recording of the program, before its first step; answers stay."""
         self.timeline, self._cursor = timeline, 0
         self.study.reset_run()
 
-    def find(self, text: str) -> Result:
-        """Move the cursor to the next step whose code or output has a text. Outcome: `not found`."""
-        step = self.find_step(text)
-        return Result("not found") if step is None else self.go(step)
+    def next_with(self, text: str, previous: bool = False) -> tuple[int | None, tuple[int, int]]:
+        """Return the next (or previous) step whose code or output has a text, its number among all, and their count.
+
+        Only steps are looked at that questions do not hide; None where there is none.
+        """
+        steps = steps_with(self.timeline, text, self.limit)
+        index = nearest(steps, self._cursor, previous)
+        return (None, (0, 0)) if index is None else (steps[index], (index + 1, len(steps)))
+
+    def find(self, text: str, previous: bool = False) -> Result:
+        """Move the cursor to the next (or previous) step whose code or output has a text; say its number among all.
+
+        Outcome: `not found`.
+        """
+        step, (number, count) = self.next_with(text, previous)
+        return Result("not found") if step is None else replace(self.jump(step), text=f"{number}/{count}")
+
+    def count(self, text: str) -> int:
+        """Return how many steps have a text in their code or output, as far as questions allow."""
+        return len(steps_with(self.timeline, text, self.limit))
 
     def play(self) -> Result:
         """Move on by a step of playback. Outcomes: `question` or `nowhere`, where it ends; `waiting` while it waits."""

@@ -1,13 +1,10 @@
-"""Where moves, a typed place and a search lead: functions of a timeline and a step."""
+"""Where moves and a typed place lead: functions of a timeline and a step."""
 
 from __future__ import annotations
 
-import ast
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from textwrap import dedent
 from typing import TYPE_CHECKING, NamedTuple
 
 from tutor.i18n import N_, _, ngettext, pgettext
@@ -61,8 +58,8 @@ def resolve_typed(timeline: Timeline, step: int, text: str) -> int:
     Raises:
         PlaceError: There is no such step, with the reason for the learner.
     """
-    text = text.strip().lower()
-    text = _to_english(text)
+    typed = text.strip()
+    text = _to_english(typed.lower())
     if match := _ITERATION.fullmatch(text):
         return _iteration_start(timeline, step, int(match[1]))
     if match := _PASS.fullmatch(text):
@@ -75,6 +72,8 @@ def resolve_typed(timeline: Timeline, step: int, text: str) -> int:
     if match := re.fullmatch(r"(line|cell|l|c)\s*[: ]\s*(\d.*)", text):
         kind = "line" if match[1].startswith("l") else "cell"
         return resolve(timeline, f"{kind}:{match[2]}")
+    if ":" in text:  # a file and a line: the case of a name matters
+        return resolve(timeline, typed, _FORMS)
     return resolve(timeline, re.sub(r"^(?:step|s)\s*(?=\d)", "", text), _FORMS)
 
 
@@ -153,59 +152,3 @@ def _recorded_iteration(
         if reached > number or (start != starts[first] and reached == 1):
             break
     raise PlaceError(_("Iteration {number:,} of this loop is not recorded.", number=number))
-
-
-def find_text(timeline: Timeline, step: int, text: str, limit: int) -> int | None:
-    """Return the next step whose code or output contains `text`, ignoring case; None where there is none.
-
-    The search starts after `step`, and wraps around at `limit` to end at `step` again.
-    """
-    needle = text.lower()
-    if not needle or not limit:
-        return None
-    sites = {number for number, site in timeline.sites.items() if needle in _code(timeline, site.file, site.span)}
-    output_steps = _matching_output(timeline, needle, limit)
-    site_column = timeline.columns.sites
-    kind_column = timeline.columns.kinds
-    for first, last in ((step, limit), (0, min(step, limit))):
-        indices = range(first, last)
-        in_code = next((at + 1 for at in indices if site_column[at] in sites and kind_column[at] in _CODE_KINDS), None)
-        in_output = next((at for at in output_steps if first < at <= last), None)
-        nearest = min((at for at in (in_code, in_output) if at is not None), default=None)
-        if nearest is not None:
-            return nearest
-    return None
-
-
-_CODE_KINDS = frozenset((navigation.LINE, navigation.OP))
-
-
-def _code(timeline: Timeline, file: int, span: tuple[int, int, int, int]) -> str:
-    """Return the lower-case code of a site, without the body of a compound statement."""
-    return _without_body(" " * span[1] + (timeline.definitions.code(file, span) or "")).lower()
-
-
-@lru_cache(maxsize=1024)
-def _without_body(code: str) -> str:
-    """Return the code of a compound statement without its body: `for …:` alone."""
-    try:
-        statement = ast.parse(dedent(code)).body[0] if "\n" in code else None
-    except (SyntaxError, ValueError, RecursionError, IndexError):
-        return code
-    body = getattr(statement, "body", None)
-    return "\n".join(code.split("\n")[: max(body[0].lineno - 1, 1)]) if isinstance(body, list) else code
-
-
-def _matching_output(timeline: Timeline, needle: str, limit: int) -> list[int]:
-    """Return the steps that complete a line or piece of output containing `needle`, up to `limit`."""
-    steps = []
-    line = ""
-    for part in timeline.contents.printed:
-        if part.step > limit:
-            break
-        line += part.text.lower()
-        if needle in line:
-            steps.append(part.step)
-            line = ""
-        line = line[-max(len(needle), 1) :]
-    return steps

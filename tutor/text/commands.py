@@ -33,6 +33,7 @@ left brace: the iteration before
 exclamation mark, problem: the next problem; from a failure, what made it inevitable
 a number, or g and a place, go: to that step; places are also line 8, cell 2, iteration 3, pass 1, start and end
 slash and a text, find: the next step whose code or output has that text
+apostrophe: back to where the last jump came from; quotation mark: forward again
 show: everything there is here: tensors, graph, optimizer, output
 s, skip: skip a question
 e, edit: try an exercise
@@ -54,7 +55,7 @@ WORDS = {
 """The letters that words stand for."""
 WITH_TEXT = ("g", "/", "k", "t")
 """The letters that a text may follow."""
-OTHERS = ("!", "show", "s", "e", "H", "S", "r", "L", "?", "q", *WITH_TEXT)
+OTHERS = ("!", "'", '"', "show", "s", "e", "H", "S", "r", "L", "?", "q", *WITH_TEXT)
 """The commands that are no moves."""
 
 Find: TypeAlias = Callable[[Timeline, int], int | None]

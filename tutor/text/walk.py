@@ -6,7 +6,6 @@ with any terminal, and without.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -18,6 +17,7 @@ from tutor.i18n import N_, _, current_language, next_language, ngettext, use
 from tutor.lesson import answers, forms, knobs
 from tutor.lesson.catalog import Target
 from tutor.lesson.model import Cell, LessonError, in_language
+from tutor.study.answer_form import answer_value, describe_form
 from tutor.study.cards import card_at
 from tutor.study.flow import Question, Section
 from tutor.study.model import Model
@@ -84,25 +84,6 @@ class Lesson:
             return []
         rows = self._model.gate.original(question.before).split("\n")
         return [f"{number}: {row}" for number, row in zip(question.lines, rows, strict=False)]
-
-    def answer_form(self, question: Question) -> str:
-        """Return what may be answered: a number, a list, a shape."""
-        if question.kind == "line":
-            lines = question.lines or range(1)
-            return _("the number of a line, from {first} to {last}", first=lines[0], last=lines[-1])
-        if options := self.options(question):
-            return _("a number from 1 to {count}", count=len(options))
-        result = self._model.gate.run_answer(self._model.timeline, question.index)
-        value = None if result is None else answers.unwrap(result[1].value)
-        if isinstance(value, bool):
-            return _("True or False")
-        if re.search(r"\bshape\b|\bsize\(\)", question.of):
-            return _("a shape, such as [2, 3]")
-        if isinstance(value, list) and any(isinstance(item, list) for item in value):
-            return _("lists in a list, such as [[1, 2], [3, 4]]")
-        if isinstance(value, list):
-            return _("a list of numbers, such as [1, 2]")
-        return _("a number, right to a thousandth, or none")
 
     def exercise_result(self, number: int) -> str | None:
         """Return the result of checking the code of an exercise cell; None if there is none."""
@@ -258,8 +239,14 @@ class Walker:
             case "!":
                 self._go_to_problem()
             case "/":
-                found = self._model.find_step(text)
-                self._print(_("That is nowhere else.")) if found is None else self._move_to(found)
+                step, (number, count) = self._model.next_with(text)
+                if step is None:
+                    self._print(_("That is nowhere."))
+                else:
+                    self._print(_("place {number} of {count}", number=number, count=count))
+                    self._jump_to(step)
+            case "'" | '"':
+                self._jump_back(letter == '"')
             case "s":
                 self._print(_("Nothing is asked here."))
             case "e":
@@ -348,6 +335,20 @@ class Walker:
             self._print(str(error))
             return None
 
+    def _jump_to(self, step: int) -> None:
+        """Move to a step, which `'` leads back from."""
+        self._model.jumps.leave(self.timeline, self.step)
+        self._move_to(step)
+
+    def _jump_back(self, forward: bool) -> None:
+        """Go back to where the last jump came from, or forward again."""
+        jumps = self._model.jumps
+        step = (jumps.forward if forward else jumps.back)(self.timeline, self.step)
+        if step is None:
+            self._print(_("there is no place to go forward to") if forward else _("there was no jump to go back from"))
+        elif step:
+            self._move_to(step)
+
     def _go_to(self, place: str) -> None:
         """Move to a place such as `7`, `line 8` or `end`."""
         try:
@@ -360,7 +361,7 @@ class Walker:
             self._print(f"{error}{_(' A question mark lists the commands.') if is_word else ''}")
             return
         if step:
-            self._move_to(step)
+            self._jump_to(step)
 
     def _go_to_problem(self) -> None:
         """Move to the next problem, or from a failure to the step that made it inevitable."""
@@ -368,7 +369,7 @@ class Walker:
         problems.read()
         step, _failure = problems.next_step(self.step, self.timeline.steps)
         if step is not None:
-            self._move_to(step)
+            self._jump_to(step)
         elif self._model.problem is not None:
             self._print(_("this is the only problem"))
         else:
@@ -513,7 +514,8 @@ class Walker:
                 self._print_code(self._model.gate.original(question.before))
         for number, option in enumerate(self._lesson.options(question), 1):
             self._print_lines(spoken(f"{number}. {option}", self.timeline.state(self.step)))
-        self._print(_("Answer with {form}; s skips the question.", form=self._lesson.answer_form(question)))
+        form = describe_form(question, answer_value(self._model.gate, self.timeline, question))
+        self._print(_("Answer with {form}; s skips the question.", form=form))
         while (typed := self._read("> ")) is not None:
             text = typed.strip()
             if not text:

@@ -30,11 +30,15 @@ if TYPE_CHECKING:
     Factory: TypeAlias = Callable[[Target], Session]
 
 
+CLEAR = "\x1b[2J"
+"""The control sequence that clears the screen."""
+
+
 class GradtutorApp(App[int]):
     """The full-screen interface."""
 
     TITLE = "gradtutor"
-    ENABLE_COMMAND_PALETTE = False
+    ENABLE_COMMAND_PALETTE = False  # the screens that have it bind its keys themselves
     CSS_PATH = "styles.tcss"
     BINDINGS = [Binding("ctrl+c", "interrupt", "stop or quit", show=False, priority=True)]
 
@@ -132,6 +136,18 @@ class GradtutorApp(App[int]):
         from tutor.ui.screens.sheet import help_sheet
 
         self.push_screen(help_sheet())
+
+    def action_command_palette(self) -> None:
+        """Open the palette: all that can be done here, and all places to go to."""
+        from tutor.ui.palette import Palette
+
+        self.push_screen(Palette())
+
+    def action_redraw(self) -> None:
+        """Draw the whole screen again, whatever the terminal shows."""
+        if self._driver is not None:
+            self._driver.write(CLEAR)
+        self.refresh(layout=True)
 
     def on_key_picked(self, message: KeyPicked) -> None:
         """Press the key that was clicked in the key line."""

@@ -70,7 +70,7 @@ KEYS: tuple[Key, ...] = (
         move=Destination("previous_line", N_("no statement before this one"))),
     Key("into", "i", "i", N_("into a call, an operation, a pass or a module of the graph"), K_("into"), 12,
         move=Destination("into", N_("there is nothing to go into here"), ahead=True, local=True)),
-    Key("out", "o", "o", N_("out of it"), K_("out"), 12, joins=True,
+    Key("out", "o", "o", N_("out of a call, an operation, a pass or a module"), K_("out"), 12, joins=True,
         move=Destination("out", N_("this is the outermost level"))),
     Key("next_cell", "right_square_bracket,pagedown", "] PageDown", N_("the next cell"), K_("cell"), 7, "] [",
         move=Destination("next_cell", N_("this is the last cell"), ahead=True)),
@@ -87,38 +87,45 @@ KEYS: tuple[Key, ...] = (
     Key("problem", "exclamation_mark", "!",
         N_("the next problem: an error, the first nan, a mistake; from an error to the step that made it inevitable"),
         K_("problem"), 3),
-    Key("first", "home", "Home", N_("the beginning")),
-    Key("last", "end", "End", N_("the last one, along with a program that runs"), joins=True),
+    Key("first", "home", "Home", N_("the beginning of the run")),
+    Key("last", "end", "End", N_("the last step, along with a program that runs"), joins=True),
     Key("play", "space", N_("space"), N_("play and pause"), K_("play"), 9),
     Key("slower", "less_than_sign", "<", N_("play slower"), action="pace(-1)"),
-    Key("faster", "greater_than_sign", ">", N_("faster"), joins=True, action="pace(1)"),
+    Key("faster", "greater_than_sign", ">", N_("play faster"), joins=True, action="pace(1)"),
     Key("go", "g", "g", N_("go to a step, a line or an iteration"), K_("go to"), 15),
-    Key("find", "slash", "/", N_("find in code, names and output; Enter finds the next"), K_("find"), 14),
+    Key("find", "slash", "/", N_("find in code, names and output; Enter finds the next, ↑ the one before"), K_("find"),
+        14),
+    Key("jump_back", "apostrophe", "'", N_("back to where the last jump came from")),
+    Key("jump_forward", "quotation_mark", '"', N_("forward again after it"), joins=True),
+    Key("palette", "colon,ctrl+p", ": Ctrl+P", N_("the palette: every key, lesson, step and name, found by typing"),
+        K_("palette"), 6, ":", action="app.command_palette"),
     Key("again", "enter", "Enter", label=K_("other numbers"), rank=1),
     Key("answer", "enter", "Enter", label=K_("answer"), rank=1),
     Key("details", "enter", "Enter",
         N_("everything about the tensor or node under the mark, or the step: it follows the cursor")),
+    Key("copy_value", "y", "y", N_("copy the value of the tensor under the mark, or of the one the step brought")),
+    Key("copy_step", "Y", "Y", N_("copy the step as text"), joins=True),
     Key("chart", "c", "c", N_("chart the tensor under the mark over time; again: no more")),
     Key("view", "v", "v",
         N_("the graph as lanes, boxes, or one node with those around it; the chart: figure, curves, log axis, memory"),
         K_("view"), 16),
     Key("others", "V", "V", N_("more of the graph: views, data and numbers; then less"), K_("detail"), 17),
-    Key("sort", "comma", ",", N_("sort the tensors: code order, gradient, gradient over value, memory"), action="sort"),
+    Key("sort", "comma", ",", N_("sort the tensors: code order, gradient, gradient over value, memory")),
     Key("knobs", "k", "k", N_("what if: set the knobs for another run"), K_("what if"), 12),
     Key("edit", "e", "e", N_("edit this cell, and run it; the file stays as it is"), K_("edit"), 4),
     Key("runs", "w", "w", N_("the runs: walk, compare, name and drop them"), K_("runs"), 12),
     Key("rerun", "r", "r", N_("run the program again"), K_("run again"), 14),
     Key("stop", "x", "x", N_("stop the program"), K_("stop"), 3),
     Key("hint", "H", "H", N_("the next hint of the exercise"), K_("hint"), 3),
-    Key("solution", "S", "S", N_("its solution"), joins=True),
+    Key("solution", "S", "S", N_("the solution of the exercise"), joins=True),
     Key("skip", "s", "s", N_("skip the question"), K_("skip"), 2),
     Key("up", "up", "↑", N_("up in the pane"), action="move(-1)"),
-    Key("down", "down", "↓", N_("down"), joins=True, action="move(1)"),
+    Key("down", "down", "↓", N_("down in the pane"), joins=True, action="move(1)"),
     Key("choose_left", "shift+left", N_("Shift+←"),
-        N_("choose the element of a matrix that is worked out: to the left"), action="choose(0, -1)"),
-    Key("choose_right", "shift+right", "→", N_("to the right"), joins=True, action="choose(0, 1)"),
-    Key("choose_up", "shift+up", "↑", N_("up"), joins=True, action="choose(-1, 0)"),
-    Key("choose_down", "shift+down", "↓", N_("down"), joins=True, action="choose(1, 0)"),
+        N_("choose the element of a matrix that is worked out: the one to the left"), action="choose(0, -1)"),
+    Key("choose_right", "shift+right", "→", N_("the element to the right"), joins=True, action="choose(0, 1)"),
+    Key("choose_up", "shift+up", "↑", N_("the element above"), joins=True, action="choose(-1, 0)"),
+    Key("choose_down", "shift+down", "↓", N_("the element below"), joins=True, action="choose(1, 0)"),
     Key("next_pane", "tab", "Tab", N_("the next pane"), K_("pane"), 11, action="turn(1)"),
     Key("previous_pane", "shift+tab", "Shift+Tab", N_("the pane before"), joins=True, action="turn(-1)"),
     Key("zoom", "z", "z", N_("maximize the pane, and restore it"), K_("zoom"), 10),
@@ -126,18 +133,19 @@ KEYS: tuple[Key, ...] = (
     Key("glossary", "t", "t",
         N_("the glossary: in the lesson the words of the text, one by one; then, and elsewhere, all")),
     Key("language", "L", "L", N_("the next language"), action="app.change_language"),
+    Key("redraw", "ctrl+l", "Ctrl+L", N_("draw the screen again"), action="app.redraw"),
     Key("help", "question_mark", "?", N_("the keys and the marks"), K_("help"), action="app.help"),
     Key("leave", "escape", "Esc", N_("back; to the list of lessons")),
     Key("quit", "q", "q", N_("quit"), K_("quit"), action="app.quit"),
 )  # fmt: skip
 BY_ID: Mapping[str, Key] = {key.id: key for key in KEYS}
-PANE_KEYS = ("up", "down", "sort")
+PANE_KEYS = ("up", "down")
 """Keys that only panes bind."""
 
 KEY_LINE = (
     "again", "answer", "skip", "stop", "problem", "forward", "next_line", "into", "out", "next_cell", "next_iteration",
     "next_pass", "play", "knobs", "hint", "edit", "runs", "rerun", "go", "find", "next_pane", "view", "zoom", "others",
-    "help", "quit",
+    "palette", "help", "quit",
 )  # fmt: skip
 """The order of the key line."""
 
@@ -176,9 +184,14 @@ def lesson_bindings() -> list[BindingType]:
     return result
 
 
-def pane_bindings(**actions: str) -> list[BindingType]:
-    """Return bindings for a pane: keys of the table, by id, that do something else while it has the focus."""
-    return [binding(BY_ID[name], action) for name, action in actions.items()]
+def pane_bindings(**actions: tuple[str, str]) -> list[BindingType]:
+    """Return bindings for a pane: keys of the table, by id, that do something else while it has the focus.
+
+    Args:
+        actions: By id: the action, and the text for the help sheet, or an empty one for that of the table.
+    """
+    keys = ((BY_ID[name], action, about) for name, (action, about) in actions.items())
+    return [binding(key._replace(about=about or key.about), action) for key, action, about in keys]
 
 
 def key_hints(active: Iterable[ActiveBinding], choosing: bool = False) -> list[Hint]:

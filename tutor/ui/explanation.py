@@ -16,7 +16,8 @@ from tutor.lesson.answers import format_answer
 from tutor.lesson.model import LessonError, in_language
 from tutor.study.course import lesson_after
 from tutor.study.element import ElementChoice
-from tutor.study.model import Model, Result
+from tutor.study.model import Model
+from tutor.study.result import Result
 from tutor.text_width import wrapped
 from tutor.ui.panes.lesson import exercise_outcome
 from tutor.ui.render.explained import explained_rows, running_rows

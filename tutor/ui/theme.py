@@ -87,12 +87,13 @@ _ROLES = {
     "chosen": "on {chosen}",
     "changed": "bold underline",
     "linked": "underline {value}",
+    "hit": "bold reverse {value}",
 }
 # Without colours, weight, underline and inversion carry the meaning.
 _MONO = {"statement": "bold", "here": "bold reverse", "back": "bold reverse underline",
          "fault": "bold reverse underline", "nonfinite": "bold reverse", "chosen": "reverse",
          "tab": "bold reverse", "bar": "", "focus": "bold", "now": "bold", "node": "bold", "key": "bold",
-         "linked": "underline"}  # fmt: skip
+         "linked": "underline", "hit": "bold reverse"}  # fmt: skip
 
 
 class Palette:

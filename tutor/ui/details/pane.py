@@ -31,15 +31,21 @@ _READABLE = 104
 """The columns of a sheet, unless a matrix needs more."""
 
 KEYS = (
-    Key("enter_details", "enter", "Enter", action="enter"),
-    Key("element_before", "left", "←", action="choose(0, -1)"),
-    Key("element_after", "right", "→", action="choose(0, 1)"),
+    Key(
+        "enter_details",
+        "enter",
+        "Enter",
+        N_("a line that leads to a step: go there; a matrix: choose an element"),
+        action="enter",
+    ),
+    Key("element_before", "left", "←", N_("while one is chosen: the element before"), action="choose(0, -1)"),
+    Key("element_after", "right", "→", N_("while one is chosen: the element after"), action="choose(0, 1)"),
     Key("details_page_up", "pageup", "PageUp", action="page(-1)"),
     Key("details_page_down", "pagedown", "PageDown", action="page(1)"),
-    Key("erase", "backspace,delete", "Backspace"),
-    Key("chart_details", "c", "c", action="chart"),
-    Key("measure", "f", "f"),
-    Key("close", "q", "q"),
+    Key("erase", "backspace,delete", "Backspace", N_("choose no element")),
+    Key("chart_details", "c", "c", N_("chart it over time; of the chosen element only that"), action="chart"),
+    Key("measure", "f", "f", N_("of a leaf: measure the derivative by running the program again")),
+    Key("close", "q", "q", N_("close the details")),
 )
 
 

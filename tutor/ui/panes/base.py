@@ -30,6 +30,7 @@ from tutor.ui.render.segments import (
     harmless,
     row_width,
     with_nonfinite,
+    with_text_marked,
 )
 from tutor.ui.theme import Palette, palette_of
 
@@ -258,7 +259,7 @@ NOTHING_LINKED = Linked()
 class Pane(Surface, can_focus=True):
     """Base of all panes: frame, title, scrolling and selection; only the visible rows are built."""
 
-    BINDINGS = pane_bindings(up="move(-1)", down="move(1)")
+    BINDINGS = pane_bindings(up=("move(-1)", ""), down=("move(1)", ""))
     NAME: ClassVar[str] = ""
     CHOOSES: ClassVar[bool] = False
     """Whether ↑ and ↓ move a selection over the rows, rather than scroll."""
@@ -273,6 +274,8 @@ class Pane(Surface, can_focus=True):
         self._marked: tuple[str, int] | None = None  # subject of the selection, which follows it from step to step
         self.linked: Linked | None = None
         """What to highlight: what belongs to the selection in another pane, or to the node that runs now."""
+        self._needle = ""
+        """A text that is marked where it stands in a row."""
         self.failure: Exception | None = None
         """The exception that kept the pane from drawing: a recording from elsewhere may be inconsistent."""
 
@@ -366,6 +369,12 @@ class Pane(Surface, can_focus=True):
             self.failure = error
             self.paint()
 
+    def mark_text(self, text: str) -> None:
+        """Mark a text in all rows, ignoring case; an empty one ends that."""
+        if text.lower() != self._needle:
+            self._needle = text.lower()
+            self.paint()
+
     def set_linked(self, linked: Linked) -> None:
         """Take in what to highlight; the next update draws it."""
         self.linked = linked
@@ -428,6 +437,8 @@ class Pane(Surface, can_focus=True):
         has_focus = self.has_focus
         for index in range(self.top, self.top + self.page):
             row = self.row(index, inner) if index < total else EMPTY
+            if self._needle:
+                row = with_text_marked(row, self._needle, "hit")
             if has_focus and index < total and self.is_marked(index):
                 row = tuple((text, f"chosen {roles}") for text, roles in fit(row, inner, "plain"))
             body.append(row)

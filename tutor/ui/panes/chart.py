@@ -241,7 +241,12 @@ _READ_INTERVAL = 0.02
 class ChartPane(Pane):
     """A curve for each scalar that `backward` was called on, and for each tensor added."""
 
-    BINDINGS = pane_bindings(view="next_view", chart="remove_last")
+    BINDINGS = pane_bindings(
+        up=("move(-1)", N_("to the moment of the point before; a click: of the nearest")),
+        down=("move(1)", N_("to the moment of the next point")),
+        view=("next_view", N_("the program's figure, curves, log axis, memory")),
+        chart=("remove_last", N_("remove the last curve")),
+    )
     NAME = N_("chart")
 
     def __init__(self) -> None:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from textual.binding import Binding
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input
 
-from tutor.i18n import K_, N_, _, current_language, key_label, ngettext
-from tutor.lesson.answers import unwrap
+from tutor.i18n import K_, N_, _, current_language, key_label
+from tutor.study.answer_form import UNKNOWN, describe_form
 from tutor.study.flow import Question
 from tutor.ui.bindings import pane_bindings
 from tutor.ui.panes.base import Surface
 from tutor.ui.render.segments import Glyphs, Row, clean
 
 _MAX_LENGTH = 500
-_EXAMPLES = {
-    "predict": N_("0.25, [1, 2], True or None, within a thousandth"),
-    "choice": N_("the number of your choice"),
-    "line": N_("its number, or ↑ ↓ to mark it in the code"),
-}
 _ANSWER_STARTS = "0123456789-.TFNI["
 """Characters that begin an answer; none of them is a key of the screen, but `[`."""
 _ANSWER_PREFIXES = ("na", "in", "no")
@@ -30,7 +26,7 @@ _ANSWER_PREFIXES = ("na", "in", "no")
 class AnswerInput(Input):
     """The field for the answer to the open question."""
 
-    BINDINGS = pane_bindings(up="mark_line(-1)", down="mark_line(1)")
+    BINDINGS = pane_bindings(up=("mark_line(-1)", ""), down=("mark_line(1)", ""))
     enter_label = K_("answer")
 
     class LineMoved(Message):
@@ -51,16 +47,23 @@ class AnswerInput(Input):
         self._texts_for: object = None
         """The language and the framing that the texts were made for."""
 
-    def ask_for(self, question: Question, framed: bool, glyphs: Glyphs, value: Any = ...) -> None:
-        """Show what is asked; a new question clears the field. `value` is the answer, dots while it is not known: the
-        hint tells its form, a number or a list, and no more.
+    def ask_for(self, question: Question, framed: bool, glyphs: Glyphs, value: Any = UNKNOWN) -> None:
+        """Show what is asked; a new question clears the field.
+
+        Args:
+            question: The question.
+            framed: Whether there is room for a frame.
+            glyphs: The characters to draw with.
+            value: What the run answers: the hint tells its form, a number or a list, and no more.
         """
         self.set_class(framed, "-framed")
         self.set_class(glyphs.ascii, "-ascii")
         if question != self._question:
             self._question, self._texts_for = question, None
             self.value = ""
-        form = _form_of(value) if question.kind == "predict" else _(_EXAMPLES[question.kind])
+        form = describe_form(question, value)
+        if question.kind == "line":
+            form = _("{form}; {arrows} mark it in the code", form=form, arrows="↑ ↓")
         self._is_boolean = value is True or value is False
         if self._texts_for == (current_language(), framed, form):
             return
@@ -90,20 +93,6 @@ class AnswerInput(Input):
             self.post_message(self.LineMoved(by))
 
 
-def _form_of(value: Any) -> str:
-    """Return the form of an answer as a hint; None has the hint of a number, so that it is not given away."""
-    value = unwrap(value)
-    if value is ...:
-        return _(_EXAMPLES["predict"])
-    if isinstance(value, bool):
-        return _("True or False")
-    if not isinstance(value, (list, tuple)):
-        return _("a number, within a thousandth, or None")
-    if any(isinstance(item, (list, tuple)) for item in value):
-        return _("rows of numbers: [[…], […]]")
-    return ngettext("{count} number in brackets: […]", "{count} numbers in brackets: […, …]", len(value))
-
-
 class PromptLabel(Surface):
     """The label in front of the prompt."""
 
@@ -120,7 +109,7 @@ class PromptLabel(Surface):
 
 PURPOSES = {
     "go": (K_("go to"), N_("18   line 9   iteration 30   cell 2   pass 3   end")),
-    "find": (K_("find"), N_("a name, a piece of code, or printed text; Enter again finds the next")),
+    "find": (K_("find"), N_("a name, a piece of code, or printed text; Enter: the next, ↑: the one before")),
     "filter": (K_("show"), N_("a part of a name   none: no gradient   nan   >100   nothing: all")),
 }
 
@@ -128,11 +117,20 @@ PURPOSES = {
 class Prompt(Input):
     """The prompt, shown in place of the explanation."""
 
+    BINDINGS = [Binding("up,shift+enter", "previous", show=False)]
+
+    class PreviousAsked(Message):
+        """Posted to go to what was found before."""
+
     def __init__(self) -> None:
         super().__init__(id="prompt", max_length=_MAX_LENGTH)
         self.display = False
         self.purpose = ""
         """`go`, `find` or `filter`; empty while it is closed."""
+
+    def action_previous(self) -> None:
+        """Ask for what was found before."""
+        self.post_message(self.PreviousAsked())
 
     @property
     def enter_label(self) -> str:

@@ -143,7 +143,7 @@ class OutputPane(Pane):
     """Printed text up to the cursor, scrolled to its end."""
 
     NAME = N_("output")
-    BINDINGS = pane_bindings(details="unfold")
+    BINDINGS = pane_bindings(details=("unfold", N_("show the frames of libraries in tracebacks, or fold them")))
 
     def __init__(self) -> None:
         super().__init__()

@@ -85,7 +85,12 @@ class TensorsPane(Pane):
     VALUES = True
     CHOOSES = True
     BINDINGS = [
-        *pane_bindings(sort="sort", find="filter", into="open(True)", out="open(False)"),
+        *pane_bindings(
+            sort=("sort", N_("sort: code order, gradient, gradient over value, memory")),
+            find=("filter", N_("show some: a part of a name, none, nan, >100; Esc: all")),
+            into=("open(True)", N_("open the branch under the mark")),
+            out=("open(False)", N_("close the branch around the mark")),
+        ),
         Binding("enter", "fold", show=False),
         Binding("escape", "show_all", show=False),
     ]

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import groupby
 from string import Formatter
 from typing import TypeAlias
 
@@ -227,6 +228,23 @@ def with_nonfinite(row: Row) -> Row:
     for text, roles in row:
         parts = [text] if "code" in roles.split() else _NONFINITE.split(text)
         pieces += [(part, f"{roles} nonfinite" if at % 2 else roles) for at, part in enumerate(parts) if part]
+    return tuple(pieces)
+
+
+def with_text_marked(row: Row, needle: str, role: str) -> Row:
+    """Return the row with a role added wherever it has the text `needle`, in lower case, also across pieces."""
+    text = "".join(piece for piece, _role in row).lower()
+    starts = [at for at in range(len(text)) if text.startswith(needle, at)] if needle in text else []
+    if not starts:
+        return row
+    marked = {at for start in starts for at in range(start, start + len(needle))}
+    pieces: list[Piece] = []
+    at = 0
+    for piece, roles in row:
+        for is_marked, places in groupby(range(at, at + len(piece)), marked.__contains__):
+            part = "".join(piece[place - at] for place in places)
+            pieces.append((part, f"{roles} {role}" if is_marked else roles))
+        at += len(piece)
     return tuple(pieces)
 
 

@@ -9,32 +9,31 @@ from typing import TYPE_CHECKING
 from textual import events
 from textual.widgets import Input
 
-from tutor.i18n import N_, _, key_label, ngettext
+from tutor.i18n import N_, _
 from tutor.lesson import forms
 from tutor.lesson.files import file_stamp
 from tutor.lesson.markdown import prepare
 from tutor.study.commands import is_possible
 from tutor.study.course import lesson_after
 from tutor.study.flow import Exercise
-from tutor.study.model import Model, Result
+from tutor.study.model import Model
+from tutor.study.result import Result
 from tutor.study.runs import Run
 from tutor.ui.bindings import BY_ID, lesson_bindings
 from tutor.ui.details.pane import ChartAsked
-from tutor.ui.explanation import describe_result, first_step
+from tutor.ui.explanation import first_step
 from tutor.ui.panes.base import (
     DetailsAsked,
     LessonLeft,
     Pane,
     RunRefused,
     Said,
-    StepPicked,
     TabClicked,
     WorkerWanted,
 )
 from tutor.ui.panes.inputs import AnswerInput
 from tutor.ui.render.segments import clean, styled
-from tutor.ui.screens.pane_screen import PaneScreen
-from tutor.ui.time_bar import TimeBar
+from tutor.ui.screens.walk_screen import WalkScreen
 
 if TYPE_CHECKING:
     from tutor.session.session import Session
@@ -45,7 +44,7 @@ SHOW_AFTER = 2.0
 """Seconds after which a run of a saved file that takes longer is shown before its end."""
 
 
-class LessonScreen(PaneScreen):
+class LessonScreen(WalkScreen):
     """Walks through a recording, while it grows and after."""
 
     BINDINGS = lesson_bindings()
@@ -152,33 +151,21 @@ class LessonScreen(PaneScreen):
         self.lesson.clear_cache()
         self.show_result(self.model.show_reloaded(session))
 
-    def show_result(self, result: Result, soon: bool = True) -> None:
-        """Show what came of a command of the model."""
-        if result.moved:
-            self.notice = ()
-        if result.outcome == "question":
-            self.show_pane("lesson")
-        pieces = describe_result(self.model, result, self.explain.glyphs)
-        if result.outcome == "finished":
-            self.notice = ()  # the explanation says what comes next
-        if pieces:
-            self.notice, self.passing = pieces, result.outcome == "waiting"
-        if soon:
-            self.update_soon()
-
     # ------------------------------------------------------------ messages
 
     def on_resize(self) -> None:
         self.update_soon()
-
-    def on_step_picked(self, message: StepPicked) -> None:
-        self.go_to(message.step)
 
     def on_tab_clicked(self, message: TabClicked) -> None:
         self.show_pane(message.name)
 
     def on_said(self, message: Said) -> None:
         self.say(*message.pieces)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Answer the question with what was typed."""
+        if event.input is self.ask:
+            self.give_answer(event.value)
 
     def on_mark_moved(self) -> None:
         self.highlight()
@@ -189,17 +176,6 @@ class LessonScreen(PaneScreen):
 
     def on_details_asked(self, message: DetailsAsked) -> None:
         self.show_details(message.subject, message.ref)
-
-    def on_time_bar_ticked(self, message: TimeBar.Ticked) -> None:
-        """Play on by a step."""
-        if not self.timebar.playing:
-            return
-        result = self.model.play()
-        if result.outcome == "waiting":
-            return
-        if not result.moved:
-            self.timebar.pause()
-        self.show_result(result)
 
     def on_answer_input_line_moved(self, message: AnswerInput.LineMoved) -> None:
         """Mark another line of code, and put its number into the answer field."""
@@ -247,52 +223,6 @@ class LessonScreen(PaneScreen):
             self.action_move(name)
         else:
             getattr(self, f"action_{name}")()
-
-    def pause(self) -> None:
-        """Stop playback."""
-        if self.timebar.playing:
-            self.timebar.pause()
-            self.update_soon()
-
-    def action_move(self, name: str) -> None:
-        """Move the cursor as the key of this id does, or say why it cannot."""
-        move = BY_ID[name].move
-        assert move is not None
-        self.pause()
-        self.show_result(self.model.move(move.load()))
-
-    def go_to(self, step: int) -> None:
-        """Move the cursor to a step that was picked."""
-        self.pause()
-        self.show_result(Result(moved=self.model.go(step).moved))
-
-    def action_problem(self) -> None:
-        """Go to the next problem, or from a failure to its cause."""
-        self.pause()
-        self.show_result(self.model.next_problem())
-
-    def action_first(self) -> None:
-        """Go to the beginning."""
-        self.go_to(0)
-
-    def action_last(self) -> None:
-        """Go to the last step, and follow a program that still runs."""
-        self.pause()
-        self.show_result(self.model.last())
-
-    def action_play(self) -> None:
-        """Play or pause."""
-        self.model.stay()
-        if self.timebar.playing:
-            self.timebar.pause()
-        else:
-            self.timebar.play()
-        self.update_soon()
-
-    def action_pace(self, by: int) -> None:
-        """Play faster or slower."""
-        self.timebar.change_speed(by)
-        self.say((ngettext("{count} step a second", "{count} steps a second", self.timebar.speed), "quiet"))
 
     def action_stop(self) -> None:
         """Stop the program."""
@@ -364,6 +294,11 @@ class LessonScreen(PaneScreen):
         if not self.details.leave() and not self.close_details():
             self.set_focus(self.leading)
 
+    def action_sort(self) -> None:
+        """Sort the tensors in the next order."""
+        self.show_pane("tensors")
+        self.tensors.action_sort()
+
     def action_choose(self, rows: int, columns: int) -> None:
         """Choose another element of the matrix in the details, or of the one that the step brought."""
         matrix = self.details.matrix()
@@ -422,52 +357,6 @@ class LessonScreen(PaneScreen):
         if result.outcome == "skipped":
             self.focus_pane()
         self.show_result(result)
-
-    def action_go(self) -> None:
-        """Ask where to go."""
-        self._open_prompt("go")
-
-    def action_find(self) -> None:
-        """Ask what to find."""
-        self._open_prompt("find")
-
-    def on_filter_asked(self) -> None:
-        """Ask which tensors to show."""
-        self._open_prompt("filter")
-
-    def _open_prompt(self, purpose: str) -> None:
-        """Show the prompt in place of the explanation."""
-        self.pause()
-        self.prompt.purpose, self.prompt.value = purpose, ""
-        self.label_prompt()
-        self.set_focus(self.prompt)  # at once, so that it gets the keys typed ahead
-
-    def close_prompt(self) -> None:
-        """Return to the explanation."""
-        self.prompt.purpose = ""
-        self.place_prompt()
-        self.focus_pane()
-        self.update_soon()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Do what Enter does in the field."""
-        event.stop()
-        if event.input is self.ask:
-            self.give_answer(event.value)
-        elif self.prompt.purpose == "go":
-            self.close_prompt()
-            if event.value.strip():
-                self.show_result(self.model.go_to_place(event.value))
-        elif self.prompt.purpose == "filter":
-            self.close_prompt()
-            self.show_pane("tensors")
-            self.tensors.show_matching(event.value)
-        else:
-            result = self.model.find(event.value)
-            self.label.text = _("not found") if result.outcome == "not found" else key_label("find")
-            self.place_prompt()
-            self.label.paint()
-            self.show_result(result)
 
     # ------------------------------------------------------------ exercises
 

@@ -21,7 +21,7 @@ from tutor.study.progress import Progress, Store
 from tutor.text_width import width, wrapped
 from tutor.ui import layout
 from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
-from tutor.ui.bindings import Hint, Key, bindings
+from tutor.ui.bindings import BY_ID, Hint, Key, bindings
 from tutor.ui.panes.base import LessonChosen, Pane, Surface, WorkerWanted
 from tutor.ui.render.segments import EMPTY, Piece, Row, clean, fit, styled
 
@@ -242,26 +242,29 @@ class LessonInfoPane(Pane, can_focus=False):
         return self._lines(cells)[index]
 
 
-_KEYS = (
-    Key("up", "up,k", "↑", action="move(-1)"),
-    Key("down", "down,j", "↓", action="move(1)"),
-    Key("page_up", "pageup", "PageUp", action="move(-10)"),
-    Key("page_down", "pagedown", "PageDown", action="move(10)"),
-    Key("first", "home", "Home", action="move(-10000)"),
-    Key("last", "end", "End", action="move(10000)"),
-    Key("open", "enter,right,l", "Enter"),
-    Key("reset", "R", "R"),
-    Key("language", "L", "L", action="app.change_language"),
-    Key("help", "question_mark", "?", action="app.help"),
-    Key("leave", "escape", "Esc"),
-    Key("quit", "q", "q"),
+LIST_KEYS = (
+    Key("up", "up,k", "↑ k", N_("the lesson before"), action="move(-1)"),
+    Key("down", "down,j", "↓ j", N_("the lesson after"), action="move(1)"),
+    Key("page_up", "pageup", "PageUp", N_("ten lessons up"), action="move(-10)"),
+    Key("page_down", "pagedown", "PageDown", N_("ten lessons down"), action="move(10)"),
+    Key("first", "home", "Home", N_("the first lesson"), action="move(-10000)"),
+    Key("last", "end", "End", N_("the last lesson"), action="move(10000)"),
+    Key("open", "enter,right,l", "Enter", N_("open the lesson under the mark")),
+    Key("palette", "colon,ctrl+p", ": Ctrl+P", BY_ID["palette"].about, action="app.command_palette"),
+    Key("reset", "R", "R", N_("forget what was done with the lesson; press it twice")),
+    Key("language", "L", "L", BY_ID["language"].about, action="app.change_language"),
+    Key("redraw", "ctrl+l", "Ctrl+L", BY_ID["redraw"].about, action="app.redraw"),
+    Key("help", "question_mark", "?", BY_ID["help"].about, action="app.help"),
+    Key("leave", "escape", "Esc", N_("say how to quit")),
+    Key("quit", "q", "q", BY_ID["quit"].about),
 )
 
 
 def _hints() -> tuple[Hint, ...]:
     return (
         Hint("↑ ↓", K_("choose"), "down", 2), Hint("Enter", K_("open"), "enter", 0),
-        Hint("?", K_("help"), "question_mark", 1), Hint("L", native_name(next_language()), "L", 3),
+        Hint(":", K_("palette"), "colon", 4), Hint("?", K_("help"), "question_mark", 1),
+        Hint("L", native_name(next_language()), "L", 3),
         Hint("q", K_("quit"), "q", 0),
     )  # fmt: skip
 
@@ -269,12 +272,12 @@ def _hints() -> tuple[Hint, ...]:
 class LessonsScreen(Screen[None]):
     """The lessons on the left; beside them what the marked one shows."""
 
-    BINDINGS = bindings(_KEYS)
+    BINDINGS = bindings(LIST_KEYS)
     AUTO_FOCUS = ""
 
     def __init__(self, folder: Path, language: str, at: str = "") -> None:
         super().__init__()
-        self.folder = folder
+        self.lessons = folder
         self.at = at
         """The lesson to mark when the list is shown next; empty to keep the mark."""
         self.language = language
@@ -302,7 +305,7 @@ class LessonsScreen(Screen[None]):
         problem = ""
         lessons: tuple[LessonHeader, ...] = ()
         try:
-            contents = catalog.load(self.folder)
+            contents = catalog.load(self.lessons)
             lessons = contents.lessons
             if contents.problems:
                 others = len(contents.problems) - 1

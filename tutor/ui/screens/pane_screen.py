@@ -16,6 +16,7 @@ from textual.widgets import Input
 
 from tutor.i18n import N_, _, current_language, key_label
 from tutor.lesson.model import in_language
+from tutor.study.answer_form import answer_value
 from tutor.study.cards import card_at
 from tutor.study.commands import is_possible
 from tutor.study.course import lesson_after
@@ -349,8 +350,7 @@ class PaneScreen(Screen[None]):
         self.details.floating = sheet is not None
         regions |= {"details": sheet} if sheet is not None else {}
         if question is not None:
-            answer = self.model.gate.run_answer(self.model.timeline, question.index)
-            value = ... if answer is None or answer[1].error is not None else answer[1].value
+            value = answer_value(self.model.gate, self.model.timeline, question)
             self.ask.ask_for(question, framed=wide, glyphs=self.header.glyphs, value=value)
         for name, widget in (*self.panes.items(), ("ask", self.ask), ("card", self.card)):
             widget.display = name in regions

@@ -32,7 +32,11 @@ class GraphPane(Pane):
     """The graph at the cursor, as lanes, as boxes, or as a node with its neighbours."""
 
     BINDINGS = pane_bindings(
-        into="fold(True)", details="fold(True)", out="fold(False)", view="next_view", others="next_level"
+        into=("fold(True)", N_("open the module under the mark")),
+        out=("fold(False)", N_("close the module around the node under the mark")),
+        details=("fold(True)", N_("open the module under the mark")),
+        view=("next_view", N_("lanes, boxes, or one node with those around it")),
+        others=("next_level", ""),
     )
     NAME = N_("graph")
     VALUES = True

@@ -1,0 +1,142 @@
+"""The palette: every action with its key, the lessons, the steps and the names, each reached by typing."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+import pytest
+from textual import actions
+from textual.command import CommandList
+from textual.pilot import Pilot
+
+from tests.ui.conftest import screen_of, text
+from tests.ui.recordings import SCRIPT, TAUGHT, FakeSession, training, two_paths, viewer
+from tutor.ui.app import GradtutorApp
+from tutor.ui.bindings import KEYS, PANE_KEYS
+from tutor.ui.palette import Command, Commands, Palette
+from tutor.ui.panes.base import Pane
+from tutor.ui.screens.lesson import LessonScreen
+from tutor.ui.screens.lesson_list import LIST_KEYS, LessonsScreen
+
+SIZE = (120, 40)
+
+
+async def choose(pilot: Pilot[int], typed: str, row: int = 0) -> None:
+    """Open the palette, type, and take a row when the list is there."""
+    await pilot.press("colon")
+    await pilot.press(*typed)
+    palette = pilot.app.screen
+    assert isinstance(palette, Palette)
+    for _ in range(100):
+        await pilot.pause()
+        if not palette.workers and palette.query_one(CommandList).option_count:
+            break
+        await asyncio.sleep(0.02)
+    await pilot.press(*["down"] * row, "enter")
+    await pilot.pause()
+    await pilot.pause()
+
+
+def offered(app: GradtutorApp, query: str = "") -> list[Command]:
+    """Return the rows for a query; without one, those at first."""
+    provider = Commands(app.screen)
+    if not query:
+        return [*provider._problems(), *provider._actions()]
+    return [command for command, _score in provider._matching(query, provider.matcher(query))]
+
+
+@pytest.mark.parametrize("screen", ["lesson", "list"])
+async def test_every_action_is_offered_with_its_key(screen: str) -> None:
+    is_list = screen == "list"
+    app = GradtutorApp(None, lessons=Path("lessons")) if is_list else viewer(training(), SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        keys = [command.key for command in offered(app)]
+        wanted = [key for key in (LIST_KEYS if is_list else KEYS) if key.about and key.id != "palette"]
+        assert [key.shown for key in wanted if key.shown not in keys] == []
+        assert len(wanted) >= 10
+
+
+async def test_each_action_is_run_from_the_palette_as_by_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    app = viewer(training(2), SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        for key in KEYS:
+            namespace, name, _parameters = actions.parse(key.command)
+            owner = GradtutorApp if namespace == "app" else Pane if key.id in PANE_KEYS else LessonScreen
+            monkeypatch.setattr(owner, f"action_{name}", partial(note, calls, name))
+        monkeypatch.setattr(LessonScreen, "action_explain", lambda _self, name: calls.append(name))
+        for key in KEYS:
+            if not key.about or key.id == "palette":
+                continue
+            (command,) = [command for command in offered(app) if command.text == key.about]
+            calls.clear()
+            result = command.run()
+            assert asyncio.iscoroutine(result)
+            await result
+            assert calls in ([key.id], [actions.parse(key.command)[1]])
+
+
+def note(calls: list[str], name: str, *_given: object) -> None:
+    calls.append(name)
+
+
+async def test_an_action_is_found_by_a_word_or_its_key_and_run() -> None:
+    app = viewer(training(), SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = screen_of(app)
+        await choose(pilot, "next statement")
+        assert screen.model.cursor == 2
+        await choose(pilot, "End")
+        assert screen.model.cursor == screen.model.limit
+
+
+async def test_a_step_is_reached_by_a_place_or_a_piece_of_code_and_a_name_by_typing_it() -> None:
+    app = viewer(training(), SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = screen_of(app)
+        await choose(pilot, "iteration 3")
+        assert screen.model.timeline.state(screen.model.cursor).frames[-1].iterations == {3: 3}
+        await choose(pilot, "loss.backward()")
+        assert screen.model.timeline.view(screen.model.cursor).code == "loss.backward()"
+        await choose(pilot, "w: every")
+        assert screen.details.asked is not None
+        assert screen.details.asked[0] == "tensor"
+
+
+async def test_what_a_question_hides_is_not_offered() -> None:
+    app = viewer(two_paths(), TAUGHT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        limit = screen_of(app).model.limit
+        assert limit < 14
+        assert not [command for command in offered(app, "y.backward()") if command.key == "code"]
+        assert not [command for command in offered(app, "20") if command.key == "g"]
+        assert [command for command in offered(app, str(limit)) if command.key == "g"]
+
+
+async def test_a_lesson_is_opened_from_the_list_and_from_a_lesson() -> None:
+    app = GradtutorApp(None, lessons=Path("lessons"), factory=lambda _: FakeSession(two_paths()))  # type: ignore[arg-type,return-value]
+    async with app.run_test(size=SIZE) as pilot:
+        await choose(pilot, "tensors/first-look")
+        assert isinstance(app.screen, LessonScreen)
+        assert app.screen.model.target.name == "tensors/first-look"
+        await choose(pilot, "graph/two-paths")
+        assert app.screen.model.target.name == "graph/two-paths"
+        assert sum(isinstance(screen, LessonsScreen) for screen in app.screen_stack) == 1
+
+
+async def test_the_theme_is_in_the_palette_and_nothing_found_is_said() -> None:
+    app = viewer(training(), SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await choose(pilot, "theme: light")
+        assert app.theme == "gradtutor-light"
+        await pilot.press("colon", *"zzzz")
+        await pilot.pause(0.2)
+        assert "nothing has this name" in text(app)
+        await pilot.press("escape")
+        await pilot.press("g", "colon")
+        assert screen_of(app).prompt.value == ":"  # in a field a colon is text

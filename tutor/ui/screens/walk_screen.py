@@ -1,0 +1,215 @@
+"""The keys that walk: moves, jumps and back, play, the prompt that goes to places and finds text, and copies."""
+
+from __future__ import annotations
+
+from textual.widgets import Input
+
+from tutor.i18n import N_, _, key_label, ngettext
+from tutor.study import copying
+from tutor.study.result import Result
+from tutor.ui.bindings import BY_ID
+from tutor.ui.explanation import describe_result, first_step
+from tutor.ui.panes.base import StepPicked
+from tutor.ui.render.segments import clean, styled
+from tutor.ui.screens.pane_screen import PaneScreen
+from tutor.ui.time_bar import TimeBar
+
+_SEARCHED = ("code", "output", "tensors")
+"""Panes that mark what is looked for."""
+_SHOWN = 60
+"""Characters of a copy that are shown."""
+
+
+class WalkScreen(PaneScreen):
+    """Moves the cursor of a walk, and says what came of it."""
+
+    def show_result(self, result: Result, soon: bool = True) -> None:
+        """Show what came of a command of the model."""
+        if result.moved:
+            self.notice = ()
+        if result.outcome == "question":
+            self.show_pane("lesson")
+        pieces = describe_result(self.model, result, self.explain.glyphs)
+        if result.outcome == "finished":
+            self.notice = ()  # the explanation says what comes next
+        if pieces:
+            self.notice, self.passing = pieces, result.outcome == "waiting"
+        if soon:
+            self.update_soon()
+
+    # ------------------------------------------------------------ moves and jumps
+
+    def on_step_picked(self, message: StepPicked) -> None:
+        self.go_to(message.step)
+
+    def pause(self) -> None:
+        """Stop playback."""
+        if self.timebar.playing:
+            self.timebar.pause()
+            self.update_soon()
+
+    def action_move(self, name: str) -> None:
+        """Move the cursor as the key of this id does, or say why it cannot."""
+        move = BY_ID[name].move
+        assert move is not None
+        self.pause()
+        self.show_result(self.model.move(move.load()))
+
+    def go_to(self, step: int) -> None:
+        """Move the cursor to a step that was picked."""
+        self.pause()
+        self.show_result(Result(moved=self.model.jump(step).moved))
+
+    def action_problem(self) -> None:
+        """Go to the next problem, or from a failure to its cause."""
+        self.pause()
+        self.show_result(self.model.next_problem())
+
+    def action_first(self) -> None:
+        """Go to the beginning."""
+        self.go_to(0)
+
+    def action_last(self) -> None:
+        """Go to the last step, and follow a program that still runs."""
+        self.pause()
+        self.show_result(self.model.last())
+
+    def action_jump_back(self) -> None:
+        """Go back to where the last jump came from."""
+        self.pause()
+        self.show_result(self.model.jump_back())
+
+    def action_jump_forward(self) -> None:
+        """Go forward to where `jump_back` came from."""
+        self.pause()
+        self.show_result(self.model.jump_forward())
+
+    def action_play(self) -> None:
+        """Play or pause."""
+        self.model.stay()
+        if self.timebar.playing:
+            self.timebar.pause()
+        else:
+            self.timebar.play()
+        self.update_soon()
+
+    def action_pace(self, by: int) -> None:
+        """Play faster or slower."""
+        self.timebar.change_speed(by)
+        self.say((ngettext("{count} step a second", "{count} steps a second", self.timebar.speed), "quiet"))
+
+    def on_time_bar_ticked(self, message: TimeBar.Ticked) -> None:
+        """Play on by a step."""
+        if not self.timebar.playing:
+            return
+        result = self.model.play()
+        if result.outcome == "waiting":
+            return
+        if not result.moved:
+            self.timebar.pause()
+        self.show_result(result)
+
+    # ------------------------------------------------------------ the prompt
+
+    def action_go(self) -> None:
+        """Ask where to go."""
+        self._open_prompt("go")
+
+    def action_find(self) -> None:
+        """Ask what to find."""
+        self._open_prompt("find")
+
+    def on_filter_asked(self) -> None:
+        """Ask which tensors to show."""
+        self._open_prompt("filter")
+
+    def _open_prompt(self, purpose: str) -> None:
+        """Show the prompt in place of the explanation."""
+        self.pause()
+        self.prompt.purpose, self.prompt.value = purpose, ""
+        self.label_prompt()
+        self.set_focus(self.prompt)  # at once, so that it gets the keys typed ahead
+
+    def close_prompt(self) -> None:
+        """Return to the explanation."""
+        self.prompt.purpose = ""
+        self._mark_text("")
+        self.place_prompt()
+        self.focus_pane()
+        self.update_soon()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Do what Enter does in the prompt."""
+        event.stop()
+        if event.input is not self.prompt:
+            return
+        if self.prompt.purpose == "find":
+            self._find(event.value)
+            return
+        purpose = self.prompt.purpose
+        self.close_prompt()
+        if purpose == "filter":
+            self.show_pane("tensors")
+            self.tensors.show_matching(event.value)
+        elif event.value.strip():
+            self.show_result(self.model.go_to_place(event.value))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Mark and count what is looked for while it is typed."""
+        if event.input is self.prompt and self.prompt.purpose == "find":
+            self._mark_text(event.value)
+            count = self.model.count(event.value)
+            self._label_found(f"{count}" if count or not event.value.strip() else _("not found"))
+
+    def on_prompt_previous_asked(self) -> None:
+        """Find the hit before."""
+        if self.prompt.purpose == "find":
+            self._find(self.prompt.value, previous=True)
+
+    def _find(self, text: str, previous: bool = False) -> None:
+        """Go to the next (or previous) hit, and say which of how many it is."""
+        self.pause()
+        result = self.model.find(text, previous)
+        self._label_found(_("not found") if result.outcome == "not found" else result.text)
+        self.show_result(result)
+
+    def _label_found(self, found: str) -> None:
+        self.label.text = f"{key_label('find')} {found}"
+        self.place_prompt()
+        self.label.paint()
+
+    def _mark_text(self, text: str) -> None:
+        """Mark a text in the panes that are searched; an empty one ends that."""
+        for name in _SEARCHED:
+            self.panes[name].mark_text(text.strip())
+
+    # ------------------------------------------------------------ copies
+
+    def action_copy_value(self) -> None:
+        """Copy the value of the tensor under the mark, or of the one that the step brought."""
+        timeline, step = self.model.timeline, self.model.cursor
+        tensor = copying.tensor_at(timeline, step, self.selection)
+        if tensor is None:
+            text = N_("to copy a value put the mark on it: {tab} to the pane, {arrows} to its row, {y}")
+            self.say(*styled(text, tab=("Tab", "key"), arrows=("↑ ↓", "key"), y=("y", "key")))
+            return
+        name, value = copying.described(timeline.state(step), tensor), copying.value_text(tensor)
+        if value is None:
+            self.say((_("{name}: its numbers are not in the recording", name=clean(name)), "quiet"))
+        else:
+            self._copy(value, f"{name} = {value}")
+
+    def action_copy_step(self) -> None:
+        """Copy the step as text."""
+        if self.model.cursor:
+            text = copying.step_text(self.model.timeline, self.model.cursor, self.model.limit)
+            self._copy(text, text)
+        else:
+            self.say(*first_step(self.explain.glyphs))
+
+    def _copy(self, text: str, shown: str) -> None:
+        """Give a text to the terminal's clipboard (OSC 52), and say what it is."""
+        self.app.copy_to_clipboard(text)
+        brief = shown.split("\n")[0]
+        brief = brief if len(brief) <= _SHOWN else f"{brief[:_SHOWN]}{self.explain.glyphs.more}"
+        self.say((f"{_('copied')}  ", "quiet"), (clean(brief), "value"))
