@@ -211,7 +211,7 @@ async def test_another_language_at_once() -> None:
         await pilot.press("end", "question_mark")
         await pilot.pause()
         assert "You walk through a recording" in text(app)
-        await pilot.press("L")
+        await pilot.press("escape", "L", "question_mark")
         await pilot.pause()
         assert "你走的是程序的一份运行记录" in text(app)
         assert "帮助" in text(app)

@@ -103,7 +103,7 @@ async def test_a_lesson_that_cannot_run_here_says_why(lessons: Path, monkeypatch
 async def test_enter_opens_and_escape_comes_back(lessons: Path) -> None:
     app = listed(lessons)
     async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.press("end", "enter")
+        await pilot.press("end", "up", "enter")
         await pilot.pause(0.2)
         assert isinstance(app.screen, LessonScreen)
         assert app.screen.model.target.name == "graph/two"
@@ -143,7 +143,7 @@ async def test_what_is_wrong_with_a_lesson_is_told_and_the_others_are_there(less
 async def test_no_lessons_at_all() -> None:
     app = listed(Path("/nowhere"))  # short: a long path would break the sentence over lines
     async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.press("down", "enter", "pagedown")
+        await pilot.press("down", "pagedown")
         await pilot.pause()
         assert "there is no such folder" in text(app)
         assert "no lessons here" in text(app)
@@ -208,3 +208,50 @@ async def test_the_language_changes_at_once_and_everywhere(lessons: Path, home: 
         await pilot.press("L")
         await pilot.pause(0.1)
         assert "First" in text(app)
+
+
+async def test_the_list_is_filtered_by_title_summary_and_topic_while_one_types(lessons: Path) -> None:
+    path = lessons / "tensors" / "01-first.py"
+    path.write_text(path.read_text("utf-8").replace("needs: []", "topics: {en: [chain rule], zh: [链式法则]}"), "utf-8")
+    app = listed(lessons)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("slash", *"rule CHAIN")
+        await pilot.pause()
+        assert "First" in text(app)
+        assert "Far" not in text(app)
+        await pilot.press("escape", "slash", *"far")  # a title
+        await pilot.pause()
+        assert "Far" in text(app)
+        assert "First" not in text(app)
+        await pilot.press(*"zz")
+        await pilot.pause()
+        assert "no lesson has this" in text(app)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert "next  First" in text(app)
+        await pilot.press("slash", *"paths", "enter")
+        await pilot.pause(0.2)
+        assert isinstance(app.screen, LessonScreen)
+        assert app.screen.model.target.name == "graph/two"
+
+
+async def test_a_file_of_ones_own_is_opened_from_the_list_and_a_wrong_path_says_why(
+    lessons: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "mine.py"
+    script.write_text("print(1)\n")
+    app = listed(lessons)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("end", "enter", *str(tmp_path / "none.py"), "enter")
+        await pilot.pause()
+        assert "there is no such file" in text(app)
+        await pilot.press("o", "home", "ctrl+k", *str(tmp_path), "enter")
+        await pilot.pause()
+        assert "o corrects it" in text(app)
+        await pilot.press("o", "end", *"/mine.py", "enter")  # what was typed is still there
+        await pilot.pause(0.2)
+        assert isinstance(app.screen, LessonScreen)
+        assert (app.screen.model.target.kind, app.screen.model.target.path) == ("file", script)
+        await pilot.press("escape")
+        await pilot.pause(0.2)
+        assert "next  First" in text(app)

@@ -17,7 +17,7 @@ from textual.binding import Binding
 
 from tutor.i18n import next_language, use
 from tutor.ui import terminal, theme
-from tutor.ui.panes.base import KeyPicked, LessonChosen, LessonLeft, RunRefused
+from tutor.ui.panes.base import KeyPicked, LessonChosen, LessonLeft, RunRefused, TargetChosen
 from tutor.ui.terminal import TerminalDriver
 
 if TYPE_CHECKING:
@@ -122,6 +122,10 @@ class GradtutorApp(App[int]):
 
         self.open(lesson_target(message.lesson))
 
+    def on_target_chosen(self, message: TargetChosen) -> None:
+        """Open the chosen script or recording."""
+        self.open(message.target, message.timeline)
+
     def action_change_language(self) -> None:
         """Switch all screens to the next language."""
         self.language = next_language()
@@ -133,9 +137,12 @@ class GradtutorApp(App[int]):
 
     def action_help(self) -> None:
         """Show the keys and the marks."""
-        from tutor.ui.screens.sheet import help_sheet
+        from tutor.ui.bindings import KEYS
+        from tutor.ui.screens.help import HelpSheet
+        from tutor.ui.screens.lesson_list import LIST_KEYS, LessonsScreen
 
-        self.push_screen(help_sheet())
+        is_list = isinstance(self.screen, LessonsScreen)
+        self.push_screen(HelpSheet(self.screen.focused, LIST_KEYS if is_list else KEYS))
 
     def action_command_palette(self) -> None:
         """Open the palette: all that can be done here, and all places to go to."""

@@ -194,6 +194,12 @@ def pane_bindings(**actions: tuple[str, str]) -> list[BindingType]:
     return [binding(key._replace(about=about or key.about), action) for key, action, about in keys]
 
 
+def own_bindings(owner: type) -> list[Binding]:
+    """Return the bindings that a class of widgets adds to those of its bases and explains."""
+    mine = [binding for binding in owner.__dict__.get("BINDINGS", ()) if isinstance(binding, Binding)]
+    return [binding for binding in mine if binding.tooltip]
+
+
 def key_hints(active: Iterable[ActiveBinding], choosing: bool = False) -> list[Hint]:
     """Return the hints of the keys that do something now, in the order of the key line.
 

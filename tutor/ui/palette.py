@@ -7,7 +7,6 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
-from textual.binding import Binding
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Matcher, Provider, SearchIcon
 from textual.content import Content
 
@@ -20,7 +19,7 @@ from tutor.study.moves import resolve_typed
 from tutor.text_width import width
 from tutor.trace.names import names_of
 from tutor.trace.navigation import PlaceError
-from tutor.ui.bindings import KEYS, PANE_KEYS, Key
+from tutor.ui.bindings import KEYS, PANE_KEYS, Key, own_bindings
 from tutor.ui.panes.base import DetailsAsked, LessonChosen, LessonLeft, Pane, StepPicked
 from tutor.ui.render.segments import clean
 from tutor.ui.screens.lesson import LessonScreen
@@ -90,8 +89,7 @@ class Commands(Provider):
         """Yield what the keys do: those that the focused pane has for itself, then those of the screen."""
         screen, pane = self.screen, self.focused
         keys = LIST_KEYS if isinstance(screen, LessonsScreen) else KEYS
-        for binding in pane_keys(pane):
-            assert pane is not None
+        for binding in own_bindings(type(pane)) if isinstance(pane, Pane) else ():
             run = partial(self.app.run_action, binding.action, pane)
             yield Command(binding.key_display or binding.key, _(binding.tooltip), run)
         for key in keys:
@@ -169,14 +167,6 @@ class Commands(Provider):
         """Return the message that opens a lesson from this screen."""
         is_list = isinstance(self.screen, LessonsScreen)
         return LessonChosen(lesson) if is_list else LessonLeft(lesson.id, lesson)
-
-
-def pane_keys(pane: object) -> list[Binding]:
-    """Return the bindings that a pane has for itself and that do something now, with a text of their own."""
-    if not isinstance(pane, Pane):
-        return []
-    bindings = [binding for binding in type(pane).__dict__.get("BINDINGS", ()) if isinstance(binding, Binding)]
-    return [binding for binding in bindings if binding.tooltip]
 
 
 def _score(command: Command, query: str) -> float:

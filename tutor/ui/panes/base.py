@@ -35,6 +35,7 @@ from tutor.ui.render.segments import (
 from tutor.ui.theme import Palette, palette_of
 
 if TYPE_CHECKING:
+    from tutor.lesson.catalog import Target
     from tutor.lesson.model import Header
     from tutor.trace.events import Span
     from tutor.trace.timeline import Timeline
@@ -94,6 +95,14 @@ class LessonChosen(Message):
     def __init__(self, lesson: Header) -> None:
         super().__init__()
         self.lesson = lesson
+
+
+class TargetChosen(Message):
+    """Posted when a script or a recording is opened; a recording is loaded already."""
+
+    def __init__(self, target: Target, timeline: Timeline | None) -> None:
+        super().__init__()
+        self.target, self.timeline = target, timeline
 
 
 class LessonLeft(Message):

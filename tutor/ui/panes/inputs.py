@@ -1,4 +1,4 @@
-"""Text fields of the lesson screen: the answer to a question, and the prompt for "go to" and "find"."""
+"""Text fields: the answer to a question, and the prompt for places, texts to find, lessons and files."""
 
 from __future__ import annotations
 
@@ -110,6 +110,8 @@ class PromptLabel(Surface):
 PURPOSES = {
     "go": (K_("go to"), N_("18   line 9   iteration 30   cell 2   pass 3   end")),
     "find": (K_("find"), N_("a name, a piece of code, or printed text; Enter: the next, ↑: the one before")),
+    "lessons": (K_("open"), N_("a part of a title, a summary or a topic; ↑ ↓ choose")),
+    "file": (K_("open"), N_("the path of a Python script, or of a recording")),
     "filter": (K_("show"), N_("a part of a name   none: no gradient   nan   >100   nothing: all")),
 }
 
@@ -117,20 +119,27 @@ PURPOSES = {
 class Prompt(Input):
     """The prompt, shown in place of the explanation."""
 
-    BINDINGS = [Binding("up,shift+enter", "previous", show=False)]
+    BINDINGS = [
+        Binding("up,shift+enter", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
+    ]
 
-    class PreviousAsked(Message):
-        """Posted to go to what was found before."""
+    class Moved(Message):
+        """Posted to go on, or back, in what was found."""
+
+        def __init__(self, by: int) -> None:
+            super().__init__()
+            self.by = by
 
     def __init__(self) -> None:
         super().__init__(id="prompt", max_length=_MAX_LENGTH)
         self.display = False
         self.purpose = ""
-        """`go`, `find` or `filter`; empty while it is closed."""
+        """A key of `PURPOSES`; empty while it is closed."""
 
-    def action_previous(self) -> None:
-        """Ask for what was found before."""
-        self.post_message(self.PreviousAsked())
+    def action_move(self, by: int) -> None:
+        """Ask for the next or previous one of what was found."""
+        self.post_message(self.Moved(by))
 
     @property
     def enter_label(self) -> str:

@@ -91,6 +91,7 @@ class LessonScreen(WalkScreen):
             self.recording_grew()
         result = self.model.ended(session)
         if result.outcome == "refused" and session.refused is not None:
+            self.say((clean(result.text), "error"))
             self.post_message(RunRefused(result.text, session.refused.status))
         elif result.outcome in ("stopped", "failed", "restored"):
             self.notice = ()
@@ -252,11 +253,11 @@ class LessonScreen(WalkScreen):
             pass
         elif self.zoomed:
             self.action_zoom()
-        elif self.model.target.kind == "lesson":
+        elif self.model.target.kind == "lesson" or len(self.app.screen_stack) > 2:  # the list is below
             name = self.model.target.name
             following = lesson_after(self.lessons, name) if self.model.finished else None
             self.post_message(LessonLeft(name if following is None else following.id))
-        else:  # a script of the learner's own has no list
+        else:  # a script that the command named
             self.say(*styled("{q} quits", q=("q", "key")))
 
     @property

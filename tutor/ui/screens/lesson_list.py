@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from textual import events
@@ -10,8 +11,9 @@ from textual.app import ComposeResult
 from textual.geometry import Region
 from textual.message import Message
 from textual.screen import Screen
+from textual.widgets import Input
 
-from tutor.i18n import K_, N_, _, native_name, next_language, ngettext
+from tutor.i18n import K_, N_, _, key_label, native_name, next_language, ngettext
 from tutor.lesson import catalog
 from tutor.lesson.extent import Extent, measure
 from tutor.lesson.model import Header, LessonError, in_language
@@ -21,8 +23,9 @@ from tutor.study.progress import Progress, Store
 from tutor.text_width import width, wrapped
 from tutor.ui import layout
 from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
-from tutor.ui.bindings import BY_ID, Hint, Key, bindings
-from tutor.ui.panes.base import LessonChosen, Pane, Surface, WorkerWanted
+from tutor.ui.bindings import BY_ID, Hint, Key, bindings, typing_hints
+from tutor.ui.panes.base import LessonChosen, Pane, Surface, TargetChosen, WorkerWanted
+from tutor.ui.panes.inputs import Prompt, PromptLabel
 from tutor.ui.render.segments import EMPTY, Piece, Row, clean, fit, styled
 
 _FAMILIES = (
@@ -34,6 +37,22 @@ _FAMILIES = (
     N_("gpu"),
 )
 """The families of lessons, as texts of the interface; families of other authors keep their own names."""
+
+
+class FileWanted(Message):
+    """Posted to ask for a file to open."""
+
+
+def _has(lesson: Header, text: str) -> bool:
+    """Return whether a lesson has all words of a text in its id, titles, summaries or topics."""
+    topics = [topic for of_language in lesson.topics.values() for topic in of_language]
+    about = " ".join([lesson.id, *lesson.title.values(), *lesson.summary.values(), *topics]).lower()
+    return all(word in about for word in text.lower().split())
+
+
+def _chosen(row: Iterable[Piece]) -> Row:
+    """Return a row as the marked one."""
+    return tuple((text, f"chosen {role}") for text, role in row)
 
 
 class CatalogPane(Pane):
@@ -53,8 +72,10 @@ class CatalogPane(Pane):
         """By lesson."""
         self.language = "en"
         self._entries: list[tuple[str, Header | None]] = []
-        """What is written in a row: `next`, a heading, or the number of a lesson on the path (empty for a side road);
-        and the lesson that it opens."""
+        """What is written in a row: `next`, a heading, the number of a lesson on the path (empty for a side road), or
+        `file`, which opens a file; and the lesson that it opens."""
+        self.filter = ""
+        """What the title, summary, topics or id of a lesson must contain; empty: all are shown."""
         self._marked_entry = 0
 
     def fill(
@@ -66,15 +87,28 @@ class CatalogPane(Pane):
         at: str = "",
     ) -> None:
         """Show these lessons; the mark goes to the lesson `at`, or stays on its own."""
-        before = self.lesson.id if self.lesson is not None else ""
         self.lessons, self.marks, self._extents, self.language = lessons, marks, extents, language
+        self._arrange(at)
+
+    def show_matching(self, text: str) -> None:
+        """Show the lessons whose title, summary, topics or id have all words of a text."""
+        self.filter = text
+        self._arrange()
+        self.post_message(self.Moved())
+
+    def _arrange(self, at: str = "") -> None:
+        """Make the rows; the mark goes to the lesson `at`, or stays on its own, if it is shown."""
+        lessons = self.lessons
+        before = self.lesson.id if self.lesson is not None else ""
         self._entries = []
-        following = next_lesson(lessons, marks)
-        if following is not None:
+        following = next_lesson(lessons, self.marks)
+        if following is not None and not self.filter:
             self._entries.append(("next", following))
         has_path = any(lesson.order is not None for lesson in lessons)
         heading = ""
         for number, lesson in enumerate(lessons, 1):
+            if self.filter and not _has(lesson, self.filter):
+                continue
             family = clean(_(lesson.family))
             if lesson.order is not None:
                 under = _("the path")
@@ -84,9 +118,19 @@ class CatalogPane(Pane):
                 heading = under
                 self._entries += [("", None), (heading, None)]
             self._entries.append((str(number) if lesson.order is not None else "", lesson))
+        if not self._entries:
+            self._entries.append((_("no lesson has this") if self.filter else _("no lessons here"), None))
+        if not self.filter:
+            self._entries += [("", None), ("file", None)]
         ids = [lesson.id if lesson is not None else None for _, lesson in self._entries]
-        self._marked_entry = next((ids.index(name) for name in (at, before) if name in ids), 0)
+        first = next((index for index, name in enumerate(ids) if name is not None), 0)
+        self._marked_entry = next((ids.index(name) for name in (at, before) if name in ids), first)
         self.update()
+
+    @property
+    def is_at_file(self) -> bool:
+        """Whether the mark is on the row that opens a file."""
+        return self._marked_entry < len(self._entries) and self._entries[self._marked_entry][0] == "file"
 
     def in_view(self) -> int:
         return self._marked_entry
@@ -110,18 +154,20 @@ class CatalogPane(Pane):
         return EMPTY
 
     def count(self) -> int:
-        return len(self._entries) or 1
+        return len(self._entries)
 
     def row(self, index: int, cells: int) -> Row:
-        if not self._entries:
-            return ((_("no lessons here"), "note"),)
         kind, lesson = self._entries[index]
         glyphs = self.glyphs
+        is_marked = index == self._marked_entry
+        if kind == "file":
+            text = _("open a file of your own {more}", more=glyphs.more)
+            row: Row = (("  ", "plain"), ("o", "key"), (f" {text}", "strong" if is_marked else "plain"))
+            return fit(_chosen(row), cells, "chosen", glyphs.more) if is_marked else row
         if lesson is None:
             return ((kind, "quiet"),) if kind else EMPTY
         title = clean(in_language(lesson.title, self.language) or lesson.id)
         mark = self.marks.get(lesson.id, "new")
-        is_marked = index == self._marked_entry
         if kind == "next":
             verb = _("go on with") if mark == "begun" else _("next")
             pieces: list[Piece] = [(f"{glyphs.now} ", "now"), (f"{verb}  ", "quiet"), (title, "strong")]
@@ -141,14 +187,14 @@ class CatalogPane(Pane):
         pieces = [*left, (f"  {minutes}", "quiet")]
         if not is_marked:
             return tuple(pieces)
-        row = [(text, f"chosen {role}") for text, role in pieces]
-        return fit(tuple(row), cells, "chosen", glyphs.more)
+        return fit(_chosen(pieces), cells, "chosen", glyphs.more)
 
     def move(self, rows: int) -> None:
-        stops = [index for index, (_, lesson) in enumerate(self._entries) if lesson is not None]
+        stops = [index for index, (kind, lesson) in enumerate(self._entries) if lesson is not None or kind == "file"]
         if not stops:
             return
-        stop = max(0, min(stops.index(self._marked_entry) + rows, len(stops) - 1))
+        at = stops.index(self._marked_entry) if self._marked_entry in stops else -rows
+        stop = max(0, min(at + rows, len(stops) - 1))
         self._marked_entry = stops[stop]
         self._bring_into_view(self._marked_entry, 2)
         self.paint()
@@ -157,12 +203,13 @@ class CatalogPane(Pane):
     def on_click(self, event: events.Click) -> None:
         index = self.top + event.y - 1
         if 0 < event.y < self.size.height - 1 and index < len(self._entries):
-            lesson = self._entries[index][1]
-            if lesson is not None:
-                self._marked_entry = index
-                self.paint()
-                self.post_message(self.Moved())
-                self.post_message(LessonChosen(lesson))
+            kind, lesson = self._entries[index]
+            if lesson is None and kind != "file":
+                return
+            self._marked_entry = index
+            self.paint()
+            self.post_message(self.Moved())
+            self.post_message(FileWanted() if lesson is None else LessonChosen(lesson))
 
 
 class LessonInfoPane(Pane, can_focus=False):
@@ -247,9 +294,11 @@ LIST_KEYS = (
     Key("down", "down,j", "↓ j", N_("the lesson after"), action="move(1)"),
     Key("page_up", "pageup", "PageUp", N_("ten lessons up"), action="move(-10)"),
     Key("page_down", "pagedown", "PageDown", N_("ten lessons down"), action="move(10)"),
-    Key("first", "home", "Home", N_("the first lesson"), action="move(-10000)"),
-    Key("last", "end", "End", N_("the last lesson"), action="move(10000)"),
+    Key("first", "home", "Home", N_("the first row"), action="move(-10000)"),
+    Key("last", "end", "End", N_("the last row"), action="move(10000)"),
     Key("open", "enter,right,l", "Enter", N_("open the lesson under the mark")),
+    Key("find", "slash", "/", N_("show the lessons that have a word in title, summary or topics")),
+    Key("file", "o", "o", N_("open a file of your own: a Python script or a recording")),
     Key("palette", "colon,ctrl+p", ": Ctrl+P", BY_ID["palette"].about, action="app.command_palette"),
     Key("reset", "R", "R", N_("forget what was done with the lesson; press it twice")),
     Key("language", "L", "L", BY_ID["language"].about, action="app.change_language"),
@@ -263,6 +312,7 @@ LIST_KEYS = (
 def _hints() -> tuple[Hint, ...]:
     return (
         Hint("↑ ↓", K_("choose"), "down", 2), Hint("Enter", K_("open"), "enter", 0),
+        Hint("/", K_("find"), "slash", 3), Hint("o", K_("file"), "o", 4),
         Hint(":", K_("palette"), "colon", 4), Hint("?", K_("help"), "question_mark", 1),
         Hint("L", native_name(next_language()), "L", 3),
         Hint("q", K_("quit"), "q", 0),
@@ -289,9 +339,13 @@ class LessonsScreen(Screen[None]):
         self.catalog = CatalogPane()
         self.info = LessonInfoPane()
         self.header, self.explain, self.keyline, self.small = TitleBar(), Explain(), KeyLine(), TooSmall()
+        self.prompt, self.label = Prompt(), PromptLabel()
+        self._typed_path = ""
+        """The path that was typed last: an error in it can be corrected."""
 
     def compose(self) -> ComposeResult:
         yield from (self.header, self.catalog, self.info, self.explain, self.keyline, self.small)
+        yield from (self.label, self.prompt)
 
     def on_mount(self) -> None:
         self.read()
@@ -341,21 +395,31 @@ class LessonsScreen(Screen[None]):
             self.read()
 
     def on_resize(self) -> None:
-        width, height = self.size
-        is_small = layout.too_small(width, height)
-        left = width * 48 // 100
+        columns, height = self.size
+        is_small = layout.too_small(columns, height)
+        left = columns * 48 // 100
         regions: dict[Surface, Region] = {
-            self.header: Region(0, 0, width, 1),
+            self.header: Region(0, 0, columns, 1),
             self.catalog: Region(0, 1, left, height - 3),
-            self.info: Region(left, 1, width - left, height - 3),
-            self.explain: Region(0, height - 2, width, 1),
-            self.keyline: Region(0, height - 1, width, 1),
-            self.small: Region(0, 0, width, height),
+            self.info: Region(left, 1, columns - left, height - 3),
+            self.explain: Region(0, height - 2, columns, 1),
+            self.keyline: Region(0, height - 1, columns, 1),
+            self.small: Region(0, 0, columns, height),
         }
         for surface, region in regions.items():
             surface.display = is_small == (surface is self.small)
             surface.styles.offset = (region.x, region.y)
             surface.styles.width, surface.styles.height = region.width, region.height
+        self._place_prompt()
+
+    def _place_prompt(self) -> None:
+        """Show or hide the prompt in place of the greeting."""
+        columns, rows = self.size
+        shown, label = bool(self.prompt.purpose) and not self.small.display, width(self.label.text) + 2
+        self.label.display = self.prompt.display = shown
+        for widget, x, cells in ((self.label, 0, label), (self.prompt, label, columns - label)):
+            widget.styles.offset = (x, rows - 2)
+            widget.styles.width, widget.styles.height = cells, 1
 
     def speak(self, language: str) -> None:
         """Change the language, and draw everything again."""
@@ -383,13 +447,89 @@ class LessonsScreen(Screen[None]):
         self.catalog.move(by)
 
     def action_open(self) -> None:
-        """Open the marked lesson."""
+        """Open the marked lesson, or ask for a file."""
         if self.catalog.lesson is not None:
             self.post_message(LessonChosen(self.catalog.lesson))
+        elif self.catalog.is_at_file:
+            self.action_file()
+
+    # ------------------------------------------------------------ the prompt
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the keys to the prompt while it is open, but for Esc."""
+        return not self.prompt.purpose or action == "leave"
+
+    def action_find(self) -> None:
+        """Ask which lessons to show."""
+        self._open_prompt("lessons", self.catalog.filter)
+
+    def action_file(self) -> None:
+        """Ask for a file to open."""
+        self._open_prompt("file", self._typed_path)
+
+    def on_file_wanted(self) -> None:
+        self.action_file()
+
+    def _open_prompt(self, purpose: str, value: str) -> None:
+        self.prompt.purpose, self.prompt.value = purpose, value
+        self.prompt.placeholder = self.prompt.example
+        self.label.text = key_label("find" if purpose == "lessons" else "file")
+        self._place_prompt()
+        self.label.paint()
+        self.keyline.show(typing_hints(self.prompt.enter_label))
+        self.prompt.focus()
+
+    def _close_prompt(self) -> None:
+        self.prompt.purpose = ""
+        self._place_prompt()
+        self.keyline.show(_hints())
+        self.catalog.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Show the lessons that have what is typed."""
+        if self.prompt.purpose == "lessons":
+            self.catalog.show_matching(event.value.strip())
+
+    def on_prompt_moved(self, message: Prompt.Moved) -> None:
+        """Mark another lesson while one types."""
+        if self.prompt.purpose == "lessons":
+            self.catalog.move(message.by)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Open the marked lesson, or the file."""
+        purpose = self.prompt.purpose
+        self._close_prompt()
+        if purpose == "file":
+            self._open_file(event.value.strip())
+        elif self.catalog.lesson is not None:
+            self.action_open()
+            self.catalog.show_matching("")
+
+    def _open_file(self, typed: str) -> None:
+        """Open a script or a recording, or say why it cannot be opened."""
+        from tutor.trace import tracefile
+
+        self._typed_path = path = os.path.expanduser(typed)
+        if not typed:
+            return
+        try:
+            target = catalog.of_file(path, self.lessons)
+            timeline = tracefile.load(target.path) if target.kind == "trace" else None
+        except (LessonError, tracefile.TraceError, OSError, ValueError) as error:
+            again = styled("{o} corrects it", o=("o", "key"))
+            reason = str(error).replace(path, Path(path).name)  # the folder is known, and would leave no room
+            self.explain.show([[(f"{clean(reason)}  ", "error"), *again]])
+            return
+        self.post_message(TargetChosen(target, timeline))
 
     def action_leave(self) -> None:
-        """Say how to quit: Esc leads back to here."""
-        self.explain.show([styled("{q} quits", q=("q", "key"))])
+        """Close the prompt, show all lessons again, or say how to quit: Esc leads back to here."""
+        if self.prompt.purpose:
+            self._close_prompt()
+        if self.catalog.filter:
+            self.catalog.show_matching("")
+        else:
+            self.explain.show([styled("{q} quits", q=("q", "key"))])
 
     def action_quit(self) -> None:
         """Quit; the status is that of no program."""

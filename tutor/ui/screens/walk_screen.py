@@ -10,6 +10,7 @@ from tutor.study.result import Result
 from tutor.ui.bindings import BY_ID
 from tutor.ui.explanation import describe_result, first_step
 from tutor.ui.panes.base import StepPicked
+from tutor.ui.panes.inputs import Prompt
 from tutor.ui.render.segments import clean, styled
 from tutor.ui.screens.pane_screen import PaneScreen
 from tutor.ui.time_bar import TimeBar
@@ -161,10 +162,10 @@ class WalkScreen(PaneScreen):
             count = self.model.count(event.value)
             self._label_found(f"{count}" if count or not event.value.strip() else _("not found"))
 
-    def on_prompt_previous_asked(self) -> None:
-        """Find the hit before."""
+    def on_prompt_moved(self, message: Prompt.Moved) -> None:
+        """Find the hit before, or after."""
         if self.prompt.purpose == "find":
-            self._find(self.prompt.value, previous=True)
+            self._find(self.prompt.value, previous=message.by < 0)
 
     def _find(self, text: str, previous: bool = False) -> None:
         """Go to the next (or previous) hit, and say which of how many it is."""
