@@ -10,11 +10,14 @@ import re
 import shutil
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from tutor import i18n
 from tutor.i18n import N_, _, languages, locale_language
 from tutor.text_width import width, wrap
+
+if TYPE_CHECKING:
+    from tutor.trace.selection import Selection
 
 
 class UsageError(Exception):
@@ -48,6 +51,12 @@ class Arguments(argparse.Namespace):
         self.at = "end"
         self.all = False
         """Whether all iterations are recorded."""
+        self.keep: str | None = None
+        """Which iterations are recorded, as typed."""
+        self.selection: Selection | None = None
+        """The same, read."""
+        self.loop = 0
+        """The line of the loop of which `keep` says it; 0: the training loop."""
         self.json = False
         self.paths: list[str] = []
         """The paths given to `check`."""
@@ -109,6 +118,21 @@ _ALL = _argument(
     action="store_true",
     help=N_("record all iterations and calls; if not given, only the first of a loop or function without tensors"),
 )
+_PART = (
+    _argument(
+        "--keep",
+        metavar="0-2,every:100,last:3",
+        help=N_(
+            "record these iterations of the training loop alone, counted from 0 over the whole run: numbers, ranges, "
+            "every N-th, the last ones; the others run at full speed"
+        ),
+    ),
+    _argument(
+        "--loop",
+        metavar="LINE",
+        help=N_("the line on which that loop begins; if not given, it is the loop around the first backward pass"),
+    ),
+)
 _PLAIN = _argument("--plain", action="store_true", help=N_("walk without a full screen: a step per Enter"))
 _UNUSED_PLAIN = _argument("--plain", action="store_true", help=argparse.SUPPRESS)
 _DEVICE = _argument("--device", metavar="cpu|cuda|cuda:1", help=N_("set the knob `device` of a lesson or script"))
@@ -155,7 +179,8 @@ class _Command(NamedTuple):
 
     def synopsis(self, name: str) -> str:
         """`show TARGET [--at WHERE] [--json]`"""
-        return " ".join([name, *(_synopsis(action) for action in _actions(self.arguments))])
+        shown = [argument for argument in self.arguments if argument not in _PART]
+        return " ".join([name, *(_synopsis(action) for action in _actions(shown))])
 
 
 _COMMANDS = {
@@ -165,7 +190,7 @@ _COMMANDS = {
             "Open a Python script of your own, unchanged. Options stand before or after FILE; from the first word "
             "after FILE that is none of them, or from --, all is the script's."
         ),
-        (_ALL, _FILE, _SCRIPT),
+        (_ALL, *_PART, _FILE, _SCRIPT),
         _PLAIN,
     ),
     "record": _Command(
@@ -174,7 +199,7 @@ _COMMANDS = {
             "Run a script without a screen and keep the recording. Options stand before or after FILE; from the first "
             "word after FILE that is none of them, or from --, all is the script's."
         ),
-        (_OUTPUT, _ALL, _FILE, _SCRIPT),
+        (_OUTPUT, _ALL, *_PART, _FILE, _SCRIPT),
     ),
     "view": _Command(
         N_("walk through a recording; needs no torch"),
@@ -191,12 +216,12 @@ _COMMANDS = {
     "steps": _Command(
         N_("the steps of a lesson, a script or a recording, one per line"),
         N_("The steps of a lesson, a script or a recording, one per line. With --json one object per line."),
-        (_TARGET, _ALL, _JSON, _SCRIPT),
+        (_TARGET, _ALL, *_PART, _JSON, _SCRIPT),
     ),
     "show": _Command(
         N_("everything at one point, as text"),
         N_("Everything at one point of a lesson, a script or a recording: tensors, graph, series, output."),
-        (_TARGET, _AT, _ALL, _JSON, _SCRIPT),
+        (_TARGET, _AT, _ALL, *_PART, _JSON, _SCRIPT),
     ),
     "check": _Command(
         N_("for authors of lessons: what is wrong with them, with file and line"),
@@ -298,6 +323,8 @@ def parse(words: Sequence[str]) -> Arguments:
     arguments = _make_parser(command).parse_args(words, Arguments(command))
     arguments.script, arguments.is_module = split.script, split.is_module
     arguments.knobs = dict(_parse_knob(text) for text in arguments.settings)
+    arguments.selection = None if arguments.keep is None else _parse_selection(arguments.keep)
+    arguments.loop = _parse_line(arguments.loop)
     return arguments
 
 
@@ -378,6 +405,24 @@ def _parse_knob(text: str) -> tuple[str, str]:
     if not sign or not name.strip():
         raise UsageError(_("--set wants KNOB=VALUE, not {text}. For instance: --set lr=0.1", text=repr(text)))
     return name.strip(), value
+
+
+def _parse_selection(text: str) -> Selection:
+    """Return the value of `--keep`."""
+    from tutor.trace.selection import parse as parse_selection
+
+    try:
+        return parse_selection(text)
+    except ValueError as error:
+        problem = _("--keep wants numbers, ranges, every:N and last:N, not {part}.", part=repr(str(error)))
+        raise UsageError(problem + " " + _("For instance: --keep 0-2,every:100,last:3")) from None
+
+
+def _parse_line(text: str | int) -> int:
+    """Return the value of `--loop`."""
+    if isinstance(text, str) and not (text.isascii() and text.isdigit() and 0 < int(text[:9]) == int(text)):
+        raise UsageError(_("--loop wants the number of a line, not {text}.", text=repr(text)))
+    return int(text)
 
 
 def _make_parser(command: str) -> _Parser:

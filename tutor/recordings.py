@@ -62,6 +62,8 @@ def make_session(target: Target, arguments: Arguments, workers: Workers | None =
         device=arguments.device,
         args=arguments.script,
         samples_loops=target.kind == "file" and not arguments.all,
+        keep=arguments.selection,
+        loop=arguments.loop,
     )
 
 
@@ -73,8 +75,9 @@ def load(target: Target, arguments: Arguments) -> Timeline:
     """
     from tutor.trace import tracefile
 
-    if arguments.knobs or arguments.device is not None:
-        raise Refusal(_("{name} is a recording: --set and --device are for what is run.", name=target.name))
+    if arguments.knobs or arguments.device is not None or arguments.keep is not None or arguments.loop:
+        text = _("{name} is a recording: --set, --device, --keep and --loop are for what is run.", name=target.name)
+        raise Refusal(text)
     try:
         return tracefile.load(target.path)
     except tracefile.TraceError as error:

@@ -126,8 +126,9 @@ class Forker:
         max_bytes: int = 256 << 20,
         beside: dict[str, str] | None = None,
         samples_loops: bool = False,
+        **others: Any,
     ) -> Recording:
-        """Records a file, or this text as `script.py` with other files `beside` it."""
+        """Records a file, or this text as `script.py` with other files `beside` it; `others` are for the command."""
         self._runs += 1
         folder = self._folder / str(self._runs)
         folder.mkdir()
@@ -140,7 +141,7 @@ class Forker:
         else:
             path = script
         command = RunCommand(str(path), str(path), args or [], max_events=max_events, max_bytes=max_bytes,
-                             samples_loops=samples_loops)  # fmt: skip
+                             samples_loops=samples_loops, **others)  # fmt: skip
         files = {name: folder / f"{name}.out" for name in ("stdout", "stderr")}
         with files["stdout"].open("wb") as out, files["stderr"].open("wb") as err:
             ran = self._runner.run(command, seconds=0, printed=[out.fileno(), err.fileno()])

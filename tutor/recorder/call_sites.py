@@ -299,6 +299,11 @@ class SourceRecorder:
                     return first, min([last, *(line - 1 for line in inner_lines)])
         return 0, 0
 
+    def line_in(self, path: str, site: int) -> int:
+        """Return the first line of a statement of this file; 0 for one of another."""
+        statements = self._statements.get(self._files.get(path, 0), [])
+        return next((span[0] for span, number in statements if number == site), 0)
+
     def file_of(self, path: str) -> int | None:
         """Return the number of a file of the learner's; None for others."""
         return self._files.get(path)

@@ -18,6 +18,7 @@ from tutor.recorder.call_gaps import CallSampler
 from tutor.recorder.event_writer import EventWriter
 from tutor.recorder.exceptions import trace_of
 from tutor.recorder.gaps import FIRST, LoopSampler
+from tutor.recorder.kept_iterations import KeptIterations
 from tutor.recorder.modules import ModuleRecorder
 from tutor.recorder.patches import CHECKED_DEPTH, check_recursion, is_near_limit
 from tutor.recorder.signals import DeferredSignals
@@ -50,6 +51,7 @@ class FrameRecorder:
         gate: Says whether the plain twins of loops and functions run.
         sampler: Leaves out the middle of loops that do not touch tensors.
         calls: Leaves out calls of functions that do not touch tensors.
+        kept: Leaves out iterations of the training loop.
         by_id: The recorded frames by `id` of Python's frame.
         current: The frame of the last statement; None before the first.
         script: The frame of the script; None before it starts.
@@ -110,6 +112,9 @@ class FrameRecorder:
             self.by_id,
             lambda: self.on and not threads.is_other_thread(),
             lambda: not threads.active and not tensors.exposed and sys.gettrace() is None,
+        )
+        self.kept = KeptIterations(
+            writer.waiting.append, self.sampler, self.gate, lambda: self.current, self.find, self.by_id
         )
         self.callbacks: dict[str, Any] = {
             "line": self.line, "line_scan": self.line_scan, "bind": self.bind, "bind_outer": self.bind_outer,
@@ -303,6 +308,8 @@ class FrameRecorder:
             self.by_id[id(python)] = self._other_thread
             return
         if not (self.on or self._back()):
+            if self.kept.gap is not None:
+                self._enter_in_gap(python)
             return
         outer = self.current
         stack_depth = 0
@@ -329,12 +336,29 @@ class FrameRecorder:
             self.sampler.touches += issubclass(type(value), _Tensor)
             self.names.store(frame, name, value, 0)
 
+    def _enter_in_gap(self, python: types.FrameType) -> None:
+        """Note that a function is entered which may run when the next recorded iteration begins."""
+        code = python.f_code
+        resumable = bool(code.co_flags & _RESUMABLE)
+        if resumable or self.kept.is_path(code):
+            outer = self.current = self.find(python.f_back)
+            file = self._file_of(code.co_filename) or 1
+            frame = self._start_frame(code.co_name, file, id(python), resumable=resumable)
+            frame.code = code
+            self.by_id[frame.key] = frame
+            self.kept.enters((_FRAME_START, frame.serial, code.co_name, file, resumable))
+            if resumable:
+                self.current = outer
+
     def leave(self) -> None:
         """Record that the function was left, normally or by an exception."""
         python = _getframe(1)
         if self.sampler.gap is not None:
             self._back()
-        frame = self.by_id.pop(id(python), None)
+        frame = self.by_id.get(id(python))
+        if frame is not None and self.kept.gap is not None and self.kept.leaves(frame):
+            self.kept.end(python)
+        self.by_id.pop(id(python), None)
         if frame is None or frame is self._other_thread or frame is self.script:
             return  # the script's: entered unrecorded, with the `id` of an earlier cell's frame
         error = sys.exc_info()[1]
@@ -360,6 +384,10 @@ class FrameRecorder:
 
     def begin(self, loop: int, targets: tuple[str, ...], iterable: Any) -> Any:
         """Note that a `for` is about to begin, which stores to these names; return what it iterates over."""
+        if self.kept.is_on and not self._threads.is_other_thread():
+            was_on, self.on = self.on, False
+            self.kept.begin_for(loop, iterable)  # may call the learner's `__len__`
+            self.on = was_on
         if self.on and self.sampler.on:
             frame = self.find(_getframe(1))
             if frame is not None and frame is not self._other_thread:
@@ -379,6 +407,8 @@ class FrameRecorder:
             frame = self.by_id.get(id(python)) or self.find(python)
             if frame is not None and frame is not self._other_thread:
                 number = frame.loops.get(loop, 0) + 1
+                if self.kept.is_on and self.kept.begins(loop, frame, number):
+                    return True
                 if number <= FIRST + 1 and self.sampler.on:
                     if number == 1 and is_while:
                         self.sampler.begin_while(frame, loop)
@@ -393,22 +423,35 @@ class FrameRecorder:
         if self.on or (self.sampler.gap is not None and self._back()):
             frame = self.find(_getframe(1))
             if frame is not None and frame is not self._other_thread:
-                number = frame.loops[loop] = frame.loops.get(loop, 0) + 1
-                self._append((_ITERATION, frame.serial, loop, number))
+                number = frame.loops.get(loop, 0) + 1
+                if not (self.kept.is_on and self.kept.begins(loop, frame, number)):
+                    frame.loops[loop] = number
+                    self._append((_ITERATION, frame.serial, loop, number))
+        elif self.kept.gap is not None and not self._threads.is_other_thread():
+            self.kept.iterates(loop, _getframe(1))
 
     def loop_end(self, loop: int) -> None:
         """Record that a loop was left."""
+        self._leave_loop_in_gap(loop, _getframe(1))
         if self.on or (self.sampler.gap is not None and self._back()):
             frame = self.find(_getframe(1))
             if frame is not None and frame.loops.pop(loop, None) is not None:
                 self.sampler.begun.pop((frame.serial, loop), None)
                 self._append((_LOOP_END, frame.serial, loop))
 
+    def _leave_loop_in_gap(self, loop: int, python: types.FrameType) -> None:
+        """Note that a loop was left between recorded iterations; record again if none can follow."""
+        if self.kept.gap is not None and not self._threads.is_other_thread():
+            frame = self.find(python)
+            if frame is not None and self.kept.loop_ends(frame, loop):
+                self.kept.end(python)
+
     def caught(self, loops: tuple[int, ...]) -> None:
         """Record that an `except` begins, and that the exception left these loops."""
         if self.sampler.gap is not None:
             self._back()
         for loop in loops:
+            self._leave_loop_in_gap(loop, _getframe(1))
             frame = self.find(_getframe(1))
             if self.on and frame is not None and frame.loops.pop(loop, None) is not None:
                 self._append((_LOOP_END, frame.serial, loop))

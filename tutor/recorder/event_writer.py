@@ -229,6 +229,12 @@ class EventWriter:
         return self._open and self._descriptor.is_same
 
     @property
+    def share(self) -> float:
+        """Which share of the budget is used up."""
+        events = self._events + len(self.waiting)
+        return max(events / max(self._max_events, 1), self._bytes / max(self._max_bytes, 1))
+
+    @property
     def events(self) -> int:
         """The number of events written."""
         return self._events

@@ -214,7 +214,7 @@ class LoopSampler:
         self._append((_SKIPPED, gap.frame.serial, gap.site, FIRST + 1, number, touched))
         self._append((_ITERATION, gap.frame.serial, gap.site, number))
         for frame, python, before in gap.spaces:
-            self._record_names(frame, python, before, gap.loop.targets if frame is gap.frame else ())
+            self.record_names(frame, python, before, gap.loop.targets if frame is gap.frame else ())
         self._names.scan_around(gap.frame, self._script())
 
     def forget(self) -> None:
@@ -222,7 +222,7 @@ class LoopSampler:
         self.gap = None
         self.on = False
 
-    def _record_names(
+    def record_names(
         self, frame: Frame, python: types.FrameType, before: dict[str, Sign], targets: tuple[str, ...]
     ) -> None:
         """Record the names of a frame that mean something else than `before`, and `targets`."""

@@ -50,6 +50,7 @@ class OptimizerRecorder:
 
     Attributes:
         on: Returns whether steps are recorded.
+        on_step: Called after a recorded step.
         on_unrecorded_step: Called with the parameters of a step in another thread or in compiled code.
         location: Returns the site of the running statement, and the number of its frame.
         on_error: Called with an error of the recorder.
@@ -69,6 +70,7 @@ class OptimizerRecorder:
         self._before: dict[int, list[Any]] = {}
         self._unlisted: dict[int, list[int]] = {}
         self.on: Callable[[], bool] = lambda: False
+        self.on_step: Callable[[], None] = lambda: None
         self.on_unrecorded_step: Callable[[list[torch.Tensor]], None] = lambda parameters: None
         self.location: Callable[[], tuple[int, int]] = lambda: (0, 0)
         self.on_error: Callable[[Exception], None] = lambda error: None
@@ -137,6 +139,7 @@ class OptimizerRecorder:
         if not self.on():
             self.on_unrecorded_step([parameter for group in optimizer.param_groups for parameter in group["params"]])
             return
+        self.on_step()
         before, others = self._before.pop(id(optimizer), None), self._unlisted.pop(id(optimizer), [])
         if before is None:
             return

@@ -105,9 +105,14 @@ class Recorder:
 
         self.frames.sampler.switch = self._switch
         self.frames.calls.statement_at = self.code.statement_at
+        kept = self.frames.kept
+        kept.switch, kept.record_state = self._switch_in_loop, self._record_state
+        kept.share = lambda: self.writer.share
+        kept.may_begin = lambda: not self.operations.is_running() and not threads.is_other_thread()
+        self.backward.on_pass, optimizers.on_step = kept.pass_begins, kept.step_ends
         optimizers.on = is_on
         variables.on_optimizer = optimizers.named
-        optimizers.on_unrecorded_step = self.tensors.mark_changed
+        optimizers.on_unrecorded_step = self._mark_changed
         optimizers.location = lambda: (
             self._location[STATEMENT],
             self.frames.current.serial if self.frames.current else 1,
@@ -142,6 +147,7 @@ class Recorder:
                 yield
             finally:
                 self.frames.sampler.end()
+                self._end_kept_gap()
                 self.frames.calls.send()
                 self._take_mode_off()
 
@@ -157,6 +163,44 @@ class Recorder:
 
     def _switch(self, on: bool) -> None:
         self.frames.on = self.backward.on = on and not self.full
+
+    def _switch_in_loop(self, on: bool) -> None:
+        """Switch off, and on again, between two iterations of the training loop that are recorded."""
+        self._switch(on)
+        gate = self.frames.gate
+        if on:
+            modes = [mode_at(place) for place in range(mode_count())]
+            if not self.full and self.operations not in modes:
+                _replace_modes(modes, [self.operations, *modes])
+            self._charted_passes.close()
+            self.frames.on_name_stored = None
+            gate.losses = False
+        else:
+            self._take_mode_off()
+            self._charted_passes.watch()
+            self.frames.on_name_stored = self._note_loss
+            gate.losses = self.backward.passes > 0
+
+    def _mark_changed(self, parameters: list[torch.Tensor]) -> None:
+        if self.frames.kept.gap is None:  # or all are recorded at its end
+            self.tensors.mark_changed(parameters)
+
+    def _record_state(self) -> None:
+        """Record what all tensors and containers hold, after iterations that were not recorded."""
+        with DisableTorchFunction():
+            self.tensors.sweep()
+            self.tensors.mark_changed([])
+            self.tensors.record_all()
+        self.frames.names.scan_around(self.frames.current, self.frames.script)
+
+    def _end_kept_gap(self) -> None:
+        """Record what has changed in a gap that lasts until the end of the cell."""
+        if self.frames.kept.gap is not None:
+            self.frames.kept.end(None)
+            script = self.frames.script
+            if script is not None:
+                script.loops.clear()
+                self.frames.names.store_all(script, sys.modules["__main__"].__dict__)
 
     @contextlib.contextmanager
     def unseen(self) -> Iterator[None]:
@@ -342,6 +386,7 @@ class Recorder:
             return
         self._is_child = True
         self.frames.sampler.forget()
+        self.frames.kept.forget()
         self.frames.calls.pending.clear()
         self.frames.gate.full = self.frames.gate.plain = True
         self._switch(False)

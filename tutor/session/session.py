@@ -20,6 +20,7 @@ from tutor.session.worker_process import StartError, WorkerProcess, Workers, che
 from tutor.trace import wire
 from tutor.trace.command import RunCommand, signal_name
 from tutor.trace.events import CellEnd, Event, Failed, Gap, Output, RunEnd
+from tutor.trace.selection import Selection
 from tutor.trace.timeline import Timeline
 from tutor.trace.tracefile import Writer, save
 
@@ -45,6 +46,8 @@ class Session:
         max_events: The budget of the recording in events.
         max_bytes: The budget in bytes.
         samples_loops: Whether the middle of loops that do not touch tensors is left out.
+        keep: Which iterations of the training loop are recorded.
+        loop: The line of that loop; 0 for the one around the first backward pass.
 
     Attributes:
         command: What the worker is asked to run.
@@ -65,12 +68,15 @@ class Session:
         max_events: int = 1_000_000,
         max_bytes: int = 256 << 20,
         samples_loops: bool = False,
+        keep: Selection | None = None,
+        loop: int = 0,
     ) -> None:
         self.target = target
         self.workers = workers or Workers()
         self.command = RunCommand(
             target.typed or str(target.path), target.name, args or [], knobs or {}, device,
             max_events=max_events, max_bytes=max_bytes, samples_loops=samples_loops, module=target.module,
+            keep=keep, loop=loop,
         )  # fmt: skip
         self.timeline = Timeline()
         self.phase = "starting"

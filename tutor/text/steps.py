@@ -193,7 +193,9 @@ def _skipped_fields(timeline: Timeline, step: int, view: StepView) -> Iterator[t
         yield "of", event.function
     yield "first", event.first
     yield "last", event.last
-    yield "count", event.last - event.first + 1
+    yield "count", event.count or event.last - event.first + 1
+    if event.why:
+        yield "why", event.why
 
 
 _MORE: dict[str, Callable[[Timeline, int, StepView], Iterator[tuple[str, Any]]]] = {

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from tutor.trace.selection import Selection
+
 
 def signal_name(number: int) -> str:
     """Return the name of a signal in C, such as `SIGKILL`."""
@@ -75,6 +77,11 @@ class RunCommand(msgspec.Struct, frozen=True):
     """Number of the code cell after which the run ends; None for the last one."""
     samples_loops: bool = False
     """Whether the middle of loops that do not touch tensors is left out."""
+    keep: Selection | None = None
+    """Which iterations of the training loop are recorded; None: all, or, where `samples_loops`, those of
+    `selection.AUTOMATIC` if all would not fit into the budget."""
+    loop: int = 0
+    """The line of the script on which the training loop begins; 0: the one around the first backward pass."""
     language: str = "en"
     """Language of the error for a file that cannot be run; the worker sends no other sentences."""
     module: str = ""

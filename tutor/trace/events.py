@@ -482,7 +482,7 @@ class Cut(Event, frozen=True, tag=55):
 
 class Skipped(Event, frozen=True, tag=59):
     """Iterations `first` to `last` of the loop at statement `loop` were not recorded: those before them did not touch a
-    tensor. What they changed in names follows.
+    tensor, or others were to be kept. What they changed in names and tensors follows.
 
     With a `function`: calls `first` to `last` of it, of which some ran at the statement `loop`."""
 
@@ -495,6 +495,10 @@ class Skipped(Event, frozen=True, tag=59):
     """Whether an operation ended it: the rest of the last of them is recorded, without its statements."""
     function: str = ""
     """Its name, with that of its class."""
+    count: int = 0
+    """Number of iterations, where the loop was entered several times; 0: those from `first` to `last`."""
+    why: str = ""
+    """keep: iterations of the training loop that were not to be recorded."""
 
 
 class Point(Event, frozen=True, tag=45):

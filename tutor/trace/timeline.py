@@ -31,6 +31,10 @@ _GAP_TEXTS = {
         "The recording was full after {count:,} events. What ran after that is not in it, but for the charts and the "
         "state at the end."
     ),
+    "kept": N_(
+        "All iterations of the training loop would not fit into the recording: it has those of `--keep {detail}`. "
+        "`--keep` chooses others; with `--all` it has each until it is full."
+    ),
     "printed": N_("{count:,} more characters were printed than the recording keeps."),
     "bytes": N_("{count:,} more bytes were printed by C code or child processes than are kept."),
     "damaged": N_("The recording was damaged by the program: {detail}."),

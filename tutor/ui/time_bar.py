@@ -235,7 +235,7 @@ class TimeBar(Surface):
         loop = self._loop
         if loop is None or self.size.width < WIDE:
             return ""
-        last = len(loop.starts)
+        last = loop.last
         total = str(last) if loop.end is not None else ""
         iteration, pass_number = loop.iteration(step), self._pass(timeline, step)
         texts = []

@@ -5,6 +5,7 @@ For finite differences, one element of a tensor is nudged on the way.
 
 from __future__ import annotations
 
+import ast
 import atexit
 import builtins
 import gc
@@ -137,6 +138,10 @@ class Run:
         patches.shield_from_tracers()
         patches.write_before_the_end(recorder.writer.write)
         recorder.frames.sampler.on = self._command.samples_loops and not lesson.header.title
+        kept = recorder.frames.kept
+        kept.selection, kept.line = self._command.keep, self._command.loop
+        kept.is_automatic = recorder.frames.sampler.on and kept.selection is None
+        kept.line_of = lambda site: recorder.code.line_in(self._path, site)
         recorder.writer.start()
         whole = _text_with(lesson, self._text)
         exclude_compiled_code(recorder.compiled)
@@ -168,7 +173,7 @@ class Run:
         """Read the file, with the edits, attempts and knobs of the command; send its `Document`.
 
         Raises:
-            LessonError: The file is malformed, or needs a GPU that is missing.
+            LessonError: The file is malformed, needs a GPU that is missing, or has no loop on the line of `--loop`.
         """
         lesson = written = read(Path(self._command.path))
         if self._changed:
@@ -184,6 +189,9 @@ class Run:
             raise LessonError(_("CUDA is not there: torch finds no GPU."), fix=fix, status=MISSING)
         both = zip(written.code_cells, lesson.code_cells, strict=True)
         originals = {old.number: old.source for old, new in both if old.number and old.source != new.source}
+        if self._command.loop and not _has_loop(self._text, self._command.loop):
+            what = _("no loop begins on line {line}.", line=self._command.loop)
+            raise LessonError(what, path=self._command.name, fix=_("--loop wants the line of a `for` or a `while`."))
         values = knobs_of.resolve(lesson, self._command.knobs, self._command.device)
         lesson = knobs_of.apply(lesson, values)
         cells = [msgspec.to_builtins(cell) for cell in lesson.cells]
@@ -413,6 +421,16 @@ class Run:
         module = main()
         if module is not None:
             module.__dict__.clear()
+
+
+def _has_loop(text: str, line: int) -> bool:
+    """Return whether a loop begins on a line, also where the code is not valid: that is said when it runs."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    loops = ast.For | ast.AsyncFor | ast.While
+    return any(isinstance(node, loops) and node.lineno == line for node in ast.walk(tree))
 
 
 def _text_with(lesson: Lesson, text: str) -> str:

@@ -1,0 +1,164 @@
+"""Of the training loop the chosen iterations are recorded, as in a whole recording; the others run as they are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.worker.plain_run import run_plainly
+from tests.worker.recording import Forker, Recording, value_in
+from tutor.trace import events as ev
+from tutor.trace import names, selection
+
+SETUP = """\
+import torch
+torch.manual_seed(0)
+model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh(), torch.nn.Linear(3, 1))
+opt = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+x, y = torch.randn(4, 2), torch.randn(4, 1)
+seen = []
+"""
+STEP = """\
+{0}loss = (model(x) - y).pow(2).mean()
+{0}opt.zero_grad()
+{0}loss.backward()
+{0}opt.step()
+{0}seen.append(loss.item())
+"""
+IN_FUNCTIONS = (
+    """\
+def batches():
+    for n in range(8):
+        yield n
+def evaluate():
+    with torch.no_grad():
+        for k in range(5):
+            error = (model(x) - y).abs().mean()
+    return error
+def train(epoch):
+    for batch in batches():
+        w = epoch * 10 + batch
+"""
+    + STEP.format("        ")
+    + """\
+    return w
+def main():
+    for epoch in range(6):
+        end = train(epoch)
+        error = evaluate()
+    return end
+end = main()
+"""
+)
+PROGRAMS: dict[str, tuple[str, str, list[int]]] = {
+    "for": ("for i in range(20):\n" + STEP.format("    "), "0-1,every:7,last:2", [0, 1, 7, 14, 18, 19]),
+    "while": ("i = 0\nwhile i < 20:\n    i += 1\n" + STEP.format("    "), "0-1,12", [0, 1, 12]),
+    "epochs": (
+        "for epoch in range(4):\n    for b in range(5):\n" + STEP.format("        "), "0,every:8,last:1", [0, 8, 16, 19]
+    ),
+    "functions": (IN_FUNCTIONS, "1-2,20,21", [0, 1, 2, 20, 21]),
+    "micro batches": (
+        "for i in range(9):\n    opt.zero_grad()\n    for k in range(6):\n"
+        "        loss = (model(x) - y).pow(2).mean() / 6\n        loss.backward()\n"
+        "    opt.step()\n    seen.append(loss.item())\n", "0,4", [0, 1, 2, 3, 4, 5, 24, 25, 26, 27, 28, 29]
+    ),
+    "break": ("for i in range(90):\n    if i == 15:\n        break\n" + STEP.format("    "), "3", [0, 3]),
+    "exception": (
+        "try:\n    for i in range(90):\n        if i == 15:\n            1 / 0\n" + STEP.format("        ")
+        + "except ZeroDivisionError:\n    k = i\n", "3", [0, 3]
+    ),
+    "no twin": ("for i in range(12):\n    def f():\n        return i\n" + STEP.format("    "), "0-2,6", [0, 1, 2, 6]),
+}  # fmt: skip
+
+
+def passes(recorded: Recording) -> list[int]:
+    """The backward passes that are recorded, by their place in the loss curve, from 0."""
+    points = recorded.timeline.contents.series["loss"]
+    steps = {recorded.timeline.contents.passes[k].start_step for k in range(len(recorded.timeline.passes))}
+    return [point.x for point in points if point.step in steps]
+
+
+def moment(recorded: Recording, step: int) -> tuple[Any, Any]:
+    """The functions that run, with the iterations of their loops and their plain names; value and gradient of each
+    tensor that has a name."""
+    state = recorded.timeline.state(step)
+    frames = [
+        (
+            frame.function,
+            list(frame.iterations.values()),
+            {name: bound.value for name, bound in frame.names.items() if bound.what == "value"},
+        )
+        for frame in state.frames
+    ]
+    tensors = {
+        name: (value_in(state, number), grad and value_in(state, grad))
+        for name, number in names.names_of(state).items()
+        for grad in [state.tensors[number].grad]
+    }
+    return frames, tensors
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_chosen_iterations_are_recorded(record: Forker, name: str, tmp_path: Path) -> None:
+    """In them, and at the end, all is as in a whole recording, and so is the loss of every iteration."""
+    code, keep, expected = PROGRAMS[name]
+    script = SETUP + code + "print(seen, [p.tolist() for p in model.parameters()])\nafter = (model(x) * 2).sum()\n"
+    some, whole = record(script, keep=selection.parse(keep)), record(script)
+    path = tmp_path / "script.py"
+    path.write_text(script)
+    assert some.stdout == whole.stdout == run_plainly(path, tmp_path / "plain.json").stdout
+    assert some.status == whole.status == 0
+    assert not some.of(ev.Gap)
+    assert passes(some) == expected
+    losses, all_losses = (each.timeline.contents.series["loss"] for each in (some, whole))
+    assert [point.value for point in losses] == [point.value for point in all_losses]
+    places = [
+        (info.start_step, whole.timeline.passes[number].start_step)
+        for info, number in zip(some.timeline.passes, expected, strict=True)
+    ]
+    for step, other in [*places, (some.timeline.steps, whole.timeline.steps)]:
+        assert moment(some, step) == moment(whole, other)
+
+
+def test_a_line_names_the_loop(record: Forker) -> None:
+    """Seven lines of set-up: the loop over epochs begins on line 8, and has the passes of all its batches."""
+    code = "for epoch in range(4):\n    for b in range(2):\n" + STEP.format("        ")
+    recorded = record(SETUP + code, keep=selection.parse("0,2"), loop=7)
+    assert passes(recorded) == [0, 1, 4, 5]
+
+
+def test_a_program_that_would_not_fit_is_recorded_in_part(record: Forker) -> None:
+    code = "for i in range(450):\n" + STEP.format("    ")
+    recorded = record(SETUP + code, samples_loops=True, max_events=20_000)
+    assert passes(recorded) == [0, 1, 2, 100, 200, 300, 400, 449]
+    (notice,) = recorded.timeline.notices
+    assert all(word in notice for word in ("0-2,every:100,last:1", "--keep", "--all"))
+    assert recorded.timeline.cut is None
+
+
+def test_a_program_of_which_no_length_is_known_is_recorded_in_part_from_half_of_the_budget_on(record: Forker) -> None:
+    code = "i = 0\nwhile i < 450:\n    i += 1\n" + STEP.format("    ")
+    recorded = record(SETUP + code, samples_loops=True, max_events=20_000)
+    assert passes(recorded)[-2:] == [300, 400]
+    assert recorded.timeline.cut is None
+
+
+def test_a_program_that_fits_is_recorded_whole(record: Forker) -> None:
+    recorded = record(SETUP + "for i in range(30):\n" + STEP.format("    "), samples_loops=True)
+    assert passes(recorded) == list(range(30))
+    assert not recorded.timeline.notices
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("", ""), ("x", "x"), ("1, 3-1", "3-1"), ("every:0", "every:0"), ("last:0", "last:0"), ("1,,2", ""),
+        ("-1", "-1"), ("1-", "1-"), ("every:", "every:"), ("0-2;5", "0-2;5"), ("٣", "٣"),
+    ],
+)  # fmt: skip
+def test_what_is_no_selection_is_an_error(text: str, part: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(part)}$"):
+        selection.parse(text)
