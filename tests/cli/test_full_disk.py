@@ -15,7 +15,7 @@ from tests.e2e.terminal import GRADTUTOR, Terminal
 from tutor.study.progress import Store
 from tutor.trace import tracefile
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(1)
 
 LONG = """\
 import os

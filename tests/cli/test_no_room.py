@@ -20,7 +20,7 @@ from tests.sampling import sample
 from tutor.session.worker_process import MAX_QUOTED, describe_failed_start
 from tutor.trace import tracefile
 
-pytestmark = pytest.mark.sampled(5)
+pytestmark = pytest.mark.sampled(3)
 
 STEPS = ("steps", "script.py")
 RECORD = ("record", "script.py")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.test_cli import GOOD, environment, script
 
-pytestmark = pytest.mark.sampled(5)
+pytestmark = pytest.mark.sampled(3)
 
 BROKEN = "raise ImportError('libcudart.so.12: cannot open shared object file')\n"
 

@@ -13,7 +13,7 @@ import pytest
 from tests.cli.test_cli import GOOD, Run, environment, refused, run, script
 from tutor.trace import tracefile
 
-pytestmark = pytest.mark.sampled(5)
+pytestmark = pytest.mark.sampled(3)
 
 __all__ = ["run"]
 

@@ -13,7 +13,7 @@ from tests.cli.by_forks import COMMAND, inherited
 from tests.cli.test_cli import GOOD, environment, script
 from tutor.trace import tracefile
 
-pytestmark = pytest.mark.sampled(5)
+pytestmark = pytest.mark.sampled(3)
 
 COMMANDS = (
     ["--version"], ["list"], ["steps", "run.trace"], ["show", "run.trace", "--json"], ["view", "--plain", "run.trace"],

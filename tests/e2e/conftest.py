@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.by_forks import COMMAND, inherited
 from tests.e2e.terminal import GRADTUTOR, Terminal
 
 Start = Callable[..., Terminal]
@@ -20,6 +21,19 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
         def begin(*arguments: str, columns: int = 120, rows: int = 36, **env: str) -> Terminal:
             terminal = Terminal((*GRADTUTOR, *arguments), tmp_path, columns=columns, rows=rows, env=env)
+            return stack.enter_context(terminal)
+
+        yield begin
+
+
+@pytest.fixture
+def forked(tmp_path: Path) -> Iterator[Start]:
+    """Starts gradtutor as `start` does, with workers that are forks of the tests' server: none imports torch."""
+    with ExitStack() as stack:
+
+        def begin(*arguments: str, columns: int = 120, rows: int = 36, **env: str) -> Terminal:
+            process = inherited(env)
+            terminal = Terminal((*COMMAND, *arguments), tmp_path, columns=columns, rows=rows, **process)
             return stack.enter_context(terminal)
 
         yield begin

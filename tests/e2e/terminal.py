@@ -69,6 +69,7 @@ class Terminal:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         draws: bool = True,
+        pass_fds: Sequence[int] = (),
     ) -> None:
         self.screen = pyte.Screen(columns, rows)
         self.modes: dict[int, bool] = {}
@@ -80,9 +81,15 @@ class Terminal:
         self._rest = b""
         self._family: set[tuple[int, str]] = set()
         self.started = time.perf_counter()
+
+        def prepare() -> None:
+            end_with_parent()
+            for descriptor in pass_fds:
+                os.set_inheritable(descriptor, True)
+
         self._process = PtyProcess.spawn(
             list(command), env=environment(home, env), cwd=str(cwd or home), dimensions=(rows, columns),
-            preexec_fn=end_with_parent,
+            preexec_fn=prepare, pass_fds=pass_fds,
         )  # fmt: skip
 
     # ------------------------------------------------------------ what it shows

@@ -12,7 +12,7 @@ from tests.e2e.terminal import GRADTUTOR, HAS_PROC, Terminal
 from tests.fuzz.kills import reads
 from tests.sampling import sample
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(2)
 
 ROOT = str(Path(__file__).parents[2])
 PATCHED = """\

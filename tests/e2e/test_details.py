@@ -20,9 +20,9 @@ H.sum().backward()
 SHIFT_RIGHT, SHIFT_DOWN = b"\x1b[1;2C", b"\x1b[1;2B"
 
 
-def test_one_walks_on_under_the_sheet(start: Start, tmp_path: Path) -> None:
+def test_one_walks_on_under_the_sheet(forked: Start, tmp_path: Path) -> None:
     (tmp_path / "product.py").write_text(SCRIPT)
-    terminal = start("open", str(tmp_path / "product.py"), columns=80, rows=24)
+    terminal = forked("open", str(tmp_path / "product.py"), columns=80, rows=24)
     terminal.wait("first step")
     terminal.press("end")
     terminal.wait("the script is done")
@@ -41,9 +41,9 @@ def test_one_walks_on_under_the_sheet(start: Start, tmp_path: Path) -> None:
     assert terminal.is_clean
 
 
-def test_details_follow_in_a_column(start: Start, tmp_path: Path) -> None:
+def test_details_follow_in_a_column(forked: Start, tmp_path: Path) -> None:
     (tmp_path / "product.py").write_text(SCRIPT)
-    terminal = start("open", str(tmp_path / "product.py"), columns=200, rows=60)
+    terminal = forked("open", str(tmp_path / "product.py"), columns=200, rows=60)
     terminal.wait("first step")
     terminal.press("end")
     terminal.wait("step 16/16")

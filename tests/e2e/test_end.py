@@ -13,7 +13,7 @@ from tests.e2e.conftest import Start
 from tests.e2e.terminal import GRADTUTOR, HAS_PROC, Terminal
 from tests.sampling import sample
 
-pytestmark = [pytest.mark.skipif(not HAS_PROC, reason="needs /proc to find the processes"), pytest.mark.sampled(4)]
+pytestmark = [pytest.mark.skipif(not HAS_PROC, reason="needs /proc to find the processes"), pytest.mark.sampled(3)]
 
 LOOP = "import torch\nwhile True:\n    torch.ones(2)\n"
 CHILD = "import subprocess\nchild = subprocess.Popen(['sleep', '600'])\n"

@@ -14,7 +14,7 @@ from tests.e2e.conftest import Start
 from tests.e2e.terminal import GRADTUTOR, HAS_PROC, Terminal
 from tests.sampling import sample
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(2)
 
 ODD = (b"\xff", b"\x80", b"\xe9", b"\xc3", b"\xf0\x9f", b"\xed\xa0\x80", b"\x00", b"\x1b[<0;99999999999999999999;1M",
 b"\x1b[99999999999u", b"\x1b[200~\xff\x1b[201~")  # fmt: skip
@@ -24,14 +24,14 @@ def threads(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/task"))
 
 
-def lesson(start: Start) -> Terminal:
-    terminal = start("graph/two-paths")
+def lesson(forked: Start) -> Terminal:
+    terminal = forked("graph/two-paths")
     terminal.wait("first step")
     return terminal
 
 
-def test_bytes_that_are_no_text_are_no_keys(start: Start) -> None:
-    terminal = lesson(start)
+def test_bytes_that_are_no_text_are_no_keys(forked: Start) -> None:
+    terminal = lesson(forked)
     for prompt in ("", "/", "g"):
         terminal.press(*prompt)
         for data in ODD:
@@ -47,8 +47,8 @@ def test_bytes_that_are_no_text_are_no_keys(start: Start) -> None:
     assert terminal.is_clean
 
 
-def test_bytes_that_are_no_text_in_the_list(start: Start) -> None:
-    terminal = start()
+def test_bytes_that_are_no_text_in_the_list(forked: Start) -> None:
+    terminal = forked()
     terminal.wait("Two paths to one leaf")
     for data in ODD:
         terminal.write(data)
@@ -59,8 +59,8 @@ def test_bytes_that_are_no_text_in_the_list(start: Start) -> None:
     assert terminal.wait_for_end() == 0
 
 
-def test_bytes_that_are_no_text_in_an_answer(start: Start) -> None:
-    terminal = lesson(start)
+def test_bytes_that_are_no_text_in_an_answer(forked: Start) -> None:
+    terminal = lesson(forked)
     terminal.press("end")
     terminal.wait("your answer")
     terminal.write(b"\xff5\x80\r")
@@ -70,8 +70,8 @@ def test_bytes_that_are_no_text_in_an_answer(start: Start) -> None:
 
 
 @pytest.mark.parametrize("prompt", sample(["/", "g"], 1))
-def test_a_prompt_is_closed_in_a_terminal_that_is_too_small(start: Start, prompt: str) -> None:
-    terminal = lesson(start)
+def test_a_prompt_is_closed_in_a_terminal_that_is_too_small(forked: Start, prompt: str) -> None:
+    terminal = lesson(forked)
     terminal.resize(40, 10)
     terminal.wait(lambda: "step 0" not in terminal.text, quiet=0.3)
     terminal.press(prompt)
@@ -88,8 +88,8 @@ def test_a_prompt_is_closed_in_a_terminal_that_is_too_small(start: Start, prompt
 
 @pytest.mark.skipif(not HAS_PROC, reason="needs /proc to count threads")
 @pytest.mark.parametrize("stop", sample([signal.SIGTSTP, signal.SIGSTOP, None], 1))
-def test_stops_and_continues_leave_nothing_behind(start: Start, stop: signal.Signals | None) -> None:
-    terminal = lesson(start)
+def test_stops_and_continues_leave_nothing_behind(forked: Start, stop: signal.Signals | None) -> None:
+    terminal = lesson(forked)
     terminal.wait(lambda: True, quiet=1.0)
     before = threads(terminal.pid)
     for _ in range(10):
@@ -110,8 +110,8 @@ def test_stops_and_continues_leave_nothing_behind(start: Start, stop: signal.Sig
     assert terminal.is_clean
 
 
-def test_a_stop_that_is_continued_before_it_came_is_none(start: Start) -> None:
-    terminal = lesson(start)
+def test_a_stop_that_is_continued_before_it_came_is_none(forked: Start) -> None:
+    terminal = lesson(forked)
     for _ in range(30):
         terminal.signal(signal.SIGTSTP)
         terminal.signal(signal.SIGCONT)

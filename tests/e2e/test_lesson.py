@@ -11,7 +11,7 @@ from tests.e2e.conftest import Start
 from tests.e2e.terminal import Terminal
 from tests.sampling import sample
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(2)
 
 
 def tensor(terminal: Terminal, name: str) -> list[str]:
@@ -23,8 +23,8 @@ def tensor(terminal: Terminal, name: str) -> list[str]:
     return []
 
 
-def test_two_paths_forward_and_back_through_the_backward_pass(start: Start) -> None:
-    terminal = start("graph/two-paths")
+def test_two_paths_forward_and_back_through_the_backward_pass(forked: Start) -> None:
+    terminal = forked("graph/two-paths")
     terminal.wait("Two paths to one leaf")
     terminal.wait("first step")
     terminal.press("end")
@@ -57,8 +57,8 @@ def test_two_paths_forward_and_back_through_the_backward_pass(start: Start) -> N
     assert terminal.is_clean
 
 
-def test_an_answer_is_kept_for_the_next_time(start: Start) -> None:
-    first = start("graph/two-paths")
+def test_an_answer_is_kept_for_the_next_time(forked: Start) -> None:
+    first = forked("graph/two-paths")
     first.wait("first step")
     first.press("end")
     first.wait("your answer")
@@ -69,7 +69,7 @@ def test_an_answer_is_kept_for_the_next_time(start: Start) -> None:
     first.press("q")
     assert first.wait_for_end() == 0
 
-    second = start("graph/two-paths")
+    second = forked("graph/two-paths")
     second.wait("back where you left")
     assert "step 23/43" in second.text
     second.press("home")
@@ -97,8 +97,8 @@ def test_the_list_opens_a_lesson_and_comes_back(start: Start) -> None:
     terminal.wait_for_no_orphans()
 
 
-def test_another_size_is_another_arrangement_of_the_same(start: Start) -> None:
-    terminal = start("graph/two-paths")
+def test_another_size_is_another_arrangement_of_the_same(forked: Start) -> None:
+    terminal = forked("graph/two-paths")
     terminal.wait("first step")
     terminal.press("right")
     terminal.wait("step 1/43")
@@ -116,8 +116,8 @@ def test_another_size_is_another_arrangement_of_the_same(start: Start) -> None:
 
 
 @pytest.mark.parametrize("size", sample([(80, 24), (200, 60)], 1))
-def test_the_pass_is_legible_at_this_size(start: Start, size: tuple[int, int]) -> None:
-    terminal = start("graph/two-paths", columns=size[0], rows=size[1])
+def test_the_pass_is_legible_at_this_size(forked: Start, size: tuple[int, int]) -> None:
+    terminal = forked("graph/two-paths", columns=size[0], rows=size[1])
     terminal.wait("first step")
     terminal.press("end")
     terminal.wait("step 7/43")
@@ -130,12 +130,12 @@ def test_the_pass_is_legible_at_this_size(start: Start, size: tuple[int, int]) -
     assert [tensor(terminal, name)[-1] for name in "xw"] == ["2", "5"]
 
 
-def test_what_a_program_prints_and_is_called_is_shown_and_never_obeyed(start: Start, tmp_path: Path) -> None:
+def test_what_a_program_prints_and_is_called_is_shown_and_never_obeyed(forked: Start, tmp_path: Path) -> None:
     script = tmp_path / "odd.py"
     script.write_text(
         'w = [1, 2]\nname = "[red]markup[/red]"  # 你好\nprint("\\x1b[2J\\x1b]0;owned\\x07", name, "你好", w)\n'
     )
-    terminal = start("open", str(script))
+    terminal = forked("open", str(script))
     terminal.wait("first step")
     terminal.press("end")
     terminal.wait("[red]markup[/red] 你好 [1, 2]")

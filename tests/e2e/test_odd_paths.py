@@ -7,21 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.by_forks import COMMAND, inherited
 from tests.e2e.conftest import Start
-from tests.e2e.terminal import GRADTUTOR, Terminal
+from tests.e2e.terminal import Terminal
 from tutor.paths import lessons_dir
 from tutor.study.progress import Store
 from tutor.trace import tracefile
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(1)
 
 ODD = os.fsdecode(b"\xff\xe9")
 
 
-def test_a_script_is_opened_and_run_again_when_it_changes(start: Start, tmp_path: Path) -> None:
+def test_a_script_is_opened_and_run_again_when_it_changes(forked: Start, tmp_path: Path) -> None:
     script = tmp_path / f"{ODD}.py"
     script.write_text("import torch\nx = torch.ones(1)\n")
-    terminal = start("open", str(script))
+    terminal = forked("open", str(script))
     terminal.wait("first step")
     assert ".py" in terminal.lines[0]
     script.write_text("import torch\nx = torch.ones(1)\nadded = x + 1\n")
@@ -36,11 +37,11 @@ def test_a_script_is_opened_and_run_again_when_it_changes(start: Start, tmp_path
     terminal.wait_for_no_orphans()
 
 
-def test_a_script_that_cannot_run_is_told_after_the_screen(start: Start, tmp_path: Path) -> None:
+def test_a_script_that_cannot_run_is_told_after_the_screen(forked: Start, tmp_path: Path) -> None:
     """Its name has an escape in it, which the terminal must not obey."""
     script = tmp_path / f"{ODD}\x1b[5;5H\n.py"
     script.write_text("def f(:\n")
-    terminal = start("open", str(script), columns=250)
+    terminal = forked("open", str(script), columns=250)
     assert terminal.wait_for_end() == 2
     assert terminal.is_clean
     (line,) = terminal.text.strip().splitlines()
@@ -49,14 +50,14 @@ def test_a_script_that_cannot_run_is_told_after_the_screen(start: Start, tmp_pat
     assert "syntax error" in line
 
 
-def test_a_recording_is_walked(start: Start, tmp_path: Path) -> None:
+def test_a_recording_is_walked(forked: Start, tmp_path: Path) -> None:
     script, trace = tmp_path / f"{ODD}.py", tmp_path / f"{ODD}.trace"
     script.write_text("import torch\nx = torch.ones(1)\nraise ValueError('no')\n")
-    terminal = start("record", "-o", str(trace), str(script))
+    terminal = forked("record", "-o", str(trace), str(script))
     assert terminal.wait_for_end() == 1
     timeline = tracefile.load(trace)
     assert timeline.notices == []
-    viewing = start("view", str(trace))
+    viewing = forked("view", str(trace))
     viewing.wait("ValueError: no")  # it opens at the failure
     viewing.press("q")
     assert viewing.wait_for_end() == 0
@@ -69,7 +70,7 @@ def test_a_lesson_keeps_its_answers_and_its_exercise(tmp_path: Path) -> None:
     home.mkdir()
     lesson = next(lessons_dir().glob("graph/*two-paths.py"))
     (folder / "graph" / "01-two-paths.py").write_bytes(lesson.read_bytes())
-    with Terminal((*GRADTUTOR, "two-paths", "--lessons", str(folder)), home) as terminal:
+    with Terminal((*COMMAND, "two-paths", "--lessons", str(folder)), home, **inherited({})) as terminal:
         terminal.wait("first step")
         terminal.press("end")
         terminal.wait("your answer")

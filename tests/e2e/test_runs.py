@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.conftest import Start
 from tests.e2e.terminal import HAS_PROC, Terminal
 
-pytestmark = [pytest.mark.skipif(not HAS_PROC, reason="needs /proc to find the worker"), pytest.mark.sampled(2)]
+pytestmark = [pytest.mark.skipif(not HAS_PROC, reason="needs /proc to find the worker"), pytest.mark.sampled(1)]
 
 ENDLESS = """\
 import os, time

@@ -150,7 +150,7 @@ def left_in(text: str, recording: Recording, step: int) -> list[str]:
 
 
 @pytest.mark.usefixtures("chinese")
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_no_english_is_left(recorded: Callable[[str], Recording], name: str) -> None:
     recording = recorded(name)

@@ -6,16 +6,16 @@ import re
 
 import pytest
 
-from tests.e2e.conftest import Start, start  # noqa: F401 - a fixture
+from tests.e2e.conftest import Start, forked  # noqa: F401 - a fixture
 from tests.networks.conftest import SCRIPTS, Answers
 from tests.networks.expected import module_norm, norms
 
 pytestmark = [pytest.mark.slow, pytest.mark.sampled(1)]
 
 
-def test_where_the_nan_began(start: Start, answers: Answers) -> None:  # noqa: F811
+def test_where_the_nan_began(forked: Start, answers: Answers) -> None:  # noqa: F811
     nan = answers("first_nan")["nan"]
-    terminal = start("open", str(SCRIPTS / "first_nan.py"), columns=80, rows=24)
+    terminal = forked("open", str(SCRIPTS / "first_nan.py"), columns=80, rows=24)
     terminal.wait("✗ nan from step")
     found = re.search(r"nan from step (\d+) of (\d+)", terminal.text)
     assert found is not None
@@ -30,9 +30,9 @@ def test_where_the_nan_began(start: Start, answers: Answers) -> None:  # noqa: F
     assert terminal.is_clean
 
 
-def test_which_layer_has_the_largest_gradient(start: Start, answers: Answers) -> None:  # noqa: F811
+def test_which_layer_has_the_largest_gradient(forked: Start, answers: Answers) -> None:  # noqa: F811
     truth = norms(answers("cnn"))
-    terminal = start("open", str(SCRIPTS / "cnn.py"), columns=120, rows=60)
+    terminal = forked("open", str(SCRIPTS / "cnn.py"), columns=120, rows=60)
     terminal.wait("first step")
     terminal.press("end")
     terminal.wait("the end of the run")

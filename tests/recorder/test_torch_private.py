@@ -136,7 +136,7 @@ def complete(server: _Without, tmp_path_factory: pytest.TempPathFactory) -> Reco
     return recording
 
 
-@pytest.mark.parametrize("name", [*sample([*NAMES], 25), "a name that torch does not have"])
+@pytest.mark.parametrize("name", [*sample([*NAMES], 10), "a name that torch does not have"])
 def test_without_a_name(server: _Without, complete: Recording, tmp_path: Path, name: str) -> None:
     recording = _record(server, tmp_path, name, SCRIPT)
     assert (recording.status, recording.stdout) == (0, PRINTED), recording.raw["stderr"]

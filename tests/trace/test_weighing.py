@@ -106,7 +106,7 @@ def test_many_events_become_several_frames() -> None:
 
 @pytest.mark.slow
 def test_long_lists_of_what_is_gone_are_divided() -> None:
-    numbers = list(range(1 << 20, (1 << 20) + 1_000_000))
+    numbers = list(range(1 << 20, (1 << 20) + 400_000))
     timeline = packed([ev.Gone(numbers), ev.Freed(numbers), ev.Line(1, 1)])
     gone = [number for event in told(timeline) if isinstance(event, ev.Gone) for number in event.tensors]
     freed = [number for event in told(timeline) if isinstance(event, ev.Freed) for number in event.nodes]
@@ -115,7 +115,7 @@ def test_long_lists_of_what_is_gone_are_divided() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("letter", sample(["x", "é", "漢", "😀"], 2))
+@pytest.mark.parametrize("letter", sample(["x", "é", "漢", "😀"], 1))
 def test_text_without_end_is_divided(letter: str) -> None:
     text = letter * (20 << 20)
     timeline = packed([ev.Output("stdout", text)])

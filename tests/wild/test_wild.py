@@ -36,6 +36,7 @@ def records(recorded: Recording) -> list[dict[str, Any]]:
     return [steps.record(recorded.timeline, step) for step in range(1, recorded.timeline.steps + 1)]
 
 
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("script", [path for path in FILES if path.stem not in LONG], ids=lambda path: path.stem)
 def test_a_program_is_recorded_as_it_runs(script: Path, record: Forker, tmp_path: Path) -> None:
     plain = run_plainly(script, tmp_path / "plain.json", alone=script.stem in ALONE)

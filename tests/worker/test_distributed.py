@@ -17,7 +17,7 @@ from tests.worker.recording import Recording
 from tutor.trace import tracefile
 from tutor.trace.names import names_of
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(1)
 
 if not torch.distributed.is_gloo_available():
     pytest.skip("this torch has no gloo", allow_module_level=True)

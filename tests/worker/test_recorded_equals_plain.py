@@ -22,7 +22,7 @@ from tutor.trace.names import names_of
 from tutor.trace.state import State
 
 FILES = [path for path in sorted(SCRIPTS.glob("*.py")) if not path.stem.startswith(("helper_", "grads_"))]
-LESSONS = sample(sorted(paths.lessons_dir().glob("*/*.py")), 12)
+LESSONS = sample(sorted(paths.lessons_dir().glob("*/*.py")), 6)
 SAME = ("dtype", "device", "layout", "class_name", "requires_grad", "is_leaf", "grad_fn", "retains_grad", "version")
 
 
@@ -40,6 +40,7 @@ def with_marks(path: Path) -> Any:
     return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem == "compiled" else [])
 
 
+@pytest.mark.sampled(20)
 @pytest.mark.parametrize("script", map(with_marks, [*FILES, *LESSONS]))
 def test_recorded_equals_plain(script: Path, record: Forker, tmp_path: Path) -> None:
     as_it_is = run_lesson_plainly if script in LESSONS else run_plainly
@@ -74,7 +75,7 @@ def named(value: object) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("script", "watched"), sample([*AS_IT_IS, *WATCHED], 3), ids=named)
+@pytest.mark.parametrize(("script", "watched"), sample([*AS_IT_IS, *WATCHED], 1), ids=named)
 def test_a_plain_run_in_a_fork_is_a_plain_run(script: Path, watched: bool, tmp_path: Path) -> None:
     forked, alone = (
         asdict(run_plainly(script, tmp_path / f"{alone}.json", passes=watched, lines=watched, alone=alone))

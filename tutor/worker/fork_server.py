@@ -15,7 +15,7 @@ import sys
 import weakref
 from importlib import import_module
 
-from tutor.trace.command import HEADER, STATUS, CrashLocation, ForkRequest, decode
+from tutor.trace.command import HEADER, STATUS, CrashLocation, ForkRequest, RunCommand, decode, encode
 
 _MOST = 8
 """Descriptors of a request, at most."""
@@ -37,6 +37,7 @@ def prepare() -> None:
 
     with contextlib.suppress(OSError):  # it needs a folder for temporary files; most lessons need neither
         import_dynamo()
+    decode(encode(ForkRequest(RunCommand("", ""))), ForkRequest)  # the first one takes 8 ms
 
 
 def serve(control: int) -> tuple[bytes, list[int]]:
