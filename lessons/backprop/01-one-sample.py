@@ -17,8 +17,8 @@
 # The smallest model there is: `y = w * x`, with one **weight** `w` to be learned. We show it one example: for the input
 # `x` we want the target `t`.
 #
-# How wrong the model is we measure with a **loss**, the square of the error, `error = output - target`:
-# `(y - t) ** 2`. It is zero when the model is right, and grows quickly when it is not.
+# A **loss** measures how wrong the model is. Here it is the square of the error, and the **error** is output minus
+# target: `(y - t) ** 2`. It is zero when the model is right, and grows quickly when it is not.
 #
 # The weight is new and no backward pass has run yet. See what `w.grad` holds at first.
 

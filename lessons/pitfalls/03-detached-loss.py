@@ -6,7 +6,7 @@
 #       zh: "被切断的损失"
 #     summary:
 #       en: "detach() slips into the middle of a loss. When does PyTorch raise an error, and when not?"
-#       zh: "损失中间混进一个 detach()。什么时候 PyTorch 会报错，什么时候不会？"
+#       zh: "损失的计算里有一个 detach()。什么时候 PyTorch 会报错，什么时候不会？"
 #     topics:
 #       en: [argmax, round, detach, lost graph]
 #       zh: [argmax, round, detach, 图断开]
@@ -23,7 +23,7 @@
 # 3. an error
 
 # %% [markdown] question="choice" of="3 if not loss.requires_grad else 1 if w.grad else 2" lang="zh"
-# `detach()` 只给出张量的值，不带历史。它有它的用处。在下一个单元格里，它混进了损失的中间。
+# `detach()` 只给出张量的值，不带历史。它自有用处。下一个单元格里，它出现在损失的计算中间。
 #
 # `backward()` 会怎样？
 #
@@ -53,7 +53,7 @@ except RuntimeError as error:
 # *Does not require grad and does not have a grad_fn*：切断之后什么也没有记录，
 # 所以从 `loss` 无法反向传播，连值为 0 的梯度都得不到。
 #
-# 刚才算是走运。现在损失有两部分：`fit` 希望 `3 * w` 等于 5，`size` 希望 `w` 小一些。
+# 刚才至少报了错。现在损失有两部分：`fit` 希望 `3 * w` 等于 5，`size` 希望 `w` 小一些。
 # 它们在 2 处的导数分别是 6 和 4。`w.grad` 里会是多少？
 
 # %% [markdown] wrong="w.grad + 2 * w" lang="en"

@@ -6,7 +6,7 @@
 #       zh: "NumPy 这道后门"
 #     summary:
 #       en: "NumPy knows nothing of graphs. PyTorch's error says what to write instead: is that safe?"
-#       zh: "NumPy 不认识计算图。PyTorch 的错误提示教你怎么写：照着写就安全吗？"
+#       zh: "NumPy 不理解计算图。PyTorch 的错误提示教你怎么写：照着写就安全吗？"
 #     topics:
 #       en: [numpy(), shared memory, detach]
 #       zh: [numpy(), 共用内存, detach]
@@ -17,7 +17,7 @@
 # array or call one of NumPy's functions, and says what to write instead.
 
 # %% [markdown] lang="zh"
-# NumPy 不认识计算图。所以需要梯度的张量，PyTorch 拒绝交给它，
+# NumPy 不理解计算图。所以需要梯度的张量，PyTorch 拒绝交给它，
 # 不管你是要一个数组，还是调用 NumPy 的函数；同时它会告诉你该怎么写。
 
 # %%

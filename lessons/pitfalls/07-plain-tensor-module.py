@@ -130,7 +130,7 @@ print([name for name, _ in stack.named_parameters()])
 # There is a list that the module does know: `nn.ModuleList([…])`.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 有一种列表是模块认识的：`nn.ModuleList([…])`。
+# 有一种列表，模块能识别：`nn.ModuleList([…])`。
 
 
 # %% tags=["solution"]

@@ -97,7 +97,7 @@ y = x * 4
 # That is the value of `y`. A gradient says how fast `y` moves, not how large it is.
 
 # %% [markdown] wrong="y" lang="zh"
-# 那是 `y` 的值。梯度说的是 `y` 变得多快，不是它有多大。
+# 那是 `y` 的值。梯度表示 `y` 变化得多快，不是它有多大。
 
 # %% [markdown] wrong="x" lang="en"
 # That is the value of `x`. `y` moves {{ x.grad.item() }} times as far as `x` does, wherever `x` is.

@@ -22,7 +22,7 @@
 
 # %% [markdown] question="predict" of="a.dtype == b.dtype" lang="zh"
 # 张量是一块数，里面的数都是**同一种类型**，叫作它的 `dtype`。
-# 类型往往由 PyTorch 替你选，新手的意外有一半出在这里。
+# 类型往往由 PyTorch 自动选定，初学者遇到的意外有一半出在这里。
 #
 # `torch.tensor` 是函数，会看你给的是什么数。
 # `torch.Tensor` 是类本身，拿它造张量是老习惯，它看也不看。

@@ -65,7 +65,7 @@ print(w.grad_fn, total.grad_fn.name())
 # the square at each element, how fast it changes there: for x² that is 2x. Type a list: `[…, …, …]`.
 
 # %% [markdown] question="predict" of="w.grad" vary="w: [[2.0, 0.0, 5.0], [4.0, 1.0, 3.0]]" lang="zh"
-# `grad_fn` 说的是张量**从哪里来**，不是到哪里去。`w` 是我们亲手造的，所以没有：它是叶子节点。
+# `grad_fn` 记录张量**由什么运算得到**，而不是用到哪里去。`w` 是我们亲手造的，所以没有：它是叶子节点。
 #
 # `w.grad`，也就是梯度，还是 `None`，要等反向传播来写。
 #
@@ -76,7 +76,7 @@ print(w.grad_fn, total.grad_fn.name())
 # Those are the squares. The derivative says how fast each of them changes: 2x.
 
 # %% [markdown] wrong="w * w" lang="zh"
-# 那是平方的值。导数说的是它们变得多快：2x。
+# 那是平方的值。导数表示它们变化得多快：2x。
 
 # %% [markdown] wrong="[2.0, 2.0, 2.0]" lang="en"
 # The 2 is right, and it is multiplied by each number: 2x.
@@ -98,7 +98,7 @@ total.backward()
 # {{ w.grad.tolist() }}：平方的导数是这个数的两倍。梯度的形状和张量一样，每个数一个**偏导数**：只有这个数变化时，
 # `total` 怎样变化。
 #
-# 导数问的是：一个数变动*一点点*会怎样，而整数做不到。torch 允许整数张量要求梯度吗？回答 `True` 或 `False`。
+# 导数描述一个数变化*一点点*时的情形，而整数无法这样变化。torch 允许整数张量要求梯度吗？回答 `True` 或 `False`。
 
 # %%
 try:

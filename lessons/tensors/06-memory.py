@@ -97,7 +97,7 @@ print("strides:", m.stride(), t.stride())
 
 # %% [markdown] question="predict" of="flat.data_ptr() == t.data_ptr()" lang="zh"
 # {{ m.tolist() }}：`t` 的第 0 行第 1 列，就是 `m` 的第 1 行第 0 列。
-# 输出里的**步幅**（stride）说的是下一行、下一列在存储里隔多远；`t` 把两个对调了。
+# 输出里的**步幅**（stride）表示下一行、下一列在存储里相隔多远；`t` 把两个对调了。
 #
 # `reshape` 把数一行接一行重新排开，**能共用就共用**。
 # `m` 本来就是一行接一行存的，所以 `row` 不是复制。由 `t` 得来的 `flat` 呢？

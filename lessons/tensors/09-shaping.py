@@ -21,7 +21,7 @@
 # `halves = numbers.reshape(2, -1)` be?
 
 # %% [markdown] question="predict" of="list(halves.shape)" vary="numbers: [8, 20]" lang="zh"
-# 初学者的错误，大多出在形状上。形状说的是这些数怎样排列；
+# 初学者的错误，大多出在形状上。形状描述这些数怎样排列；
 # `reshape` 把同样的数重新排开，一行一行填满。
 #
 # 新形状里可以有一个长度写成 `-1`，意思是：**剩下多少就是多少**，一个数也不丢。

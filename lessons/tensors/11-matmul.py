@@ -38,7 +38,7 @@
 # That is `b @ a`. The order matters: the rows are those of `a`.
 
 # %% [markdown] wrong="b @ a" lang="zh"
-# 那是 `b @ a`。次序很要紧：行取自 `a`。
+# 那是 `b @ a`。次序不能颠倒：行取自 `a`。
 
 # %%
 import torch
@@ -133,7 +133,7 @@ for product in (torch.mul, torch.matmul):
 # in `out`: product plus bias.
 
 # %% [markdown] lang="zh"
-# `*` 可以混用类型，`@` 不肯，要先转换：`counts.float() @ prices`。两个张量还要在同一个设备上，乘法就在那里算。
+# `*` 可以混用类型，`@` 不行，要先转换：`counts.float() @ prices`。两个张量还要在同一个设备上，乘法就在那里算。
 # （在 GPU 上，整数根本没有矩阵乘法。）
 #
 # 轮到你了，写第一个**层**，`torch.nn.Linear` 做的就是这个。进来五个样本，每个三个数；出去的每个是两个数。
@@ -189,6 +189,6 @@ assert out.tolist() == right, {
     ),
     "zh": (
         f"第 0 个样本是 {samples[0].tolist()}，所以它的输出是 {right[0]}，"
-        f"你得到的却是 {out[0].tolist()}。是不是对权重用了 reshape？那会把里面的数弄乱，要用转置。"
+        f"你得到的却是 {out[0].tolist()}。是不是对权重用了 reshape？那会打乱里面的数，要用转置。"
     ),
 }

@@ -6,7 +6,7 @@
 #       zh: "一个数、一行、一张表"
 #     summary:
 #       en: "[], [1] and [1, 1] all hold one number. What is the difference, and where does it matter?"
-#       zh: "[]、[1] 和 [1, 1] 都只装一个数。它们有什么区别，什么时候要紧？"
+#       zh: "[]、[1] 和 [1, 1] 都只装一个数。它们有什么区别，什么时候有影响？"
 #     order: 105
 #     topics:
 #       en: [scalar, vector, matrix, dimensions, ndim, numel, item()]
@@ -35,7 +35,7 @@
 # That is how many *numbers* it holds. A dimension is a direction in which there could be more of them.
 
 # %% [markdown] wrong="1" lang="zh"
-# 那是它装的*数*的个数。维度说的是：在几个方向上还可以有更多的数。
+# 那是它装的*数*的个数。维度是指可以在几个方向上排列更多的数。
 
 # %%
 import torch
@@ -95,7 +95,7 @@ print(bare.tolist(), in_row.tolist(), in_table.tolist())
 # %% [markdown] question="predict" of="list(picked.shape)" lang="zh"
 # 都只有一个数，形状却是 []、[1] 和 [1, 1]，表格里写作“{{ bare.shape }}”“{{ in_row.shape }}”“{{ in_table.shape }}”：
 # 每一层方括号就是一维。
-# 做算术时，这个区别很少要紧。取下标、用 `len` 计数、比较形状时，就要紧了。
+# 做算术时，这个区别很少有影响。取下标、用 `len` 计数、比较形状时，影响就显出来了。
 # `item()` 对三者都能取出那个数，因为只有一个。
 #
 # 一个下标去掉一维：表的一行是向量，行的一个元素是一个数。不带参数的 `sum()` 则把所有维都去掉。

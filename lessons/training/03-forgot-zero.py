@@ -65,7 +65,7 @@ print("gradients of the first epoch:", [round(gradient, 4) for gradient in gradi
 
 # %% [markdown] question="choice" of="3 if not losses[-1] < 1e6 else 2 if rises > 5 else 1" lang="zh"
 # 是 {{ second }}：反向传播是往上**加**的。
-# 于是每次更新用的是此前所有样本梯度之和，权重到位之后还会继续往前冲。
+# 于是每次更新用的是此前所有样本梯度之和，权重已经合适之后还会继续移动。
 #
 # 现在跑完其余 99 个 epoch。损失会怎样变化？
 #
@@ -100,8 +100,8 @@ print("after training: 4 gives", answer)
 # gradient, and by that alone: press `e`. More than one order is right.
 
 # %% [markdown] lang="zh"
-# 来回摆动。看看图表，再到表格里的 `w` 上按 `c`：它冲过了正确的权重，因为旧的梯度还在和里面。
-# 等到足够多的反号梯度攒起来，它才掉头，然后又从另一边冲过去。对 4 的回答是 {{ answer }}。
+# 来回摆动。看看图表，再到表格里的 `w` 上按 `c`：它越过了正确的权重，因为旧的梯度还在和里面。
+# 等到符号相反的梯度累积得足够多，它才往回走，然后又从另一边越过去。对 4 的回答是 {{ answer }}。
 # 把 `lr` 调小也不管用：摆动只会变慢，幅度不会变小。
 #
 # PyTorch 什么也不会说，因为累加正是你让它做的。有用的习惯是：在反向传播**之前**，或者更新**之后**，

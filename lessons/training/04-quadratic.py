@@ -208,7 +208,7 @@ assert abs(number - want) < 1e-3, {
 # only what has a place in the graph: tensors that require grad. The first line is done. Press `e`.
 
 # %% [markdown] lang="zh"
-# 还有一件事，程序不能替你做：把这个模型的计算图**画**出来，画在纸上，或者写成列表。下面一次只算一个运算。
+# 还有一件事要你自己来做：把这个模型的计算图**画**出来，画在纸上，或者写成列表。下面一次只算一个运算。
 # 为每个结果写出它直接由什么算出，只写在计算图里有位置的：要求梯度的张量。第一行已经写好。按 `e`。
 
 # %% tags=["exercise"] id="draw" kind="fill"

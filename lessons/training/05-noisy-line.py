@@ -67,7 +67,7 @@ def draw(weight, bias):
 
 # %% [markdown] question="predict" of="w.item() > slope" lang="zh"
 # 损失是每个点误差平方的一半，再对所有点求平均。一次反向传播给出两个梯度；
-# 每次更新之后，画一次直线，再问一句：损失够不够小，该不该停。
+# 每次更新之后，画一次直线，再判断损失是否已经小到可以停止。
 #
 # 偏置从零开始，离真正的值还很远，又走得慢：它的梯度只是误差，而 `w` 的梯度是误差乘以 `x`。
 # 在它赶上来之前，直线的高度只能由 `w` 补足。
@@ -100,7 +100,7 @@ print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.it
 # %% [markdown] when="loss.item() < stop and iteration > 10" lang="zh"
 # 停下时 `iteration` 是 {{ iteration }}，`w` 是 {{ w.item() }}，`b` 还只有 {{ b.item() }}。
 # （`range` 从 0 数起，gradtutor 从 1 数起，所以它显示的迭代次数要大 1。）
-# 最初几次迭代里，权重冲到前面，补上了偏置还欠缺的高度；后来它一点点降回来，`b` 则慢慢上升。
+# 最初几次迭代里，权重变得过大，补上了偏置还欠缺的高度；后来它一点点降回来，`b` 则慢慢上升。
 
 # %% [markdown] when="loss.item() < stop and iteration <= 10" lang="en"
 # It stopped already at `iteration` = {{ iteration }}, because the loss only had to get below {{ stop }}: `w` is at
@@ -110,7 +110,7 @@ print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.it
 # %% [markdown] when="loss.item() < stop and iteration <= 10" lang="zh"
 # `iteration` 才到 {{ iteration }} 就停下了，因为损失只需小于 {{ stop }}：`w` 是 {{ w.item() }}，
 # `b` 还只有 {{ b.item() }}。
-# 权重一开始就冲到前面，补上了偏置还欠缺的高度。训练再久一些，它会一点点降回来，`b` 则慢慢上升。
+# 权重一开始就变得过大，补上了偏置还欠缺的高度。训练再久一些，它会一点点降回来，`b` 则慢慢上升。
 
 # %% [markdown] when="stop <= loss.item() < 1e6" lang="en"
 # The loop came to its end without a loss below {{ stop }}: it is {{ loss.item() }}, with `w` at {{ w.item() }} and `b`
@@ -119,7 +119,7 @@ print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.it
 
 # %% [markdown] when="stop <= loss.item() < 1e6" lang="zh"
 # 循环跑完了，损失始终没有小于 {{ stop }}：它是 {{ loss.item() }}，`w` 是 {{ w.item() }}，`b` 是 {{ b.item() }}。
-# 最初几次迭代里，权重冲到前面，补上了偏置还欠缺的高度；后来它一点点降回来，`b` 则慢慢上升。
+# 最初几次迭代里，权重变得过大，补上了偏置还欠缺的高度；后来它一点点降回来，`b` 则慢慢上升。
 
 # %% [markdown] when="not loss.item() < 1e6" lang="en"
 # The loop came to its end, and the loss is {{ loss.item() }}: with an `lr` this large each step goes past the goal, and

@@ -88,7 +88,7 @@ held = operations(total)
 # %% [markdown] question="predict" of="type(total) is float" lang="zh"
 # 是 {{ held }}：每个损失三个，**每次加到 `total` 上又多一个**。
 # 一百万个样本就是四百万个，内存迟早会耗尽：跑了几个小时的循环以 “out of memory” 收场，
-# 而罪魁祸首看上去只是一行记账的代码。
+# 而原因看上去只是一行统计损失的代码。
 #
 # `loss.item()` 给出的只是那个数，就是 Python 里的数，不带任何历史。
 # 下面的 `total` 会是普通的 `float` 吗？

@@ -6,7 +6,7 @@
 #       zh: "会变的学习率"
 #     summary:
 #       en: "The squared gradient as a learning rate: does it work? And what a scheduler does."
-#       zh: "拿梯度的平方当学习率，行不行？调度器又是怎么做的？"
+#       zh: "用梯度的平方作学习率，可行吗？调度器又是怎么做的？"
 #     topics:
 #       en: [learning rate, scheduler, warm-up]
 #       zh: [学习率, 调度器, 预热]
@@ -20,7 +20,7 @@
 
 # %% [markdown] question="predict" of="w.item()" vary="w: [3, 1.5]" lang="zh"
 # “陡的地方走快点，平的地方走慢点。”听上去有道理，也真有人这么试：
-# 让每个参数有自己的学习率，就用**梯度的平方**。反正平方不会是负的。
+# 让每个参数有自己的学习率，就用**梯度的平方**。毕竟平方不会是负的。
 #
 # 一个样本：输入 2，应当得到 4，`w` 从 1 开始。梯度是 -8。更新一次之后，`w` 会是多少？
 
@@ -58,7 +58,7 @@ with torch.no_grad():
 
 # %% [markdown] question="predict" of="moved" lang="zh"
 # `w` 是 {{ w.item() }}，而正确的是 2。步子是学习率乘以梯度，也就是梯度的**立方**：
-# 离目标远时大得吓人，下一步还会更大。
+# 离目标远时非常大，下一步还会更大。
 #
 # 那么靠近目标时也许还不错？下面的 `u` 从 1.999 开始，只差 0.001，梯度是 -0.008。
 # 更新**一百次**，能走完一半的路吗？回答 `True` 或 `False`。

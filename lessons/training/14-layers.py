@@ -168,6 +168,6 @@ assert torch.allclose(out, bent), {
     "zh": (
         "relu 不见了：没有它，两层也不过是一条直线。"
         if torch.allclose(out, straight)
-        else "输出应当是 second(relu(first(x)))，现在却是别的东西。"
+        else "输出应当是 second(relu(first(x)))，现在的结果不同。"
     ),
 }

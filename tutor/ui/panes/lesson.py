@@ -219,6 +219,8 @@ class LessonPane(Pane):
         self._blocks: dict[int, list[Block]] = {}
         self._parts: dict[int, tuple[object, _Part]] = {}
         """By section: what it was laid out for, and the result."""
+        self._first = 0
+        """The row at which the text to read now begins."""
         self._words: list[Word] = []
         """The words of the text to read now that are in the glossary, while one of them is chosen."""
 
@@ -242,7 +244,9 @@ class LessonPane(Pane):
         elif self._pinned == "exercise" and text.exercise is not None:
             self.top = min(text.exercise, last)
         elif self._pinned:
-            self.top = text.first if text.asked is None else max(text.first, min(text.asked, last))
+            # A question that does not fit is shown up to its end; what comes before it can be scrolled to.
+            self.top = text.first if text.asked is None else max(text.first, last)
+        self._first = text.first
         self._words = [] if self.chosen is None else words_in(text.rows[text.first : text.end], text.first)
         self._explain_word()
 
@@ -489,9 +493,11 @@ class LessonPane(Pane):
         return rows
 
     def heading(self) -> Row:
-        below = self.count() - self.top - self.page
-        more = "↓" if self.tabs else _("more below")
-        return ((more, "note"),) if below > 0 and self._rows else ()
+        is_more = {"↑": self.top > self._first, "↓": self.count() > self.top + self.page}
+        texts = {"↑": N_("more above"), "↓": N_("more below")}
+        more = [arrow if self.tabs else _(texts[arrow]) for arrow, is_there in is_more.items() if is_there]
+        joint = " " if self.tabs else _(", ")
+        return ((joint.join(more), "note"),) if more and self._rows else ()
 
     def count(self) -> int:
         return max(len(self._rows), 1)

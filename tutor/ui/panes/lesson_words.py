@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tutor.i18n import N_, _, current_language
 from tutor.lesson import glossary
 from tutor.text_width import wrapped
-from tutor.ui.render.segments import Glyphs, Piece, Row, styled
+from tutor.ui.render.segments import Glyphs, Piece, Row, styled, styled_code
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def meaning(word: Word, number: int, count: int, cells: int, glyphs: Glyphs) -> 
     """Return the rows that say what a word means, the one with this number of `count`, from 1."""
     term, text = glossary.describe(word.entry, current_language())
     dot: Piece = (f" {glyphs.dot} ", "quiet")
-    said: list[Piece] = [(term, "strong"), (" ", "plain"), (text, "plain")]
+    said: list[Piece] = [(term, "strong"), (" ", "plain"), *styled_code(text, "plain")]
     lesson: list[Piece] = [(_("lesson: {name}", name=word.entry.lesson), "quiet"), dot]
     following = N_("{t} the next word") if number < count else N_("{t} all words")
     lesson += [(f"{number}/{count}", "quiet"), dot, *styled(following, t=("t", "key"))]

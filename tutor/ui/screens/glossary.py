@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tutor.i18n import N_, _, current_language
 from tutor.lesson import glossary
 from tutor.text_width import wrapped
-from tutor.ui.render.segments import EMPTY, Glyphs, Row
+from tutor.ui.render.segments import EMPTY, Glyphs, Row, styled_code
 from tutor.ui.screens.sheet import Sheet, SheetPane
 
 
@@ -25,7 +25,7 @@ def glossary_sheet(texts: Sequence[str]) -> Sheet[None]:
             for entry in entries:
                 term, text = glossary.describe(entry, current_language())
                 result += wrapped([(term, "strong"), (f" {glyphs.dot} {entry.lesson}", "quiet")], max(cells, 1))
-                result += [(("  ", "plain"), *row) for row in wrapped([(text, "plain")], max(cells - 2, 1))]
+                result += [(("  ", "plain"), *row) for row in wrapped(styled_code(text, "plain"), max(cells - 2, 1))]
         return result
 
     return Sheet(SheetPane(N_("glossary"), rows))
