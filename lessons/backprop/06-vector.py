@@ -128,26 +128,25 @@ b = w + 1
 torch.autograd.backward([a * b, a + b], grad_tensors=[torch.tensor([1.0]), torch.tensor([second])])
 again = w.grad.item()
 
+v = torch.tensor(2.0, requires_grad=True)
+parts = torch.stack([v * v, 5 * v, v + 7, v * v * v])
+average = parts.mean()
+
 # %% [markdown] lang="en"
 # {{ again }}, as before. `loss.backward()` is short for `torch.autograd.backward([loss])`; the parts need not be put
 # into one tensor for it.
 #
 # Back to one tensor. A common way to make one number of it is `mean()`. Its backward pass begins at 1, and passes a
-# gradient on to each of the parts: those are the numbers that `backward(gradient=…)` on `parts` would need. The next
-# cell makes such a mean. Which gradients does a backward pass from it bring to `parts` and to `v`? Press `e`, and type
-# them into the graph.
+# gradient on to each of the parts: those are the numbers that `backward(gradient=…)` on `parts` would need. The last
+# three lines of the cell make such a mean. Which gradients does a backward pass from it bring to `parts` and to `v`?
+# Press `e`, and type them into the graph.
 
 # %% [markdown] lang="zh"
 # 还是 {{ again }}。`loss.backward()` 就是 `torch.autograd.backward([loss])` 的简写；用它不必先把各部分放进一个张量。
 #
 # 回到一个张量的情形，常用 `mean()` 把它变成一个数。从它开始的反向传播，起点是 1，再给每一部分传去一个梯度：
-# 要对 `parts` 调用 `backward(gradient=…)`，写的就是这些数。下一个单元格求这样一个平均。
+# 要对 `parts` 调用 `backward(gradient=…)`，写的就是这些数。单元格的最后三行求的就是这样一个平均。
 # 从它反向传播，`parts` 和 `v` 得到的梯度各是多少？按 `e`，填进图里。
-
-# %%
-v = torch.tensor(2.0, requires_grad=True)
-parts = torch.stack([v * v, 5 * v, v + 7, v * v * v])
-average = parts.mean()
 
 # %% tags=["exercise"] id="mean" kind="gradients"
 gradients = {"parts": ..., "v": ...}
