@@ -3,12 +3,12 @@
 #   gradtutor:
 #     title: {en: "First look", zh: "先看一眼"}
 #     summary:
-#       en: "A two-minute tour: one tensor, one product, one backward pass, and how to walk through them."
-#       zh: "两分钟导览：一个张量、一次乘法、一次反向传播，以及怎样一步步走过它们。"
+#       en: "Two minutes: one tensor, one product, one backward pass, forward and back again."
+#       zh: "两分钟：一个张量、一次乘法、一次反向传播，走过去，再退回来。"
 #     order: 10
 #     topics:
-#       en: [keys, requires_grad, backward, gradient]
-#       zh: [按键, requires_grad, backward, 梯度]
+#       en: [requires_grad, backward, gradient]
+#       zh: [requires_grad, backward, 梯度]
 # ---
 
 # %% [markdown] lang="en"
@@ -115,13 +115,7 @@ y.backward()
 # **Now step back.** Press `←` until the gradient is gone, then `→` to see it come again. No Python can run backward
 # like that; a recording can.
 #
-# The rest of the tour:
-# - `]` `[` next cell, and the one before
-# - `b` `B` to the next backward pass, and the one before
-# - `Tab` next pane; `z` makes it large, and small again
-# - `Enter` on a row of the table: all about that tensor
-# - `L` English or Chinese
-# - `?` all keys; `Esc` back; `q` quit
+# Two more keys: `b` goes to the next backward pass, `B` to the one before. `?` lists all of them.
 
 # %% [markdown] front="screen" lang="zh"
 # 反向传播从图的末尾走回开头，在 `x.grad` 里留下了 {{ x.grad.item() }}，标着 `∇`：`x` 变化一点，
@@ -130,13 +124,7 @@ y.backward()
 # **现在往回走。** 按 `←`，直到梯度消失，再按 `→`，看它重新出现。
 # Python 没法这样倒着运行，运行记录可以。
 #
-# 导览的其余部分：
-# - `]` `[` 下一个、上一个单元格
-# - `b` `B` 下一次、上一次反向传播
-# - `Tab` 换窗格；`z` 放大，再按还原
-# - `Enter` 在表格的一行上：这个张量的全部信息
-# - `L` 中文或英文
-# - `?` 所有按键；`Esc` 返回；`q` 退出
+# 还有两个按键：`b` 到下一次反向传播，`B` 到上一次。`?` 列出所有按键。
 
 # %% [markdown] front="plain" lang="en"
 # The backward pass went through the graph from the end to the beginning and left {{ x.grad.item() }} in `x.grad`: nudge
@@ -145,21 +133,11 @@ y.backward()
 # **Now step back.** Type h until the gradient is gone, then press Enter to have it come again. No Python can run
 # backward like that; a recording can.
 #
-# The rest of the tour:
-# - a right bracket goes to the next cell, a left bracket to the one before
-# - b goes to the next backward pass, a capital B to the one before
-# - show tells all about every tensor
-# - a capital L changes between English and Chinese
-# - help lists all commands; q quits
+# Two more commands: b goes to the next backward pass, a capital B to the one before. help lists all of them.
 
 # %% [markdown] front="plain" lang="zh"
 # 反向传播从图的末尾走回开头，在 `x.grad` 里留下了 {{ x.grad.item() }}：`x` 变化一点，`y` 的变化就是它的这么多倍。
 #
 # **现在往回走。** 输入 h 退回去，直到梯度消失，再按回车，让它重新出现。Python 没法这样倒着运行，运行记录可以。
 #
-# 导览的其余部分：
-# - 右方括号走到下一个单元格，左方括号走到上一个
-# - b 走到下一次反向传播，大写的 B 走到上一次
-# - show 说出每个张量的全部信息
-# - 大写的 L 在中文和英文之间切换
-# - help 列出所有命令；q 退出
+# 还有两个命令：b 走到下一次反向传播，大写的 B 走到上一次。help 列出所有命令。

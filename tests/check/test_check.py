@@ -432,7 +432,8 @@ def test_braces_in_code_are_no_live_value(findings: Check) -> None:
 
 
 def test_where_a_file_stands(runner: Runner, tmp_path: Path) -> None:
-    path = tmp_path / "slope.py"
+    path = tmp_path / "_drafts" / "slope.py"
+    path.parent.mkdir()
     path.write_text(GOOD, encoding="utf-8")
     assert [finding.what for finding in check_file(path, runner)] == [
         "is not named as a lesson is.", "stands in no family's folder.",

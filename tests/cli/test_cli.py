@@ -67,12 +67,12 @@ def test_list(run: Run) -> None:
     path = [one for one in found if one["path"] is not None]
     assert [one["path"] for one in path] == list(range(1, len(path) + 1))
     assert path == found[: len(path)]
-    assert [one["id"] for one in found if one["next"]] == ["tensors/first-look"]
+    assert [one["id"] for one in found if one["next"]] == ["start/how-to-walk"]
     assert all(one["minutes"] > 0 and one["topics"] for one in found)
     text = run("list")
     rows = text.stdout.splitlines()
     assert (rows[0], rows[1 + len(path)]) == ("the path", "side roads")
-    assert rows[1].split() == ["1", "tensors/first-look", "First", "look", str(found[0]["minutes"]), "min", "next"]
+    assert rows[1].split() == ["1", "start/how-to-walk", "How", "to", "walk", str(found[0]["minutes"]), "min", "next"]
     assert run("--plain").stdout == text.stdout
     refused(run("list", "--lessons", "nowhere"), 3, "nowhere")
 

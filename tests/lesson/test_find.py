@@ -145,14 +145,25 @@ def test_one_bad_lesson_does_not_hide_the_others(lessons: Path) -> None:
     (lessons / "graph" / "04-bad.py").write_text(HEADER.replace("title:", "title: {"))
     (lessons / "graph" / "05-saved.py").write_text(HEADER)
     (lessons / "graph" / "nameless.py").write_text(HEADER)
-    (lessons / "graphs").mkdir()
-    (lessons / "graphs" / "01-a.py").write_text(HEADER)
+    (lessons / "01-a.py").write_text(HEADER)
     found = catalog.load(lessons)
     assert len(found.lessons) == 5
     said = "\n".join(str(problem) for problem in found.problems)
     for words in ("no family", "has no header", "not YAML", "is the lesson graph/saved", "01-two-paths.py"):
         assert words in said
     assert len(found.problems) == 5
+
+
+def test_any_folder_is_a_family_and_those_of_others_come_after_ours_by_name(lessons: Path) -> None:
+    for folder in ("zoo", "中文", "start", "algebra", ".hidden", "__pycache__"):
+        (lessons / folder).mkdir(exist_ok=True)
+        (lessons / folder / "01-a.py").write_text(HEADER)
+    families = list(dict.fromkeys(header.family for header in catalog.load(lessons).lessons))
+    assert families[0] == "start"
+    assert families[-3:] == ["algebra", "zoo", "中文"]
+    assert "graph" in families[1:-3]
+    assert catalog.resolve("zoo/a", lessons).name == "zoo/a"
+    assert not catalog.load(lessons).problems
 
 
 def test_a_folder_of_lessons_that_is_not_there(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ ANSWERS: dict[str, list[object]] = {
     "pitfalls/nan-where": [3, [0.0, 1 / (2 * math.sqrt(4))]],
     "pitfalls/list-of-tensors": [False, 2 + 2 * 3.0],
     "pitfalls/float64": [2, 2],
+    "start/how-to-walk": [(3 + 5 + 2) * 1.25],
     "tensors/first-look": [4.0],
     "tensors/making": [False, 3, True],
     "tensors/ranges": [[2, 4, 6, 8], 8 / 6, [1.0, 10.0, 100.0]],

@@ -16,7 +16,7 @@ from tutor.check.runner import Runner
 from tutor.check.static import Finding, to_finding
 from tutor.i18n import _, ngettext
 from tutor.lesson import catalog, files
-from tutor.lesson.model import FAMILIES, MISSING, LessonError
+from tutor.lesson.model import MISSING, LessonError, family_place, is_family
 from tutor.session.worker_process import StartError
 
 WORKERS = 2
@@ -67,9 +67,12 @@ def lesson_files(path: Path) -> tuple[list[Path], list[Finding]]:
     if not path.is_dir():
         files.check(path)
         return [path], []
-    if not any((path / family).is_dir() for family in FAMILIES):
+    in_families = [
+        file for entry in path.iterdir() if entry.is_dir() and is_family(entry.name) for file in entry.glob("*.py")
+    ]
+    if not in_families:
         return _require_lessons(sorted(path.glob("*.py")), path), []
-    lesson_paths = sorted((file for family in FAMILIES for file in (path / family).glob("*.py")), key=_sort_key)
+    lesson_paths = sorted(in_families, key=_sort_key)
     # What is wrong inside a file is found when it is read.
     problems = [
         problem
@@ -79,9 +82,9 @@ def lesson_files(path: Path) -> tuple[list[Path], list[Finding]]:
     return _require_lessons(lesson_paths, path), [to_finding(problem) for problem in problems]
 
 
-def _sort_key(path: Path) -> tuple[int, str]:
+def _sort_key(path: Path) -> tuple[tuple[int, str], str]:
     """Return the key that sorts lesson files by family and name."""
-    return FAMILIES.index(path.parent.name), path.name
+    return family_place(path.parent.name), path.name
 
 
 def _require_lessons(lesson_paths: list[Path], path: Path) -> list[Path]:

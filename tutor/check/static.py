@@ -12,7 +12,7 @@ import msgspec
 from tutor.i18n import N_, _
 from tutor.lesson import files, header
 from tutor.lesson.markdown import live_values, words
-from tutor.lesson.model import FAMILIES, LANGUAGES, UNPARSED, Cell, Lesson, LessonError, join_words
+from tutor.lesson.model import LANGUAGES, UNPARSED, Cell, Lesson, LessonError, is_family, join_words
 from tutor.lesson.parser import parse
 
 
@@ -63,10 +63,8 @@ def _check_path(path: Path) -> Iterator[Finding]:
     """Yield the problems of the file's name and folder."""
     if not header.FILE_NAME.fullmatch(path.stem):
         yield Finding(str(path), 1, _("is not named as a lesson is."), _("For instance: 01-two-paths.py"))
-    if path.absolute().parent.name not in FAMILIES:
-        yield Finding(
-            str(path), 1, _("stands in no family's folder."), _("There is {names}.", names=join_words(FAMILIES))
-        )
+    if not is_family(path.absolute().parent.name):
+        yield Finding(str(path), 1, _("stands in no family's folder."), _("Put it into a folder, such as graph."))
 
 
 def _check_header(text: str, lesson: Lesson) -> Iterator[Finding]:

@@ -14,7 +14,15 @@ import msgspec
 
 from tutor.i18n import _
 from tutor.lesson import files, header
-from tutor.lesson.model import FAMILIES, MISSING, Header, LessonError, closest_names, join_words
+from tutor.lesson.model import (
+    MISSING,
+    Header,
+    LessonError,
+    closest_names,
+    family_place,
+    is_family,
+    join_words,
+)
 from tutor.text_width import cut
 
 
@@ -97,16 +105,10 @@ def _files(folder: Path, problems: list[LessonError]) -> list[Path]:
         raise LessonError(_("cannot be read: {why}.", why=why), path=str(folder), status=MISSING) from None
     for entry in entries:
         if entry.suffix == ".py" and header.FILE_NAME.fullmatch(entry.stem):
-            what, fix = (
-                _("stands in no family's folder."),
-                _("Put it into one of {names}.", names=join_words(FAMILIES, "or")),
-            )
-            problems.append(LessonError(what, path=str(entry), fix=fix))
-        if entry.is_dir() and entry.name not in FAMILIES and any(entry.glob("*.py")):
-            what = _("`{name}` is no family of lessons.", name=entry.name)
-            problems.append(LessonError(what, path=str(entry), fix=_("There is {names}.", names=join_words(FAMILIES))))
-    paths = [path for family in FAMILIES for path in (folder / family).glob("*.py")]
-    return sorted(paths, key=lambda path: (FAMILIES.index(path.parent.name), _order(path), path.name))
+            what = _("stands in no family's folder.")
+            problems.append(LessonError(what, path=str(entry), fix=_("Put it into a folder, such as graph.")))
+    paths = [path for entry in entries if entry.is_dir() and is_family(entry.name) for path in entry.glob("*.py")]
+    return sorted(paths, key=lambda path: (family_place(path.parent.name), _order(path), path.name))
 
 
 def _order(path: Path) -> int:
@@ -237,7 +239,7 @@ def _find_lesson(text: str, headers: tuple[Header, ...]) -> Target:
     names = {name: header.id for header in headers for name in (header.slug, header.id)}
     suggestions = list(dict.fromkeys(names[name] for name in closest_names(text, names, count=5)))[:3]
     short = cut(text, 60)
-    if not suggestions and "/" in text and text.split("/")[0] not in FAMILIES:
+    if not suggestions and "/" in text and text.split("/")[0] not in {header.family for header in headers}:
         raise LessonError(_("there is no such file, and no such lesson."), path=text, status=MISSING)
     fix = _("`gradtutor list` shows all lessons.")
     if suggestions:

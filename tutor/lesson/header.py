@@ -13,7 +13,18 @@ from typing import Any
 
 from tutor.i18n import _
 from tutor.lesson import files
-from tutor.lesson.model import FAMILIES, LANGUAGES, NEEDS, Header, LessonError, Report, join_words, raise_error, suggest
+from tutor.lesson.model import (
+    FAMILIES,
+    LANGUAGES,
+    NEEDS,
+    Header,
+    LessonError,
+    Report,
+    is_family,
+    join_words,
+    raise_error,
+    suggest,
+)
 
 FILE_NAME = re.compile(r"(\d{1,4})-(.+)")
 """`<nn>-<slug>`, without the suffix."""
@@ -232,5 +243,5 @@ def from_path(path: Path, **fields: Any) -> Header:
     match = FILE_NAME.fullmatch(path.stem)
     slug = match[2] if match else path.stem
     parent = path.absolute().parent.name
-    family = parent if parent in FAMILIES else ""
+    family = parent if parent in FAMILIES or (fields.get("title") and is_family(parent)) else ""
     return Header(id=f"{family}/{slug}" if family else slug, family=family, slug=slug, path=str(path), **fields)

@@ -12,8 +12,9 @@ from tutor.i18n import N_, _
 
 # ---------------------------------------------------------------- lessons
 
-FAMILIES = ("tensors", "graph", "backprop", "training", "pitfalls", "gpu")
-"""In learning order."""
+FAMILIES = ("start", "tensors", "graph", "backprop", "training", "pitfalls", "gpu")
+"""The families of gradtutor's own lessons, in learning order; those of others come after them, by name."""
+_FAMILY = re.compile(r"[^\W_][\w-]*")
 LANGUAGES = ("en", "zh")
 NEEDS = ("cuda",)
 """Hardware that a lesson may need."""
@@ -35,6 +36,16 @@ NO_SPACE = re.compile(rf"({_WIDE}\**) (?=\**{_WIDE})|({_POINTS}\**) | (?=\**{_PO
 def join_lines(lines: Iterable[str]) -> str:
     """Join the lines of a paragraph, with spaces except between Chinese characters and beside their punctuation."""
     return NO_SPACE.sub(r"\1\2", " ".join(lines))
+
+
+def is_family(name: str) -> bool:
+    """Return whether a folder of this name is a family of lessons: any is, but for hidden ones and odd names."""
+    return _FAMILY.fullmatch(name) is not None
+
+
+def family_place(name: str) -> tuple[int, str]:
+    """Return what families are sorted by."""
+    return FAMILIES.index(name) if name in FAMILIES else len(FAMILIES), name
 
 
 class Header(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tutor.i18n import _
 from tutor.lesson import header
-from tutor.lesson.model import FAMILIES, MISSING, LessonError, suggest
+from tutor.lesson.model import MISSING, LessonError, is_family
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST = 40
@@ -44,8 +44,9 @@ def _parts(name: str) -> tuple[str, str]:
         raise LessonError(
             _("a lesson is called family/slug, not `{name}`.", name=name), fix=_("For instance: graph/two-paths")
         )
-    if family not in FAMILIES:
-        raise LessonError(_("`{name}` is no family of lessons.", name=family), fix=suggest(family, FAMILIES))
+    if not is_family(family):
+        what = _("`{name}` is no name for a family of lessons.", name=family)
+        raise LessonError(what, fix=_("Use letters, digits and dashes: graph"))
     if not _SLUG.fullmatch(slug) or len(slug) > _LONGEST:
         what = _("`{slug}` is no name for a lesson.", slug=slug)
         raise LessonError(what, fix=_("Use small letters, digits and single dashes, 40 at most: two-paths"))

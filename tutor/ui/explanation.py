@@ -186,7 +186,10 @@ def _closing(model: Model, room: Room) -> list[Piece]:
     following = lesson_after(room.lessons, model.target.name)
     if following is not None:
         title = clean(in_language(following.title, room.language))
-        pieces += [(f" {glyphs.dot} ", "quiet"), ("N ", "key"), *styled("next: {title}", title=(title, "strong"))]
+        is_other = following.family != model.target.name.partition("/")[0]
+        text = N_("next, in {family}: {title}") if is_other else N_("next: {title}")
+        family = clean(_(following.family))
+        pieces += [(f" {glyphs.dot} ", "quiet"), ("N ", "key"), *styled(text, family=family, title=(title, "strong"))]
     leave_hint = [(f" {glyphs.dot} ", "quiet"), *styled("{esc} to the lessons", esc=("Esc", "key"))]
     return pieces + leave_hint if row_width(pieces + leave_hint) <= room.width else pieces
 

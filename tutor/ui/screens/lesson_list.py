@@ -29,6 +29,7 @@ from tutor.ui.panes.inputs import Prompt, PromptLabel
 from tutor.ui.render.segments import EMPTY, Piece, Row, clean, fit, styled
 
 _FAMILIES = (
+    N_("start"),
     N_("tensors"),
     N_("graph"),
     N_("backprop"),
