@@ -418,10 +418,54 @@ class Warned(Event, frozen=True, tag=42):
     line: int | None = None
 
 
+class Plotted(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A curve, an image or the like in a figure."""
+
+    form: str
+    """line, points, bars, errorbars, area, lines, image, mesh, contours, slices, or the name of matplotlib's class."""
+    label: str
+    count: int
+    """Number of points, bars, elements of an image, or levels of contours."""
+    x: list[float]
+    """Least and greatest x; empty if there is none."""
+    y: list[float]
+    """Least and greatest y, or value of an image."""
+    last: float | None = None
+    """The last y of a line."""
+
+
+class Subplot(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a system of axes of a figure shows."""
+
+    title: str
+    labels: tuple[str, str]
+    """Of the x and the y axis."""
+    scales: tuple[str, str]
+    """linear, log, …"""
+    parts: list[Plotted]
+    texts: list[str]
+
+
+class Drawing(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A figure drawn in `columns` by `rows` cells; `drawings.py` unpacks it."""
+
+    columns: int
+    rows: int
+    packed: bytes
+
+
 class Figure(Event, frozen=True, tag=43):
-    """The plotting calls of a figure, which can be drawn at any size."""
+    """A figure that the program shows: plotext's calls, which can be drawn at any size, or matplotlib's, drawn."""
 
     calls: list[Data]
+    drawings: list[Drawing] = []
+    """From the smallest to the largest."""
+    title: str = ""
+    subplots: list[Subplot] = []
+    left_out: list[str] = []
+    """What could not be drawn."""
+    file: str = ""
+    """The file that it was saved in; empty if it was shown."""
 
 
 class Answer(Event, frozen=True, tag=44):

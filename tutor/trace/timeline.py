@@ -39,6 +39,8 @@ _GAP_TEXTS = {
     "bytes": N_("{count:,} more bytes were printed by C code or child processes than are kept."),
     "damaged": N_("The recording was damaged by the program: {detail}."),
     "large": N_("An event of kind {detail} is not in the recording: it takes {count:,} bytes."),
+    "figures": N_("{count:,} more figures were shown than the recording keeps, before the last."),
+    "backend": N_("The program asks for the windows of {detail}: its figures are shown in the chart pane."),
     "unwritable": N_("An event of kind {detail} could not be written."),
     "thread": N_(
         "What runs in {detail}, another thread, is not recorded. What it leaves in tensors is, at the next statement."

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from rich.style import Style
 
+from tutor.trace.drawings import NO_GROUND, QUIET_INK
 from tutor.ui.render import segments
 from tutor.ui.render.segments import Glyphs
 
@@ -116,6 +117,8 @@ class Palette:
             self._roles.update({role: Style.parse(text) for role, text in _MONO.items()})
         self.shades = not (mono or few)
         """Whether there are enough colours for heat maps."""
+        self.mono, self.dark = mono, name == DARK
+        self._ground: _Rgb = _rgb(colours["ground"])
         self._cache: dict[str, Style] = {}
         self.glyphs: Glyphs = segments.terminal_glyphs(not mono)
 
@@ -125,9 +128,59 @@ class Palette:
         if style is None:
             style = self.ground
             for role in roles.split():
-                style += self._roles.get(role, Style.null())
+                style += self._drawn(role) if ":" in role else self._roles.get(role, Style.null())
+            if len(self._cache) > _MAX_STYLES:
+                self._cache.clear()
             self._cache[roles] = style
         return style
+
+    def _drawn(self, role: str) -> Style:
+        """Return the style of `area:INK:GROUND` or `drawn:INK:GROUND`, colours as in `trace/drawings.py`: what is drawn
+        on a ground like it becomes lighter or darker, an area does not."""
+        if self.mono:
+            return Style.null()
+        kind, ink, ground = role.split(":")
+        number = int(ground)
+        below = _mixed(self._ground, number)
+        style = Style(bgcolor=_hex(below)) if number != NO_GROUND else Style.null()
+        if int(ink) < 0:
+            return style + self._roles["quiet" if int(ink) == QUIET_INK else "plain"]
+        colour = _mixed(below, int(ink))
+        far = (0, 0, 0) if sum(below) > 384 else (255, 255, 255)
+        for _step in range(_CONTRAST_STEPS if kind == "drawn" else 0):
+            if max(abs(a - b) for a, b in zip(colour, below, strict=True)) >= _LEAST_CONTRAST:
+                break
+            colour = _blend(colour, far, 1 / _CONTRAST_STEPS)
+        return style + Style(color=_hex(colour))
+
+
+_Rgb: TypeAlias = tuple[int, int, int]
+_MAX_STYLES = 20_000
+"""Styles that are kept."""
+_LEAST_CONTRAST = 110
+"""What is drawn differs from its ground by this much, of 255, in one of the three colours at least."""
+_CONTRAST_STEPS = 4
+
+
+def _blend(below: _Rgb, colour: _Rgb, share: float) -> _Rgb:
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(below, colour, strict=True))
+    return red, green, blue
+
+
+def _mixed(below: _Rgb, colour: int) -> _Rgb:
+    """Return a colour `0xAARRGGBB` over another; below 0 there is none."""
+    if colour < 0:
+        return below
+    return _blend(below, (colour >> 16 & 255, colour >> 8 & 255, colour & 255), (colour >> 24 & 255) / 255)
+
+
+def _rgb(text: str) -> _Rgb:
+    red, green, blue = (int(text[at : at + 2], 16) for at in (1, 3, 5))
+    return red, green, blue
+
+
+def _hex(colour: _Rgb) -> str:
+    return "#" + "".join(f"{part:02x}" for part in colour)
 
 
 def _heat_styles(name: str, colours: dict[str, str]) -> dict[str, Style]:

@@ -11,7 +11,7 @@ import importlib.machinery
 import importlib.util
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tutor.recorder.call_sites import Project
@@ -20,11 +20,19 @@ from tutor.recorder.recorder import Recorder
 
 _Loader = importlib.machinery.SourceFileLoader
 _plain_code: Callable[[Any, str], types.CodeType | None] = _Loader.get_code
+_plain_exec: Callable[[Any, types.ModuleType], None] = _Loader.exec_module
 
 
-def install(project: Project, recorder: Recorder, main: str) -> None:
-    """Record the project's modules from now on; `main` is the script, which is recorded already where `runpy` has it
-    compiled.
+def install(
+    project: Project, recorder: Recorder, main: str, on_import: Mapping[str, Callable[[types.ModuleType], None]]
+) -> None:
+    """Record the project's modules from now on.
+
+    Args:
+        project: The project.
+        recorder: Records them.
+        main: The script, which is recorded already where `runpy` has it compiled.
+        on_import: By the name of a module, what is called with it when it was imported.
     """
 
     def code_of(loader: _Loader, name: str) -> types.CodeType | None:
@@ -43,11 +51,17 @@ def install(project: Project, recorder: Recorder, main: str) -> None:
 
     def get_code(loader: _Loader, name: str) -> types.CodeType | None: return code_of(loader, name)  # fmt: skip
 
-    # Python leaves frames of these names out of the tracebacks of imports.
-    get_code.__code__ = get_code.__code__.replace(
-        co_filename="<frozen importlib._bootstrap_external>", co_name="_call_with_frames_removed"
-    )
-    _Loader.get_code = get_code  # type: ignore[method-assign, assignment]
+    def exec_module(loader: _Loader, module: types.ModuleType) -> None:
+        _plain_exec(loader, module)
+        if module.__name__ in on_import:
+            on_import[module.__name__](module)
+
+    for name, function in {"get_code": get_code, "exec_module": exec_module}.items():
+        # Python leaves frames of these names out of the tracebacks of imports.
+        function.__code__ = function.__code__.replace(
+            co_filename="<frozen importlib._bootstrap_external>", co_name="_call_with_frames_removed"
+        )
+        setattr(_Loader, name, function)
 
 
 def _is_asked_by_own(recorder: Recorder) -> bool:

@@ -49,6 +49,7 @@ from tutor.recorder.exceptions import (
     strip,
     trace_of,
 )
+from tutor.recorder.figures import FigureRecorder
 from tutor.recorder.originals import name_of
 from tutor.recorder.other_processes import ChildProcessWatcher
 from tutor.recorder.patches import raise_recursion_limit, record_figures
@@ -107,6 +108,7 @@ class Run:
         self._recorder = recorder
         self._send = recorder.writer.send
         self._printed = OutputRecorder(recorder.writer, recorder.code.file_of)
+        self._figures = FigureRecorder(self._send, recorder.unseen)
         self._path = os.path.join(os.getcwd(), command.path)
         self._module = command.module
         """The module to be run by name; empty once it runs."""
@@ -218,7 +220,7 @@ class Run:
         folder = os.getcwd() if self._module else os.path.dirname(os.path.realpath(self._path))
         sys.path.insert(0, folder)
         project = Project(self._path, folder)
-        import_hook.install(project, self._recorder, self._path)
+        import_hook.install(project, self._recorder, self._path, self._figures.patches)
         ChildProcessWatcher(project, self._recorder.code.own_code, self._recorder.record_other_process).watch()
 
     def _compile(self, cell: Cell, whole: str) -> types.CodeType | SyntaxError:
@@ -382,6 +384,7 @@ class Run:
     def _finish(self) -> int:
         """Do what Python does at its end: wait for threads, run exit handlers, drop the module."""
         recorder = self._recorder
+        self._figures.finish()
         recorder.close()
         if self._outcome != "stopped":
             try:

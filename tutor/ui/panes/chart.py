@@ -275,8 +275,7 @@ class ChartPane(Pane):
             return
         if self.view == "figure" and self._figures.find(self.timeline, min(self.cursor, self.limit or self.cursor)):
             self._canvas = self._key = None
-            coloured, height = not self.app.no_color, self.size.height - 2
-            self._rows = self._figures.rows(self.inner, height, self.glyphs, coloured)
+            self._rows = self._figures.rows(self.inner, self.size.height - 2, self.palette)
             self._title = self._figures.title(self.glyphs)
             return
         if not self._reading:

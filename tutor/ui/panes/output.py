@@ -13,13 +13,17 @@ from typing import Protocol, TypeVar
 from tutor.i18n import N_, _, current_language, ngettext
 from tutor.text_width import cut, wrapped
 from tutor.trace import events as ev
+from tutor.trace.drawings import largest_that_fits, unpack
 from tutor.trace.events import Figure
 from tutor.trace.timeline import Timeline
+from tutor.trace.wire import WireError
 from tutor.ui.bindings import pane_bindings
 from tutor.ui.panes.base import Pane
 from tutor.ui.render import plot
-from tutor.ui.render.segments import Glyphs, Row, clean
+from tutor.ui.render.drawing import drawing_rows
+from tutor.ui.render.segments import Glyphs, Row, clean, styled
 from tutor.ui.render.traceback import folded
+from tutor.ui.theme import Palette
 
 _MAX_CHARACTERS = 200_000
 """Of longer output, only the end is shown."""
@@ -114,22 +118,43 @@ class ProgramFigures:
         self._count = bisect_right(self._steps, step)
         return self._count > 0
 
-    def rows(self, width: int, height: int, glyphs: Glyphs, coloured: bool) -> list[Row]:
+    def rows(self, width: int, height: int, palette: Palette) -> list[Row]:
         """Return the figure that was found, in `width` by `height` cells."""
-        if height < 5 or width < 16:
-            return [((_("there is no room for the figure"), "note"),)]
-        key = (self._timeline, self._count, height, width, glyphs.ascii, coloured, current_language())
+        key = (self._timeline, self._count, height, width, palette, current_language())
         if self._drawn is None or self._drawn[0] != key:
             figure = self._figures[self._count - 1]
-            rows, left_out = plot.figure_rows(figure, width, height, glyphs.ascii, coloured)
-            self._drawn = key, rows, left_out
+            if figure.drawings or not figure.calls:
+                self._drawn = key, *_drawing(figure, width, height, palette)
+            elif height < 5 or width < 16:
+                self._drawn = key, [((_("there is no room for the figure"), "note"),)], ""
+            else:
+                self._drawn = key, *plot.figure_rows(figure, width, height, palette.glyphs.ascii, not palette.mono)
         return self._drawn[1]
 
     def title(self, glyphs: Glyphs) -> Row:
         """Return the number of the figure, and what could not be drawn."""
         title: Row = ((_("figure {number} of {count}", number=self._count, count=len(self._figures)), "value"),)
+        if file := self._figures[self._count - 1].file:
+            title = (*title, (f" {glyphs.dot} " + clean(_("saved as {file}", file=file)), "quiet"))
         left_out = self._drawn[2] if self._drawn is not None else ""
         return (*title, (f" {glyphs.dot} {left_out}", "error")) if left_out else title
+
+
+def _drawing(figure: Figure, width: int, height: int, palette: Palette) -> tuple[list[Row], str]:
+    """Return the rows of a figure of matplotlib's, and what could not be drawn."""
+    left_out = clean(_("not drawn: {what}", what=", ".join(figure.left_out))) if figure.left_out else ""
+    drawing = largest_that_fits(figure.drawings, width, height)
+    if drawing is None:
+        if not figure.drawings:
+            return [((_("there is nothing in the figure"), "note"),)], left_out
+        return [tuple(styled("{z} shows the figure, where there is room for it", "note", z=("z", "key")))], left_out
+    try:
+        cells = unpack(drawing)
+    except WireError as error:
+        return [((_("this figure cannot be drawn: {error}", error=error), "note"),)], left_out
+    return drawing_rows(
+        cells, width, palette.glyphs, shades=palette.shades, mono=palette.mono, dark=palette.dark
+    ), left_out  # fmt: skip
 
 
 # ------------------------------------------------------------ the pane

@@ -1,0 +1,278 @@
+"""Record the figures that matplotlib shows or saves, drawn as cells.
+
+A copy is drawn, as drawing changes a figure. No window opens: a backend that would open one is replaced by Agg, which
+draws into memory. `show` and `pause` do not wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copyreg
+import functools
+import io
+import logging
+import os
+import pickle
+import sys
+import types
+import warnings
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from tutor.recorder.exceptions import is_recorder_code
+from tutor.recorder.figure_contents import contents
+from tutor.recorder.formulas import plain_text
+from tutor.trace import drawings
+from tutor.trace.events import Drawing, Figure, Gap
+
+SIZES = ((40, 8), (60, 8), (70, 14), (96, 22), (156, 35))
+"""Columns and rows of the drawings of a figure."""
+FILM_SIZES = ((40, 8), (70, 14))
+"""Those of the figures of a film, which one statement shows."""
+_FILM = 4
+"""Number of figures of a statement that are drawn at all sizes."""
+MOST_FIGURES = 200
+"""Figures of a run that are recorded; of those after it, the last."""
+_WITHOUT_WINDOWS = {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}
+_MATPLOTLIB = ("matplotlib", "mpl_toolkits")
+_SHARED = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type, torch.Tensor)
+"""What the copy of a figure has in common with the figure: none of it is changed by drawing, and some cannot be
+copied."""
+
+
+class FigureRecorder:
+    """Records figures at `show`, `pause` and `draw`, unless they look as they did when shown last, and at `savefig`.
+
+    Args:
+        send: Sends an event.
+        unseen: Returns a context in which operations are not recorded.
+    """
+
+    def __init__(self, send: Callable[[Figure | Gap], None], unseen: Callable[[], Any]) -> None:
+        self._send = send
+        self._unseen = unseen
+        self._process = os.getpid()
+        self._last: weakref.WeakKeyDictionary[Any, list[Drawing]] = weakref.WeakKeyDictionary()
+        """By figure: its drawings when it was shown last."""
+        self._times: Counter[tuple[types.CodeType, int]] = Counter()
+        """By statement of the program: how many figures it has shown."""
+        self._count = 0
+        self._left_out = 0
+        self._pending: tuple[bytes, list[Any], str] | None = None
+        """The last figure past `MOST_FIGURES`: what `_pickled` returned, and the file that it was saved in."""
+        self.patches = {
+            "matplotlib._api": _attribute_warnings, "matplotlib.pyplot": self._watch_pyplot,
+            "matplotlib.figure": self._watch_figures,
+        }  # fmt: skip
+        """By the name of a module: what is to be called with it when it was imported."""
+
+    def finish(self) -> None:
+        """At the end of a run: send the last figure of those past the limit, and how many were left out."""
+        if self._pending is not None:
+            with self._unseen(), _quiet(), contextlib.suppress(Exception):
+                self._send(_drawn(*self._pending, SIZES))
+            self._send(Gap(0, "figures", self._left_out - 1))
+            self._pending = None
+
+    # ------------------------------------------------------------ matplotlib's functions
+
+    def _watch_pyplot(self, pyplot: Any) -> None:
+        from matplotlib._pylab_helpers import Gcf
+
+        plain_switch, plain_draw = pyplot.switch_backend, pyplot.draw
+
+        @functools.wraps(plain_switch)
+        def switch_backend(newbackend: Any) -> None:
+            name = newbackend if isinstance(newbackend, str) else ""
+            plain_switch(newbackend if name.lower() in _WITHOUT_WINDOWS else "agg")
+            if name and name.lower() not in _WITHOUT_WINDOWS:
+                self._send(Gap(0, "backend", detail=name))
+
+        @functools.wraps(pyplot.show)
+        def show(*args: Any, **kwargs: Any) -> None:
+            for manager in Gcf.get_all_fig_managers():
+                self._record(manager.canvas.figure, changed_only=True)
+            block = kwargs.get("block", args[0] if args else None)
+            if _opens_windows() and (block or (block is None and not pyplot.isinteractive())):
+                Gcf.destroy_all()  # as when all windows were closed
+
+        @functools.wraps(pyplot.pause)
+        def pause(interval: float) -> None:
+            manager = Gcf.get_active()
+            if manager is not None:
+                figure = manager.canvas.figure
+                if figure.stale or figure not in self._last:
+                    self._record(figure, changed_only=True)
+                if figure.stale:
+                    manager.canvas.draw_idle()
+
+        @functools.wraps(plain_draw)
+        def draw() -> None:
+            self._record(pyplot.gcf(), changed_only=True)
+            plain_draw()
+
+        pyplot.switch_backend, pyplot.show, pyplot.pause, pyplot.draw = switch_backend, show, pause, draw
+
+    def _watch_figures(self, module: Any) -> None:
+        figure_class = module.Figure
+        plain_save, plain_show = figure_class.savefig, figure_class.show
+
+        @functools.wraps(plain_save)
+        def savefig(figure: Any, fname: Any, *args: Any, **kwargs: Any) -> Any:
+            result = plain_save(figure, fname, *args, **kwargs)
+            if isinstance(fname, str | os.PathLike):
+                self._record(figure, str(fname))
+            return result
+
+        @functools.wraps(plain_show)
+        def show(figure: Any, *args: Any, **kwargs: Any) -> Any:
+            if figure.canvas.manager is None:
+                return plain_show(figure, *args, **kwargs)
+            return self._record(figure)
+
+        figure_class.savefig, figure_class.show = savefig, show
+        plain_flush = module.FigureCanvasBase.flush_events
+
+        @functools.wraps(plain_flush)
+        def flush_events(canvas: Any) -> Any:
+            self._record(canvas.figure, changed_only=True)
+            return plain_flush(canvas)
+
+        module.FigureCanvasBase.flush_events = flush_events
+
+    # ------------------------------------------------------------ a figure
+
+    def _record(self, figure: Any, file: str = "", *, changed_only: bool = False) -> None:
+        """Send a figure; with `changed_only`, unless it looks as it did when it was sent last."""
+        if os.getpid() != self._process or len(figure.get_children()) < 2:  # its ground alone
+            return
+        with self._unseen(), _quiet():
+            try:
+                data, shared = _pickled(figure)
+                if self._count >= MOST_FIGURES:
+                    self._left_out += 1
+                    self._pending = data, shared, file
+                    return
+                statement = _statement()
+                drawn = _drawn(data, shared, file, SIZES if self._times[statement] < _FILM else FILM_SIZES)
+            except Exception as error:
+                self._send(Figure([], title=_title(figure), left_out=[f"{type(error).__name__}: {error}"], file=file))
+                return
+            if changed_only and figure in self._last and self._last[figure][:1] == drawn.drawings[:1]:
+                return
+            if not file:
+                self._last[figure] = drawn.drawings
+            self._times[statement] += 1
+            self._count += 1
+            self._send(drawn)
+
+
+def _drawn(data: bytes, shared: list[Any], file: str, sizes: Sequence[tuple[int, int]]) -> Figure:
+    """Return the event of a figure that `_pickled` has copied."""
+    from tutor.recorder.cell_renderer import draw
+
+    copy = _Unpickler(data, shared).load()
+    subplots, title = contents(copy), _title(copy)
+    cells, left_out = draw(copy, sizes)
+    return Figure([], [drawings.pack(*drawing) for drawing in cells], title, subplots, left_out, file)
+
+
+def _statement() -> tuple[types.CodeType, int]:
+    """Return the code and line of the program that has called matplotlib."""
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None and (is_recorder_code(frame.f_code) or _package(frame) in _MATPLOTLIB):
+        frame = frame.f_back
+    assert frame is not None
+    return frame.f_code, frame.f_lineno
+
+
+def _attribute_warnings(api: Any) -> None:
+    """Make matplotlib's warnings, which name the first frame outside of it, pass over the recorder's frames too."""
+
+    @functools.wraps(api.warn_external)
+    def warn_external(message: Any, category: Any = None) -> None:
+        level = 1
+        frame: types.FrameType | None = sys._getframe(1)
+        while frame is not None and (is_recorder_code(frame.f_code) or _package(frame) in _MATPLOTLIB):
+            level += not is_recorder_code(frame.f_code)
+            frame = frame.f_back
+        warnings.warn(message, category, level)
+
+    api.warn_external = warn_external
+
+
+def _package(frame: types.FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def _title(figure: Any) -> str:
+    """Return the title of a figure: of all of it, else of its first axes that have one."""
+    titles = [figure.get_suptitle(), *(axes.get_title(loc=at) for axes in figure.axes for at in ("center", "left"))]
+    return plain_text(next((title for title in titles if title), ""))
+
+
+def _opens_windows() -> bool:
+    """Return whether a plain run would open windows."""
+    from matplotlib import _c_internal_utils
+
+    has_display = getattr(_c_internal_utils, "display_is_valid", lambda: False)
+    return bool(has_display())
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Let drawing warn of nothing: the program's own drawing does."""
+    warn, disabled = warnings.warn, logging.root.manager.disable
+    warnings.warn = lambda *args, **kwargs: None
+    logging.disable(logging.CRITICAL)
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        warnings.warn = warn
+        logging.disable(disabled)
+
+
+def _pickled(figure: Any) -> tuple[bytes, list[Any]]:
+    """Return a copy of a figure as bytes, and what it has in common with it."""
+    stream = io.BytesIO()
+    pickler = _Pickler(stream)
+    pickler.dump(figure)
+    return stream.getvalue(), pickler.shared
+
+
+class _Pickler(pickle.Pickler):
+    """Pickles a figure, which pyplot is not to know of when it is read again."""
+
+    def __init__(self, stream: io.BytesIO) -> None:
+        super().__init__(stream, pickle.HIGHEST_PROTOCOL)
+        self.shared: list[Any] = []
+
+    def persistent_id(self, item: Any) -> int | None:
+        if not isinstance(item, _SHARED):
+            return None
+        self.shared.append(item)
+        return len(self.shared) - 1
+
+    def reducer_override(self, item: Any) -> Any:
+        from matplotlib.figure import Figure as Figures
+
+        if not isinstance(item, Figures):
+            return NotImplemented
+        state: Any = item.__getstate__()
+        state.pop("_restore_to_pylab", None)
+        return copyreg.__newobj__, (type(item),), state  # type: ignore[attr-defined]
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, data: bytes, shared: list[Any]) -> None:
+        super().__init__(io.BytesIO(data))
+        self._shared = shared
+
+    def persistent_load(self, number: int) -> Any:
+        return self._shared[number]
