@@ -89,7 +89,7 @@ def test_moves_lead_forward_and_back_and_say_where_they_end() -> None:
     model = walk_of(training(2), SCRIPT)
     assert model.move(BACK) == Result("nowhere", "this is the beginning")
     assert model.move(FORWARD) == Result(moved=True)
-    assert model.cursor == 1
+    assert (model.cursor, model.timeline.kind(3)) == (3, "op")
     assert model.move(BACK) == Result(moved=True)
     assert model.cursor == 0
     assert model.go(model.timeline.steps) == Result(moved=True)
@@ -357,7 +357,7 @@ def test_a_learner_who_has_moved_stays() -> None:
     feed(model, frames[:3])
     model.move(FORWARD)
     assert not feed(model, frames[3:]).moved
-    assert model.cursor == 1
+    assert model.cursor == 3
 
 
 def test_a_run_that_cannot_begin_gives_way_to_the_one_before() -> None:
@@ -387,6 +387,18 @@ def test_edited_code_is_kept_until_it_runs() -> None:
     assert session is not None
     assert session.command.edits == {1: "w = 2"}
     assert model.check_run() == Result("still running")
+
+
+def test_a_run_that_has_only_been_read_gives_way_to_one_with_other_knobs() -> None:
+    model = run_of(FakeSession(training()))
+    assert model.check_run() == Result("still running")  # nothing is known of it
+    document = next(event for event in training() if isinstance(event, ev.Document))
+    feed(model, frames_of([document]))
+    assert is_possible(model, "edit")
+    assert model.check_run() == Result()
+    assert model.run_with_knobs({"lr": "0.1"}) is not None
+    assert [run.name for run in model.runs.all] == ["lr = 0.1"]
+    assert model.runs.ghost is None
 
 
 def test_the_same_again_begins_again_and_keeps_the_answers(store: Store) -> None:

@@ -71,3 +71,58 @@ def test_the_screen_goes_back_to_the_beginning_and_on_to_the_end_of_the_last_cel
     assert moves.back(timeline, 0) is None
     assert moves.next_cell(timeline, 0) == timeline.steps
     assert moves.next_cell(timeline, timeline.steps) is None
+
+
+STOPS = '''"""A script."""
+import torch
+from math import pi
+
+def double(x):
+    """Twice."""
+    return x * 2
+
+class Net(torch.nn.Module):
+    """Nothing."""
+    def forward(self, x):
+        return x
+
+w = torch.tensor(1.0)
+k = 3
+def later(): return k
+from threes import three
+y = double(w)
+'''
+
+
+def test_the_first_step_shows_a_tensor_and_definitions_are_passed(record: Forker, tmp_path: Path) -> None:
+    (tmp_path / "threes.py").write_text("import torch\nthree = torch.tensor(3.0)\n", encoding="utf-8")
+    script = tmp_path / "script.py"
+    script.write_text(STOPS, encoding="utf-8")
+    timeline = record(script).timeline
+    stops, step = [], 0
+    while (following := moves.forward(timeline, step)) is not None:
+        step = following
+        stops.append(step)
+    said = [(timeline.kind(stop), timeline.view(stop).code) for stop in stops]
+    assert said == [
+        ("op", "torch.tensor(1.0)"),
+        ("line", "k = 3"),
+        ("line", "three = torch.tensor(3.0)"),
+        ("op", "torch.tensor(3.0)"),
+        ("line", "y = double(w)"),
+        ("line", "return x * 2"),
+        ("op", "x * 2"),
+        ("cell_end", None),
+    ]
+    back = [step]
+    while (before := moves.back(timeline, back[-1])) is not None:
+        back.append(before)
+    assert back == [*reversed(stops), 0]
+    assert moves.resolve_typed(timeline, 0, "1") == 1  # what is passed can be gone to
+    assert timeline.view(moves.next_line(timeline, 0) or 0).code == "k = 3"
+    assert moves.previous_line(timeline, stops[1]) == 0
+
+
+def test_a_statement_without_an_operation_is_a_stop_at_the_beginning_too(record: Forker) -> None:
+    timeline = record("import torch\nprint('hello')\nk = 2\n").timeline
+    assert timeline.view(moves.forward(timeline, 0) or 0).code == "print('hello')"

@@ -109,8 +109,8 @@ def test_a_text_with_when_is_shown_where_the_run_makes_it_true(
 
 
 def test_enter_takes_a_step_and_h_goes_back(plain: Timeline) -> None:
-    # No stops: 1, where the cell begins; 2, an import; 5, a definition.
-    assert steps_told(walk(plain, "", "", "", "h", "back", "", "q", "")) == [3, 4, 6, 4, 3, 4]
+    # No stops: 1, where the cell begins; 2, an import; 3, before which nothing else has run; 5, a definition.
+    assert steps_told(walk(plain, "", "", "", "h", "back", "", "q", "")) == [4, 6, 7, 6, 4, 6]
 
 
 def test_each_step_says_what_changed(plain: Timeline) -> None:
@@ -202,7 +202,7 @@ def test_going_to_places(plain: Timeline) -> None:
 
 
 def test_over_and_into_and_out(plain: Timeline) -> None:
-    text = walk(plain, "n", "n", "n", "i", "o", "}", "{", "b", "B", "]", "[")
+    text = walk(plain, "n", "n", "i", "o", "}", "{", "b", "B", "]", "[")
     assert "in model" in text
     assert "No backward pass comes before this." not in walk(plain, "B", "end", "B").splitlines()[-1]
     assert "This is the first step." in walk(plain, "h")
@@ -271,7 +271,7 @@ def test_progress_is_kept(two_paths: Timeline, tmp_path: Path) -> None:
     name = two_paths.document.name if two_paths.document is not None else ""
     store = Store(tmp_path)
     walk(two_paths, "", "", store=store)
-    assert (store.load(name).mark, store.load(name).step) == ("begun", 4)
+    assert (store.load(name).mark, store.load(name).step) == ("begun", 5)
     walk(two_paths, "end", "4", "None", "1", store=store)
     found = store.load(name)
     assert found.mark == "done"

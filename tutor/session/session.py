@@ -151,11 +151,9 @@ class Session:
             for name, reader in zip(("stdout", "stderr"), worker.printed, strict=True)
         ]
         try:
-            self.torch_imported = await worker.ready()
-            if self.torch_imported:
-                self._enter("running")
-                await worker.run(msgspec.structs.replace(self.command, language=i18n.current_language()))
-            await self._read_frames(worker)
+            await worker.run(msgspec.structs.replace(self.command, language=i18n.current_language()))
+            # What the program is comes before torch is imported.
+            await asyncio.gather(self._read_frames(worker), self._wait_for_torch(worker))
             status = await worker.wait()
             if worker.lost_its_pipe:
                 self._add([Gap(0, "pipe")])
@@ -170,6 +168,11 @@ class Session:
             self._end_failed_start(status)
         elif end is None:
             self._end_died(worker, status)
+
+    async def _wait_for_torch(self, worker: WorkerProcess) -> None:
+        self.torch_imported = await worker.ready()
+        if self.torch_imported:
+            self._enter("running")
 
     def _enter(self, phase: str) -> None:
         self.phase = phase

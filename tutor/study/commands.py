@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 def is_possible(model: Model, command: str) -> bool:
     """Return whether a command, by its name, does something at the cursor."""
     timeline, step = model.timeline, model.cursor
-    can_run = model.session is not None and not model.running
     match command:
         case "play" | "next_pass" | "next_cell" if model.asking:
             return False
@@ -39,9 +38,9 @@ def is_possible(model: Model, command: str) -> bool:
         case "stop":
             return model.running
         case "rerun" | "edit":
-            return can_run
+            return model.can_run
         case "knobs":
-            return can_run and bool(model.gate.knobs)
+            return model.can_run and bool(model.gate.knobs)
         case "hint":
             exercise, progress = model.exercise, model.study.progress
             return (

@@ -444,7 +444,16 @@ class Model:
         """Return whether another run can be started: outcome `recording` or `still running` where it cannot."""
         if self.session is None:
             return Result("recording")
-        return Result("still running") if self.running else DONE
+        return DONE if self.can_run else Result("still running")
+
+    @property
+    def can_run(self) -> bool:
+        """Whether another run can be started: none is under way, or one that has only been read."""
+        return self.session is not None and (not self.running or self._is_only_read)
+
+    @property
+    def _is_only_read(self) -> bool:
+        return self.timeline.document is not None and not self.timeline.steps
 
     def rerun(self) -> Session:
         """Return a session that runs the program once more; the cursor goes to the beginning, answers stay."""
@@ -496,7 +505,8 @@ class Model:
         return None if edits == before else self._change(edits=edits)
 
     def _change(self, **changes: Any) -> Session:
-        """Return a session with these fields of its command changed; the run that is shown becomes its ghost.
+        """Return a session with these fields of its command changed; the run that is shown becomes its ghost, or is
+        dropped if it has not begun.
 
         The cursor goes to the moment at which it stands.
         """
@@ -510,6 +520,9 @@ class Model:
             return self.timeline.steps if target is None and not self.running else target
 
         self.runs.add(session, describe_changes(session.command.knobs, session.command.edits))
+        if self._is_only_read:
+            self.runs.drop(previous)
+            return self._start(session, None)
         return self._start(session, find_moment)
 
     def _again(self, **changes: Any) -> Session:

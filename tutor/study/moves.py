@@ -1,11 +1,11 @@
-"""Where moves and a typed place lead: functions of a timeline and a step."""
+"""Where moves and a typed place lead, and at which steps moves stop: functions of a timeline and a step."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tutor.i18n import N_, _, ngettext, pgettext
 from tutor.trace import navigation
@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from tutor.trace.timeline import Timeline
 
 
+Find: TypeAlias = "Callable[[Timeline, int], int | None]"
+
+
 class Move(NamedTuple):
     """A way to move the cursor."""
 
-    find: Callable[[Timeline, int], int | None]
+    find: Find
     """Returns the step that it leads to from a step; None where it leads nowhere."""
     nowhere: str
     """What to say there, in English."""
@@ -34,9 +37,81 @@ class Move(NamedTuple):
         return _("{nowhere}: the recording was full at step {step:,}", nowhere=_(self.nowhere), step=timeline.cut)
 
 
+# ------------------------------------------------------------ the steps at which moves stop
+
+_DEFINITION = re.compile(r"(import|from|def|class|async def)\b|@")
+
+
+def is_stop(timeline: Timeline, step: int) -> bool:
+    """Return whether moves by steps and statements stop at a step.
+
+    They pass the beginning of a cell, imports and definitions, and a statement before which nothing else has run in the
+    cell, if an operation of it follows: they stop where there is something to see.
+    """
+    kind = timeline.kind(step)
+    if kind != "line":
+        return kind != "cell"
+    if _is_definition(timeline, step):
+        return _brings_tensors(timeline, step)
+    following = navigation.forward(timeline, step)
+    if following is None:
+        return timeline.run_end is not None
+    return timeline.kind(following) not in ("op", "backward") or not _is_first(timeline, step)
+
+
+def _is_definition(timeline: Timeline, step: int) -> bool:
+    return _DEFINITION.match(timeline.view(step).code or "") is not None
+
+
+def _brings_tensors(timeline: Timeline, step: int) -> bool:
+    """Return whether a step made or changed a tensor, or gave one a name, as an import may do."""
+    changes, frames = timeline.changed(step), {frame.frame: frame for frame in timeline.state(step).frames}
+    bindings = (frames[frame].names.get(name) for frame, name in changes.names if frame in frames)
+    return bool(changes.tensors or changes.grads) or any(bound and bound.what != "value" for bound in bindings)
+
+
+def _is_first(timeline: Timeline, step: int) -> bool:
+    """Return whether nothing but imports and definitions came before a statement in its cell."""
+    before: int | None = step
+    while before := navigation.back(timeline, before):
+        if timeline.kind(before) == "cell":
+            return True
+        if timeline.kind(before) != "line" or not _is_definition(timeline, before):
+            return False
+    return False
+
+
+def stopping(find: Find, timeline: Timeline, step: int) -> int | None:
+    """Repeat a move up to a stop. Where there is none, and the program has ended, the last step is one."""
+    place, target = None, find(timeline, step)
+    while target is not None and target != place:
+        place = target
+        if is_stop(timeline, place):
+            return place
+        target = find(timeline, place)
+    return place if place is not None and place > step and timeline.run_end is not None else None
+
+
+def forward(timeline: Timeline, step: int) -> int | None:
+    """Return the next step that is a stop."""
+    return stopping(navigation.forward, timeline, step)
+
+
 def back(timeline: Timeline, step: int) -> int | None:
-    """Return the previous step; before the first one is the beginning, 0."""
-    return 0 if step == 1 else navigation.back(timeline, step)
+    """Return the previous stop; before the first one is the beginning, 0."""
+    place = stopping(navigation.back, timeline, step)
+    return 0 if place is None and step else place
+
+
+def next_line(timeline: Timeline, step: int) -> int | None:
+    """Return the next statement that is a stop, or the end of the cell, or a failure (step over)."""
+    return stopping(navigation.next_line, timeline, step)
+
+
+def previous_line(timeline: Timeline, step: int) -> int | None:
+    """Return the previous statement that is a stop, or the end of the cell before; before the first one, 0."""
+    place = stopping(navigation.previous_line, timeline, step)
+    return 0 if place is None and step else place
 
 
 def next_cell(timeline: Timeline, step: int) -> int | None:
@@ -45,7 +120,7 @@ def next_cell(timeline: Timeline, step: int) -> int | None:
     return timeline.steps if begins is None and step < timeline.steps else begins
 
 
-FORWARD = Move(navigation.forward, N_("this is the last step"), ahead=True)
+FORWARD = Move(forward, N_("this is the last step"), ahead=True)
 
 _FORMS = N_("18, line 9, iteration 30, cell 2, pass 3 or end")
 _ITERATION = re.compile(r"(?:i|it|iter|iteration|turn|epoch)\s*[:#]?\s*(\d{1,9})", re.IGNORECASE)

@@ -4,14 +4,11 @@ that do something.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from functools import partial
-from typing import TypeAlias
 
 from tutor.i18n import N_
-from tutor.study.moves import Move
-from tutor.text.show import change_lines
+from tutor.study import moves
+from tutor.study.moves import Find, Move
 from tutor.trace import navigation
 from tutor.trace.timeline import Timeline
 
@@ -58,10 +55,6 @@ WITH_TEXT = ("g", "/", "k", "t")
 OTHERS = ("!", "'", '"', "show", "s", "e", "H", "S", "r", "L", "?", "q", *WITH_TEXT)
 """The commands that are no moves."""
 
-Find: TypeAlias = Callable[[Timeline, int], int | None]
-
-_DEFINITION = re.compile(r"(import|from|def|class|async def)\b|@")
-
 
 def parse(typed: str) -> tuple[str, str]:
     """Return the letter of a command and the text after it; no letter but a text if it is no command: a place."""
@@ -80,43 +73,24 @@ def is_command(typed: str) -> bool:
     return parse(typed)[0] != "place"
 
 
-def is_stop(timeline: Timeline, step: int) -> bool:
-    """Return whether moves stop at a step: not where a cell begins, nor at an import or a definition."""
-    kind = timeline.kind(step)
-    if kind != "line":
-        return kind != "cell"
-    return _DEFINITION.match(timeline.view(step).code or "") is None or bool(change_lines(timeline, step))
-
-
-def _stopping(find: Find, timeline: Timeline, step: int) -> int | None:
-    """Repeat a move up to a stop; what lies behind the last stop is reached too."""
-    found, target = None, find(timeline, step)
-    while target is not None and target != found:
-        found = target
-        if is_stop(timeline, found):
-            return found
-        target = find(timeline, found)
-    return found if found is not None and found > step else None
-
-
 def _first_stop(find: Find, timeline: Timeline, step: int) -> int | None:
     """Move to where a cell begins, and on to its first stop; back from there to the cell before."""
     begins = find(timeline, step)
     while begins is not None:
-        stop = begins if is_stop(timeline, begins) else _stopping(navigation.forward, timeline, begins)
+        stop = begins if moves.is_stop(timeline, begins) else moves.forward(timeline, begins)
         if stop is None or (begins > step or stop < step):
             return stop
         begins = find(timeline, begins)
     return None
 
 
-FORWARD = Move(partial(_stopping, navigation.forward), N_("This was the last step."), ahead=True)
+FORWARD = Move(moves.forward, N_("This was the last step."), ahead=True)
 MOVES = {
     "": FORWARD,
     "l": FORWARD,
-    "h": Move(partial(_stopping, navigation.back), N_("This is the first step.")),
-    "n": Move(partial(_stopping, navigation.next_line), N_("No statement comes after this one."), ahead=True),
-    "p": Move(partial(_stopping, navigation.previous_line), N_("This is the first statement.")),
+    "h": Move(partial(moves.stopping, navigation.back), N_("This is the first step.")),
+    "n": Move(moves.next_line, N_("No statement comes after this one."), ahead=True),
+    "p": Move(partial(moves.stopping, navigation.previous_line), N_("This is the first statement.")),
     "i": Move(navigation.into, N_("Nothing to step into here.")),
     "o": Move(navigation.out, N_("Nothing to step out of here.")),
     "]": Move(partial(_first_stop, navigation.next_cell), N_("This is the last cell that ran."), ahead=True),

@@ -3,12 +3,14 @@
 CONTROL, EVENTS and MEMORY are descriptors that it inherits; PARENT is the process number of the front end, which may
 have died before this process could ask for it.
 
-The worker imports torch, reports that it is ready, and stands by until the front end sends a run over the control
-socket. It runs that one and ends. When the control socket closes, it ends at once, with its children.
+The worker imports torch, reports that it is ready, and stands by until the front end has sent a run over the control
+socket. It runs that one and ends. A run that comes earlier is read meanwhile, and its text sent back, so that one can
+read it. When the control socket closes, the worker ends at once, with its children.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import mmap
 import os
@@ -31,18 +33,23 @@ def main() -> None:
     os.close(memory_file)
     _raise_stack_limit()
 
+    from tutor.trace.command import READY, CrashLocation
+    from tutor.worker.program import ProgramReader
+
+    is_early = bool(select.select([control], [], [], 0)[0])
+    reader = ProgramReader(control.makefile("rb"), events)
+    if is_early:  # the text comes first, before torch takes the processor
+        reader.wait()
+
     from tutor.recorder.recorder import Recorder
-    from tutor.trace.command import READY, CrashLocation, RunCommand, decode
     from tutor.worker.run import Run, nudge_when_due
 
-    try:
+    with contextlib.suppress(OSError):
         control.sendall(READY)
-        line = control.makefile("rb").readline()
-    except OSError:
-        line = b""
-    if not line:
+    read = reader.wait()
+    if read is None:
         return
-    command = decode(line, RunCommand)
+    command, program = read
 
     guard = GuardedDescriptor(control.fileno())
 
@@ -57,7 +64,7 @@ def main() -> None:
     recorder.writer.on_idle = look_at_control
     if command.nudge is not None:
         nudge_when_due(recorder, command.nudge)
-    status = Run(command, recorder).run()
+    status = Run(command, recorder, program).run()
     # Skip the interpreter's shutdown: nothing may follow the last event, and libraries may crash there.
     os._exit(status)
 

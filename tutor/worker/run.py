@@ -19,20 +19,14 @@ import threading
 import traceback
 import types
 import weakref
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import msgspec
 import torch
 
 from tutor import i18n
 from tutor.i18n import _
-from tutor.lesson import knobs as knobs_of
-from tutor.lesson.files import load
 from tutor.lesson.model import MISSING, Cell, Lesson, LessonError
-from tutor.lesson.overrides import apply_edits
-from tutor.lesson.parser import read
 from tutor.recorder import patches
 from tutor.recorder.call_sites import Project
 from tutor.recorder.compilers import exclude_compiled_code
@@ -57,8 +51,9 @@ from tutor.recorder.recorder import Recorder
 from tutor.recorder.torch_private import DisableTorchFunction
 from tutor.recorder.variables import Frame
 from tutor.trace.command import Nudge, RunCommand
-from tutor.trace.events import CellEnd, CellStart, Document, Failed, Gap, RunEnd
+from tutor.trace.events import CellEnd, CellStart, Failed, Gap, RunEnd
 from tutor.worker import import_hook
+from tutor.worker.program import Program, read_program
 from tutor.worker.stdio import OutputRecorder
 from tutor.worker.tasks import Asked, Exercise, LineWatch, answer, asked_before, conditional_texts, is_shown, watching
 
@@ -101,10 +96,12 @@ class Run:
     Args:
         command: What to run.
         recorder: Records it.
+        program: What it runs, if that was read already and its `Document` is sent; None to do so.
     """
 
-    def __init__(self, command: RunCommand, recorder: Recorder) -> None:
+    def __init__(self, command: RunCommand, recorder: Recorder, program: Program | None = None) -> None:
         self._command = command
+        self._program = program
         self._recorder = recorder
         self._send = recorder.writer.send
         self._printed = OutputRecorder(recorder.writer, recorder.code.file_of)
@@ -172,38 +169,27 @@ class Run:
     # ------------------------------------------------------------ parts of a run
 
     def _read_lesson(self) -> Lesson:
-        """Read the file, with the edits, attempts and knobs of the command; send its `Document`.
+        """Read the program, and send its `Document`, unless both have been done.
 
         Raises:
             LessonError: The file is malformed, needs a GPU that is missing, or has no loop on the line of `--loop`.
         """
-        lesson = written = read(Path(self._command.path))
+        program = self._program or read_program(self._command)
+        lesson, self._text = program.lesson, program.text
         if self._changed:
-            lesson, self._text = apply_edits(lesson, self._command.edits, self._command.attempts)
             # Tracebacks quote the lines that ran, not the file.
             lines = self._text.splitlines(keepends=True)
             linecache.cache[self._path] = (len(self._text), None, lines, self._path)
-        else:
-            self._text = load(Path(lesson.path))
         wants_cuda = "cuda" in lesson.header.needs or (self._command.device or "").startswith("cuda")
         if wants_cuda and not torch.cuda.is_available():
             fix = _("`gradtutor doctor` says more.")
             raise LessonError(_("CUDA is not there: torch finds no GPU."), fix=fix, status=MISSING)
-        both = zip(written.code_cells, lesson.code_cells, strict=True)
-        originals = {old.number: old.source for old, new in both if old.number and old.source != new.source}
         if self._command.loop and not _has_loop(self._text, self._command.loop):
             what = _("no loop begins on line {line}.", line=self._command.loop)
             raise LessonError(what, path=self._command.name, fix=_("--loop wants the line of a `for` or a `while`."))
-        values = knobs_of.resolve(lesson, self._command.knobs, self._command.device)
-        lesson = knobs_of.apply(lesson, values)
-        cells = [msgspec.to_builtins(cell) for cell in lesson.cells]
-        self._send(
-            Document(
-                self._command.name, dict(lesson.header.title), cells, knobs_of.all_values(lesson, values),
-                self._command.device, originals,
-            )
-        )  # fmt: skip
-        self._knobs = knobs_of.all_values(lesson, values)
+        if self._program is None:
+            self._send(program.document)
+        self._knobs = program.document.knobs
         if self._command.seed is not None:
             torch.manual_seed(self._command.seed)
             random.seed(self._command.seed)

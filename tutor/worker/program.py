@@ -1,0 +1,100 @@
+"""The program of a command: read, and sent to the front end, while torch is imported, which takes seconds."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from tutor import i18n
+from tutor.lesson import knobs as knobs_of
+from tutor.lesson.files import load
+from tutor.lesson.model import Lesson, LessonError
+from tutor.lesson.overrides import apply_edits
+from tutor.lesson.parser import read
+from tutor.recorder.event_writer import wire_tuple
+from tutor.trace.command import RunCommand, decode
+from tutor.trace.events import Document, Event, RunEnd
+from tutor.trace.wire import pack_all
+
+
+class Program(msgspec.Struct):
+    """A lesson or script with the edits, attempts and knobs of a command."""
+
+    lesson: Lesson
+    text: str
+    """The text of its file: with the edits and attempts, but not the knobs."""
+    document: Document
+
+
+def read_program(command: RunCommand) -> Program:
+    """Read the file of a command.
+
+    Raises:
+        LessonError: It is malformed, or has no such knob, cell or exercise.
+    """
+    lesson = written = read(Path(command.path))
+    if command.edits or command.attempts:
+        lesson, text = apply_edits(lesson, command.edits, command.attempts)
+    else:
+        text = load(Path(lesson.path))
+    both = zip(written.code_cells, lesson.code_cells, strict=True)
+    originals = {old.number: old.source for old, new in both if old.number and old.source != new.source}
+    values = knobs_of.resolve(lesson, command.knobs, command.device)
+    lesson = knobs_of.apply(lesson, values)
+    cells = [msgspec.to_builtins(cell) for cell in lesson.cells]
+    document = Document(
+        command.name, dict(lesson.header.title), cells, knobs_of.all_values(lesson, values), command.device, originals
+    )
+    return Program(lesson, text, document)
+
+
+class ProgramReader:
+    """Waits for the command in a thread, and sends the `Document` of its program as soon as it is there.
+
+    A program that cannot be run ends the process, with the reason as the end of the run.
+
+    Args:
+        control: Where the command comes from: a line.
+        events: The descriptor of the pipe.
+    """
+
+    def __init__(self, control: IO[bytes], events: int) -> None:
+        self._control = control
+        self._events = events
+        self._read: tuple[RunCommand, Program] | None = None
+        # A thread without a name would take a number from those that the program starts.
+        self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
+        self._thread.start()
+
+    def wait(self) -> tuple[RunCommand, Program] | None:
+        """Return the command and its program when they are read; None where there was no command."""
+        self._thread.join()
+        return self._read
+
+    def _run(self) -> None:
+        try:
+            line = self._control.readline()
+        except OSError:
+            return
+        if not line:
+            return
+        command = decode(line, RunCommand)
+        i18n.use(command.language)
+        try:
+            program = read_program(command)
+        except LessonError as error:
+            self._send(RunEnd("refused", error.status, str(error)))
+            os._exit(error.status)
+        self._send(program.document)
+        self._read = command, program
+
+    def _send(self, event: Event) -> None:
+        parts: list[tuple[Any, ...]] = [wire_tuple(event)]
+        for frame, _count in pack_all(parts, ()):
+            view = memoryview(frame)
+            while view:
+                view = view[os.write(self._events, view) :]
