@@ -41,7 +41,7 @@ def test_bytes_that_are_no_text_are_no_keys(forked: Start) -> None:
             terminal.press("escape")
         terminal.wait(lambda: True, quiet=0.5)
     terminal.press("home", "right")
-    terminal.wait("step 1/43")
+    terminal.wait("step 4/43")
     terminal.press("q")
     assert terminal.wait_for_end() == 0
     assert terminal.is_clean
@@ -80,7 +80,7 @@ def test_a_prompt_is_closed_in_a_terminal_that_is_too_small(forked: Start, promp
     terminal.wait(lambda: True, quiet=0.5)
     terminal.press("right", "right")
     terminal.resize(120, 36)
-    terminal.wait("step 2/43")
+    terminal.wait("step 5/43")
     terminal.press("q")
     assert terminal.wait_for_end() == 0
     assert terminal.is_clean
@@ -103,7 +103,7 @@ def test_stops_and_continues_leave_nothing_behind(forked: Start, stop: signal.Si
         time.sleep(0.2)  # keys sent faster than a person types may arrive in one read, in no fixed order
     terminal.wait(lambda: not stopped(terminal.pid) and not terminal.is_clean, quiet=0.5)
     terminal.press("right")
-    terminal.wait("step 1/43")
+    terminal.wait("step 4/43")
     assert threads(terminal.pid) <= before
     terminal.press("q")
     assert terminal.wait_for_end() == 0
@@ -117,7 +117,7 @@ def test_a_stop_that_is_continued_before_it_came_is_none(forked: Start) -> None:
         terminal.signal(signal.SIGCONT)
     terminal.wait(lambda: not terminal.is_clean, quiet=1.0)
     terminal.press("right")
-    terminal.wait("step 1/43")
+    terminal.wait("step 4/43")
     terminal.press("q")
     assert terminal.wait_for_end() == 0
     assert terminal.is_clean

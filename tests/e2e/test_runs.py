@@ -65,7 +65,7 @@ def test_a_killed_worker_is_told_with_the_statement_that_ran_and_r_runs_again(
     os.kill(worker(terminal), signal.SIGKILL)
     killed = time.time()
     terminal.wait("died")  # in the header; the cursor stays where it was
-    assert "step 2/" in terminal.lines[0]
+    assert "step 6/" in terminal.lines[0]
     terminal.press("end")
     terminal.wait("SIGKILL")
     said = " ".join(line.strip() for line in terminal.lines[-6:-2])  # the card says it too
@@ -100,7 +100,7 @@ def test_x_stops_an_endless_loop_and_what_was_recorded_is_walked(start: Start, e
     terminal.press("{", "{")
     terminal.wait(lambda: turn(terminal) < last)
     terminal.press("home", "n")
-    terminal.wait("step 2/")
+    terminal.wait("step 6/")
     assert "import os, time" in terminal.text
     terminal.press("q")
     assert terminal.wait_for_end() == 0

@@ -102,7 +102,7 @@ async def test_a_click_on_the_key_line_presses_the_key() -> None:
         await pilot.pause()
         await pilot.click("#keyline", offset=(lines(app)[-1].index("line"), 0))
         await pilot.pause(0.1)
-        assert screen_of(app).model.cursor == 2
+        assert screen_of(app).model.cursor == 4
         await pilot.click("#keyline", offset=(lines(app)[-1].index("help"), 0))
         await pilot.pause(0.1)
         assert isinstance(app.screen, Sheet)

@@ -179,43 +179,57 @@ def test_what_a_question_hides_is_dotted() -> None:
 
 @given(
     size=st.tuples(st.integers(60, 240), st.integers(16, 80)),
-    asking=st.sampled_from([0, 1, 3]),
-    zoomed=st.sampled_from([None, "lesson", "graph"]),
+    zoomed=st.sampled_from([None, None, "lesson", "graph"]),
     prose=st.booleans(),
-    reading=st.sampled_from([0, 1, 9, 20, 200]),
+    asks=st.booleans(),
+    grown=st.sampled_from(["", *layout.PANES]),
+    folded=st.frozensets(st.sampled_from(["output", "graph", "chart"])),
+    extra=st.dictionaries(st.sampled_from(layout.PANES), st.integers(-40, 40)),
 )
 def test_panes_fill_the_screen_and_do_not_overlap(
-    size: tuple[int, int], asking: int, zoomed: str | None, prose: bool, reading: int
-) -> None:
+    size: tuple[int, int], zoomed: str | None, prose: bool, asks: bool, grown: str, folded: frozenset[str],
+    extra: dict[str, int],
+) -> None:  # fmt: skip
     cols, rows = size
-    asking = asking if prose else 0
+    asking = (layout.ASK if layout.is_wide(*size) else layout.BRIEF) if asks and prose else 0
     zoomed = None if zoomed == "lesson" and not prose else zoomed
-    front = {"left": "lesson" if prose else "code", "right": "graph"}
-    places = layout.pane_regions(cols, rows, front=front, zoomed=zoomed, asking=asking, prose=prose, reading=reading)
+    rooms = layout.Rooms(grown, folded, extra)
+    front = {"left": "code", "right": "graph"}
+    places = layout.pane_regions(cols, rows, front=front, zoomed=zoomed, asking=asking, prose=prose, rooms=rooms)
     covered: set[tuple[int, int]] = set()
     for name, place in places.items():
-        assert place.height >= (1 if name == "ask" else 3), name
+        assert place.height >= (1 if name == "ask" or name in folded else 3), name
         area = set(itertools.product(range(place.x, place.x + place.width), range(place.y, place.y + place.height)))
         assert not covered & area
         covered |= area
     assert len(covered) == cols * (rows - layout.HEAD - layout.BARS - layout.explanation_rows(rows))
 
 
-def test_a_narrow_terminal_keeps_graph_code_and_tensors() -> None:
+def test_a_narrow_terminal_keeps_lesson_code_graph_and_tensors() -> None:
     places = layout.pane_regions(80, 24, front={"left": "code", "right": "graph"})
-    assert set(places) == {"code", "graph", "tensors"}
+    assert set(places) == {"lesson", "code", "graph", "tensors"}
+    assert set(layout.pane_regions(80, 24, front={}, prose=False)) == {"code", "graph", "tensors"}
     assert set(layout.pane_regions(120, 36, front={})) == set(layout.PANES)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-def test_a_long_question_is_seen_whole_and_the_code_stays_in_view(size: tuple[int, int]) -> None:
-    short, long, longest = (
-        layout.pane_regions(*size, front={"left": "lesson", "right": "graph"}, asking=1, reading=rows)
-        for rows in (2, 10, 200)
-    )  # fmt: skip
-    assert long["lesson"].height >= 10 + 2, "the rows and the frame"
-    assert short["lesson"].height <= long["lesson"].height <= longest["lesson"].height
-    assert longest["code"].height == (layout.CODE if layout.is_wide(*size) else layout.CODE_BELOW)
+@pytest.mark.parametrize("size", [(80, 24), (100, 30), (120, 40), (200, 60)])
+def test_a_question_and_a_card_move_no_pane(size: tuple[int, int]) -> None:
+    plain = layout.pane_regions(*size, front={})
+    for changed in (layout.pane_regions(*size, front={}, asking=1), layout.with_card(plain, 6)):
+        assert len(changed) == len(plain) + 1
+        assert all(changed[name].offset == region.offset for name, region in plain.items())
+
+
+def test_the_pane_that_one_goes_to_grows_and_one_without_anything_is_folded() -> None:
+    even = layout.pane_regions(120, 40, front={})
+    grown = layout.pane_regions(120, 40, front={}, rooms=layout.Rooms("code"))
+    assert grown["code"].height > even["code"].height > layout.CODE
+    folded = layout.pane_regions(120, 40, front={}, rooms=layout.Rooms("", frozenset({"output", "chart"})))
+    assert folded["output"].height == folded["chart"].height == 1
+    assert folded["graph"].height > even["graph"].height
+    assert layout.pane_regions(120, 40, front={}, rooms=layout.Rooms("output", frozenset({"output"})))[
+        "output"
+    ].height > even["output"].height  # fmt: skip
 
 
 # ---------------------------------------------------------------- prose

@@ -145,7 +145,7 @@ async def test_a_lesson_has_its_title_before_its_run_has_told_it(tmp_path: Path)
 
 
 async def test_a_chart_without_room_says_the_pass_that_is_now(tmp_path: Path) -> None:
-    async with opened(tmp_path, LOOP, size=(80, 24)) as (pilot, screen):
+    async with opened(tmp_path, LOOP, size=(60, 16)) as (pilot, screen):
         await pilot.press("end")
         screen.show_pane("chart")
         await pilot.pause()

@@ -88,7 +88,7 @@ async def test_forward_and_back_through_the_backward_pass() -> None:
 async def test_the_statement_and_the_part_that_ran_look_different() -> None:
     app = viewer(two_paths())
     async with app.run_test(size=SIZE) as pilot:
-        await pilot.press("end", "s", "right", "right", "right")
+        await pilot.press("end", "s", "right")
         await pilot.pause()
         code = screen_of(app).code
         shown = {role for painted in code._shown for piece, role in painted if piece.strip() == "x + w"}
@@ -119,7 +119,7 @@ async def test_a_question_holds_the_cursor_and_hides_what_is_ahead() -> None:
         await pilot.pause()
         await pilot.press("right")
         await pilot.pause()
-        assert screen.model.cursor == 7
+        assert screen.model.cursor == 9
         assert "skipped" in text(app)
         await pilot.press("end")
         await pilot.pause()
@@ -236,7 +236,7 @@ async def test_statements_cells_and_passes_are_walked() -> None:
             await pilot.press(key)
             await pilot.pause()
             seen.append(screen.model.cursor)
-        assert seen == [0, 2, 4, 2, 7, 8, 15, 16, 21, 7, 1]
+        assert seen == [0, 4, 6, 4, 7, 10, 15, 16, 21, 7, 1]
         await pilot.press("left", "left")
         await pilot.pause()
         assert screen.model.cursor == 0
@@ -338,30 +338,27 @@ async def test_tab_goes_round_and_z_zooms() -> None:
         assert screen.graph.display
 
 
-async def test_a_narrow_terminal_turns_to_what_is_now() -> None:
+async def test_a_narrow_terminal_has_lesson_code_graph_and_tensors_in_view() -> None:
     app = viewer(two_paths())
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         screen = screen_of(app)
-        # While one reads, the prose has all of the width, and the code that it speaks of stays in view.
-        assert screen.lesson.size.width == 80
-        assert screen.code.display
-        assert not screen.graph.display
-        await pilot.press("right")  # the cell begins: this is where `]` leads, and there is still something to read
+        places = {name: pane.region for name, pane in screen.panes.items() if pane.display}
+        assert set(places) == {"lesson", "code", "graph", "tensors"}
+        for key in ("right", "right", "right", "end", "s", "end"):
+            await pilot.press(key)
+            await pilot.pause()
+            assert {name: pane.region.offset for name, pane in screen.panes.items() if pane.display} == {
+                name: region.offset for name, region in places.items()
+            }
+        await pilot.press("shift+tab", "tab")  # away from the lesson and to it, which grows
         await pilot.pause()
-        assert screen.lesson.size.width == 80
-        await pilot.press("right")
+        assert screen.lesson.size.height > places["lesson"].height
+        await pilot.click("#code", offset=(10, 0))
         await pilot.pause()
-        assert screen.code.display
-        assert screen.graph.display
-        assert not screen.lesson.display
-        await pilot.press("end")
-        await pilot.pause()
-        assert screen.lesson.display
-        await pilot.click("#tensors", offset=(14, 0))
-        await pilot.pause()
-        assert screen.graph.display
-        assert not screen.tensors.display
+        assert screen.output.display
+        assert not screen.code.display
+        assert screen.output.size.height > places["code"].height
         await pilot.resize_terminal(50, 12)
         await pilot.pause()
         assert "needs 60x16" in text(app)

@@ -180,7 +180,7 @@ async def test_the_mark_stays_on_its_thing_as_the_graph_grows(run: Recording) ->
 
 async def test_inputs_are_hidden_and_shown_by_a_key(run: Recording) -> None:
     app = viewer(run)
-    async with app.run_test(size=SIZE) as pilot:
+    async with app.run_test(size=(140, 40)) as pilot:
         await go(pilot, run, run.timeline.steps, "graph")
         assert any("□" in line and "x " in line for line in lines(app))
         assert "V detail" in lines(app)[-1]

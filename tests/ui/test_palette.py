@@ -89,7 +89,7 @@ async def test_an_action_is_found_by_a_word_or_its_key_and_run() -> None:
     async with app.run_test(size=SIZE) as pilot:
         screen = screen_of(app)
         await choose(pilot, "next statement")
-        assert screen.model.cursor == 2
+        assert screen.model.cursor == 4
         await choose(pilot, "End")
         assert screen.model.cursor == screen.model.limit
 

@@ -48,7 +48,7 @@ async def test_the_arrows_are_for_the_prose_while_one_reads() -> None:
         await pilot.pause()
         screen = screen_of(app)
         assert screen.lesson.has_focus
-        await pilot.press("right", "right")
+        await pilot.press("right")
         await pilot.pause()
         assert screen.code.has_focus
         await pilot.press("tab", "right")  # who has chosen a pane stays there
@@ -63,7 +63,7 @@ async def test_the_arrows_are_for_the_prose_while_one_reads() -> None:
 async def test_a_long_question_is_seen_whole_when_one_comes_to_it() -> None:
     cells = [{**cell, "text": LONG} if cell is QUESTION else cell for cell in CELLS]
     app = viewer(two_paths(msgspec.structs.replace(LESSON, cells=cells)), TAUGHT)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press(*["right"] * 6)
         await pilot.pause()
         assert screen_of(app).model.asking

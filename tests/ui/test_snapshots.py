@@ -1,4 +1,4 @@
-"""Pictures of the main states at three sizes. After a wanted change: pytest tests/ui --snapshot-update, and look."""
+"""Pictures of the main states at four sizes. After a wanted change: pytest tests/ui --snapshot-update, and look."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.ui.recordings import SCRIPT, TAUGHT, training, two_paths, viewer
 
 Compare = Callable[..., bool]
-SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
+SIZES = {"80x24": (80, 24), "100x30": (100, 30), "120x40": (120, 40), "200x60": (200, 60)}
 AT_A_NODE = ["end", "5", "enter", "b", "right", "right"]
 
 

@@ -48,9 +48,7 @@ async def run_until_known(session: Session) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stands_by", [False, True])
-async def test_the_text_of_a_program_comes_before_torch(
-    tmp_path: Path, endless_torch: None, stands_by: bool
-) -> None:
+async def test_the_text_of_a_program_comes_before_torch(tmp_path: Path, endless_torch: None, stands_by: bool) -> None:
     workers = Workers()
     if stands_by:
         workers.prepare()

@@ -238,8 +238,9 @@ class Model:
         """
         failure = None if self.running else self.problems.failure()
         target = self.limit if failure is None else failure.step
+        was_asking = self.asking
         moved, self.follow = self.jump(target).moved, self.running
-        return Result("question" if self.asking else "", moved=moved)
+        return Result("question" if was_asking else "", moved=moved)
 
     def _show_failure(self) -> None:
         """Move the cursor to the failure that ended the run, unless the learner walks already."""

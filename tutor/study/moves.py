@@ -72,13 +72,10 @@ def _brings_tensors(timeline: Timeline, step: int) -> bool:
 
 def _is_first(timeline: Timeline, step: int) -> bool:
     """Return whether nothing but imports and definitions came before a statement in its cell."""
-    before: int | None = step
-    while before := navigation.back(timeline, before):
-        if timeline.kind(before) == "cell":
-            return True
-        if timeline.kind(before) != "line" or not _is_definition(timeline, before):
-            return False
-    return False
+    before = navigation.back(timeline, step)
+    while before is not None and timeline.kind(before) == "line" and _is_definition(timeline, before):
+        before = navigation.back(timeline, before)
+    return before is not None and timeline.kind(before) == "cell"
 
 
 def stopping(find: Find, timeline: Timeline, step: int) -> int | None:

@@ -1,15 +1,17 @@
-"""The layout of the lesson screen: the region of each pane for a terminal of any size, computed from sizes alone."""
+"""The layout of the lesson screen: the region of each pane for a terminal of any size, computed from sizes alone.
+
+A step moves no pane: what is in view depends on the size of the terminal, on the program and on the learner's keys.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from textual.geometry import Region
 
-LEFT = ("lesson", "code", "output")
+LEFT = ("code", "output")
 RIGHT = ("graph", "chart")
-BELOW = ("tensors", *RIGHT)
-"""The panes that share a region below the prose while one reads."""
 PANES = ("lesson", "code", "output", "graph", "tensors", "chart")
 WIDE, TALL = 110, 30
 """From this width and height on all panes are in view; in a smaller terminal some share a region, under tabs."""
@@ -20,8 +22,32 @@ HEAD, BARS = 1, 2
 """Rows of the title above the panes, and of the time bar and the key line below them."""
 _EXPLANATION = ((48, 6), (40, 5), (20, 3))
 """Rows of the explanation, by the least height of the terminal that they need: five have room for grids of numbers."""
-CODE, CODE_BELOW = 5, 4
-"""The least heights of the code pane, however long the prose: where all panes are in view, and below what is read."""
+CODE, TENSORS, CARD = 5, 5, 4
+"""The least heights of the code and of the tensors beside a card, and of the card."""
+_SHARES = {"lesson": 13, "code": 9, "output": 6, "graph": 12, "tensors": 10, "chart": 9, "upper": 11}
+"""What each pane takes of the height of its column, relative to the others."""
+_GROWN = 1.7
+"""How many times its share the pane takes that the learner went to."""
+_LEAST_ROWS = {"lesson": 6}
+"""Rows that a pane keeps, if not `_LEAST`: of a lesson the answer field takes some."""
+_LEAST = 3
+_FOLDED = 1
+"""Rows of a pane of which only the title is shown."""
+
+
+class Rooms(NamedTuple):
+    """What changes the heights of panes, beside the size of the terminal."""
+
+    grown: str = ""
+    """The pane that the learner went to, which is larger."""
+    folded: frozenset[str] = frozenset()
+    """Panes for which the recording has nothing: only their title is shown."""
+    extra: Mapping[str, int] = {}
+    """Rows that the learner gave to panes, or took from them (below 0)."""
+
+
+EVEN = Rooms()
+"""No pane is larger or smaller than its share."""
 
 
 def too_small(width: int, height: int) -> bool:
@@ -40,8 +66,8 @@ def details_width(width: int, height: int) -> int:
 
 
 def left_width(width: int, height: int) -> int:
-    """Return the width of the panes on the left."""
-    return (width - details_width(width, height)) * 46 // 100
+    """Return the width of the panes on the left, in a lesson: in a small terminal half, so that prose can be read."""
+    return (width - details_width(width, height)) * (46 if is_wide(width, height) else 50) // 100
 
 
 def is_wide(width: int, height: int) -> bool:
@@ -51,32 +77,116 @@ def is_wide(width: int, height: int) -> bool:
 
 def pane_regions(
     width: int, height: int, *, front: Mapping[str, str], zoomed: str | None = None, asking: int = 0,
-    prose: bool = True, reading: int = 0,
+    prose: bool = True, rooms: Rooms = EVEN,
 ) -> dict[str, Region]:  # fmt: skip
     """Return the region of each visible pane, by its name.
 
     Args:
         width: Columns of the terminal.
         height: Rows of the terminal.
-        front: The pane in front in each group of tabs (`left`, `right`, `below`).
+        front: The pane in front in each group of tabs (`left`, `right`).
         zoomed: The pane that takes the whole screen, if any.
-        asking: The height of the answer field below the lesson; 0 without a question.
+        asking: The height of the answer field, in the lower rows of the lesson; 0 without a question.
         prose: Whether there is a lesson pane.
-        reading: The rows of prose to be read now. The lesson pane is as tall as that where there is room; in a small
-            terminal it takes the full width. 0 while code runs.
+        rooms: What the heights depend on.
     """
     top, body = HEAD, height - HEAD - BARS - explanation_rows(height)
-    left, details = left_width(width, height), details_width(width, height)
-    if zoomed == "lesson" and asking:
-        return {"lesson": Region(0, top, width, body - asking), "ask": Region(0, top + body - asking, width, asking)}
+    details = details_width(width, height)
+    whole = Region(0, top, width, body)
     if zoomed is not None:
-        return {zoomed: Region(0, top, width, body)}
-    if is_wide(width, height):
-        regions = _wide(left, width - left - details, top, body, asking, prose, reading)
-        return {**regions, "details": Region(width - details, top, details, body)} if details else regions
-    if reading and prose:
-        return _reading(left, width, top, body, front, asking, reading)
-    return _narrow(left, width, top, body, front, asking)
+        regions = {zoomed: whole}
+    elif is_wide(width, height):
+        left = left_width(width, height)
+        right = width - left - details
+        regions = _column(PANES[:3] if prose else PANES[1:3], Region(0, top, left, body), rooms)
+        regions |= _column(PANES[3:], Region(left, top, right, body), rooms)
+        if details:
+            regions["details"] = Region(width - details, top, details, body)
+    elif prose:
+        left = left_width(width, height)
+        columns = Region(0, top, left, body), Region(left, top, width - left, body)
+        regions = _tabbed(("lesson", "code"), front.get("left", "code"), columns[0], rooms)
+        regions |= _tabbed(("graph", "tensors"), front.get("right", "graph"), columns[1], rooms)
+    else:
+        regions = _script(whole, front, rooms)
+    return _with_answer(regions, asking)
+
+
+def _column(names: Sequence[str], column: Region, rooms: Rooms) -> dict[str, Region]:
+    """Return the regions of panes one below the other."""
+    heights = _heights(names, column.height, rooms)
+    tops = [column.y + sum(heights[:place]) for place in range(len(names))]
+    return {
+        name: Region(column.x, top, column.width, height)
+        for name, top, height in zip(names, tops, heights, strict=True)
+    }
+
+
+def _tabbed(names: Sequence[str], front: str, column: Region, rooms: Rooms) -> dict[str, Region]:
+    """Return the regions of a column in which one pane shares its place with others: `front` is the one in front."""
+    shared = next(name for group in (LEFT, RIGHT) if front in group for name in group[:1])
+    places = {name: front if name == shared else name for name in names}
+    regions = _column(
+        names, column,
+        Rooms(
+            next((name for name, pane in places.items() if pane == rooms.grown), ""),
+            frozenset(name for name, pane in places.items() if pane in rooms.folded),
+            {name: rooms.extra.get(pane, 0) for name, pane in places.items()},
+        ),
+    )  # fmt: skip
+    return {places[name]: region for name, region in regions.items()}
+
+
+def _heights(names: Sequence[str], rows: int, rooms: Rooms) -> list[int]:
+    """Divide the rows of a column among its panes, by their shares."""
+    folded = {name for name in names if name in rooms.folded and name != rooms.grown and not rooms.extra.get(name)}
+    if len(folded) == len(names):
+        folded = set(names[1:])
+    shares = [_SHARES[name] * (_GROWN if name == rooms.grown else 1) * (name not in folded) for name in names]
+    free = rows - _FOLDED * len(folded)
+    heights = [
+        max(int(free * share / sum(shares)), _LEAST_ROWS.get(name, _LEAST)) if share else _FOLDED
+        for name, share in zip(names, shares, strict=True)
+    ]
+    heights[_tallest(heights)] += rows - sum(heights)
+    for place, name in enumerate(names):
+        for _row in range(abs(rooms.extra.get(name, 0))):
+            sign = 1 if rooms.extra[name] > 0 else -1
+            others = [height if at != place and shares[at] else 0 for at, height in enumerate(heights)]
+            giver, taker = (_tallest(others), place) if sign > 0 else (place, _tallest(others))
+            if not max(others) or heights[giver] <= _LEAST_ROWS.get(names[giver], _LEAST):
+                break
+            heights[giver] -= 1
+            heights[taker] += 1
+    return heights
+
+
+def _tallest(heights: Sequence[int]) -> int:
+    return max(range(len(heights)), key=heights.__getitem__)
+
+
+def _script(whole: Region, front: Mapping[str, str], rooms: Rooms) -> dict[str, Region]:
+    """Return the regions for a script in a small terminal: the tensors have the full width."""
+    left, right = front.get("left", "code"), front.get("right", "graph")
+    grown = "upper" if rooms.grown in (left, right) else rooms.grown
+    extra = {"upper": rooms.extra.get(left, 0) + rooms.extra.get(right, 0), "tensors": rooms.extra.get("tensors", 0)}
+    parts = _column(("upper", "tensors"), whole, Rooms(grown, frozenset(), extra))
+    upper = parts.pop("upper")
+    columns = whole.width * 46 // 100
+    return {
+        left: Region(0, upper.y, columns, upper.height),
+        right: Region(columns, upper.y, whole.width - columns, upper.height),
+        **parts,
+    }
+
+
+def _with_answer(regions: dict[str, Region], rows: int) -> dict[str, Region]:
+    """Return the regions with the answer field in the lower rows of the lesson."""
+    lesson = regions.get("lesson")
+    if lesson is None or not rows:
+        return regions
+    lesson, answer = lesson.split_horizontal(-rows)
+    return {**regions, "lesson": lesson, "ask": answer}
 
 
 def sheet_region(width: int, height: int, wanted: int) -> Region:
@@ -86,80 +196,27 @@ def sheet_region(width: int, height: int, wanted: int) -> Region:
     return Region((width - columns) // 2, HEAD, columns, height - HEAD - BARS - explanation_rows(height))
 
 
-def _wide(left: int, right: int, top: int, body: int, asking: int, prose: bool, reading: int) -> dict[str, Region]:
-    """Return the regions for a terminal in which all panes are in view."""
-    output = max(5, body * 15 // 100)
-    lesson = max(8, (body - output) * 42 // 100) if prose else 0
-    lesson = max(lesson, min(reading + 2, body - output - asking - CODE)) if prose else 0
-    code = body - output - lesson - asking
-    graph = max(8, body * 38 // 100)
-    tensors = max(8, body * 32 // 100)
-    regions = {
-        "lesson": Region(0, top, left, lesson),
-        "code": Region(0, top + lesson + asking, left, code),
-        "output": Region(0, top + lesson + asking + code, left, output),
-        "graph": Region(left, top, right, graph),
-        "tensors": Region(left, top + graph, right, tensors),
-        "chart": Region(left, top + graph + tensors, right, body - graph - tensors),
-    }
-    if asking:
-        regions["ask"] = Region(0, top + lesson, left, asking)
-    if not prose:
-        del regions["lesson"]
-    return regions
-
-
-def _reading(
-    left: int, width: int, top: int, body: int, front: Mapping[str, str], asking: int, rows: int
-) -> dict[str, Region]:
-    """Return the regions for a small terminal while one reads: the lesson has the full width."""
-    lesson = max(body * 11 // 20, min(rows + 2, body - asking - CODE_BELOW))
-    below, rest = top + lesson + asking, body - lesson - asking
-    regions = {
-        "lesson": Region(0, top, width, lesson),
-        "output" if front.get("left") == "output" else "code": Region(0, below, left, rest),
-        front.get("below", "tensors"): Region(left, below, width - left, rest),
-    }
-    if asking:
-        regions["ask"] = Region(0, top + lesson, width, asking)
-    return regions
-
-
-def _narrow(left: int, width: int, top: int, body: int, front: Mapping[str, str], asking: int) -> dict[str, Region]:
-    """Return the regions for a small terminal while code runs."""
-    tensors = max(5, body * 2 // 5)
-    upper = body - tensors
-    left_pane = front.get("left", "code")
-    regions = {
-        left_pane: Region(0, top, left, upper),
-        front.get("right", "graph"): Region(left, top, width - left, upper),
-        "tensors": Region(0, top + upper, width, tensors),
-    }
-    if asking and left_pane == "lesson":
-        regions["lesson"] = Region(0, top, left, upper - asking)
-        regions["ask"] = Region(0, top + upper - asking, left, asking)
-    return regions
-
-
 def with_card(regions: dict[str, Region], rows: int) -> dict[str, Region]:
-    """Return the regions with a card of at most `rows` rows: below the code, or above the tensors where they are wide.
+    """Return the regions with a card of at most `rows` rows: in the lower rows of the code, or of the lesson but for
+    its title, which keep their place; or above the tensors where they have the full width.
 
-    The code keeps `CODE` rows or more, the tensors `TENSORS`. Where there is no room, and while one reads, there is no
-    card.
+    Where there is no room, there is no card.
     """
-    code, tensors = regions.get("code"), regions.get("tensors")
-    if code is not None and tensors is not None and tensors.x >= code.right:  # all panes are in view
-        height = min(rows, code.height - CODE)
+    left = next((regions[name] for name in LEFT if name in regions), None)
+    tensors = regions.get("tensors")
+    if left is None or tensors is None or not rows:
+        return regions
+    if tensors.x >= left.right:
+        least = {name: least for name, least in (("code", CODE), ("lesson", _FOLDED)) if name in regions}
+        name = max(least, key=lambda name: min(regions[name].height - least[name], rows), default="")
+        height = min(rows, regions[name].height - least[name]) if name else 0
         if height < CARD:
             return regions
-        card = Region(code.x, code.bottom - height, code.width, height)
-        return {**regions, "code": Region(code.x, code.y, code.width, code.height - height), "card": card}
-    left = next((regions[name] for name in LEFT if name in regions), None)
-    if tensors is None or left is None or not rows:
-        return regions
+        rest, card = regions[name].split_horizontal(-height)
+        return {**regions, name: rest, "card": card}
     upper, body = left.bottom, tensors.bottom - left.y
     height = min(rows, body - CODE - TENSORS)
-    if height < CARD or tensors.y != upper or tensors.x != left.x:
+    if height < CARD or tensors.y != upper:
         return regions
     low = max(TENSORS, min(tensors.height, body - height - CODE - 2))
     bottom = tensors.bottom - low - height
@@ -172,7 +229,5 @@ def with_card(regions: dict[str, Region], rows: int) -> dict[str, Region]:
     return {**regions, **shrunk, "tensors": Region(tensors.x, bottom + height, tensors.width, low), "card": card}
 
 
-CARD, TENSORS = 4, 5
-"""The least heights of a card, and of the tensors below it."""
 ASK, BRIEF = 3, 1
 """Heights of the answer field: with a frame, and without one where there is little room."""

@@ -349,6 +349,10 @@ class Pane(Surface, can_focus=True):
         """Return the choice that stands for a subject, or None."""
         return next((index for index in range(self.choices()) if self.subject(index) == (subject, ref)), None)
 
+    def is_used(self, timeline: Timeline) -> bool:
+        """Return whether the whole recording, or the learner, has anything for this pane."""
+        return True
+
     def linked_row(self) -> int | None:
         """Return the row to bring into view when something is selected in another pane."""
         return None
@@ -420,8 +424,10 @@ class Pane(Surface, can_focus=True):
         self.top = max(0, min(self.top, self.count() - self.page))
 
     def rows(self, width: int, height: int) -> list[Row]:
-        if height < 2 or width < 5:
+        if width < 5:
             return []
+        if height < 2:
+            return [self._folded_title(width)]
         if self.failure is not None:
             body: list[Row] = [((_("this part of the recording cannot be shown"), "error"),)]
             thumb = range(0)
@@ -484,6 +490,14 @@ class Pane(Surface, can_focus=True):
             title += [(f"{glyphs.dot} ", "quiet"), *heading, (" ", "quiet")]
         row = fit(tuple(title), max(cells - 2, 0), edge, glyphs.more) if row_width(title) > cells - 2 else tuple(title)
         return (*row, (glyphs.across * (cells - 1 - row_width(row)) + glyphs.top_right, edge))
+
+    def _folded_title(self, cells: int) -> Row:
+        """Return the title alone, in a line."""
+        glyphs = self.glyphs
+        is_used = self.timeline is None or self.is_used(self.timeline)
+        title = self.title_text() if is_used else f"{self.title_text()} {glyphs.dot} {_('empty')}"
+        row = ((glyphs.across * 2, "frame"), (f" {title} ", "quiet"))
+        return (*row, (glyphs.across * max(cells - row_width(row), 0), "frame"))
 
     def _frame_bottom(self, cells: int) -> Row:
         glyphs, edge = self.glyphs, "focus" if self.has_focus else "frame"

@@ -270,6 +270,11 @@ class ChartPane(Pane):
         self._reading = False
         """Whether a timer to read more of the recording is running."""
 
+    def is_used(self, timeline: Timeline) -> bool:
+        """Return whether there is a curve of two points, a figure, or what the learner asked for."""
+        asked = self.curves.by_steps or self.view in ("log", "memory")
+        return asked or any(len(points) > 1 for points in timeline.series.values()) or self._figures.any(timeline)
+
     def prepare(self) -> None:
         if self.timeline is None:
             return

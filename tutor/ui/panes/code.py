@@ -8,14 +8,15 @@ from itertools import pairwise
 from pathlib import PurePath
 
 from tutor.i18n import N_, _
-from tutor.text_width import width
+from tutor.text_width import width, wrapped
 from tutor.trace import events as ev
 from tutor.trace.events import Document, Source, Span
 from tutor.trace.state import State
 from tutor.trace.timeline import StepView, Timeline
 from tutor.ui.panes.base import Pane
 from tutor.ui.panes.cross_highlight import LINE_STRIDE
-from tutor.ui.render.segments import TAB, Glyphs, Piece, Row, clean
+from tutor.ui.panes.values_in_code import assigned_values
+from tutor.ui.render.segments import TAB, Glyphs, Piece, Row, clean, row_width
 
 # ------------------------------------------------------------ lines of code
 
@@ -155,6 +156,12 @@ def marked(pieces: Row, marks: Iterable[Mark]) -> Row:
     return tuple(result)
 
 
+def _without_indentation(row: Row) -> Row:
+    """Return a row without the spaces that it begins with."""
+    start = next((at for at, (text, _role) in enumerate(row) if text.strip()), len(row))
+    return tuple((text.lstrip() if at == 0 else text, role) for at, (text, role) in enumerate(row[start:]))
+
+
 def windowed(row: Row, cells: int, wanted: str, glyphs: Glyphs) -> Row:
     """Return the row, shifted left if the part with the role `wanted` would be cut off."""
     start, end, column = -1, 0, 0
@@ -186,6 +193,10 @@ def _without_first(row: Row, cells: int, glyphs: Glyphs) -> Row:
 
 
 _BACKWARD_KINDS = ("backward", "node", "accumulate", "captured", "retained", "hook", "backward_end")
+_HANGING = 4
+"""How many cells the further rows of a wrapped line are indented more than the first."""
+_BEFORE_VALUE = 2
+"""The least cells between the code and the values in its row."""
 _MAX_MARKED_LINES = 12
 """A statement over more lines (a block) is marked on its first line only."""
 
@@ -213,6 +224,11 @@ class CodePane(Pane):
         self._callers: set[int] = set()
         self._title: Row = ()
         self._now: int | None = None
+        """The current line, as an index of the listing."""
+        self._extra = 0
+        """The further rows of the current line, which is wrapped."""
+        self._values: dict[int, str] = {}
+        """By line number: the values now of the names that are assigned there."""
         self._cell = 1
         self._at_end = False
         self._full: tuple[int, int] | None = None
@@ -248,6 +264,9 @@ class CodePane(Pane):
         if self._part is not None:
             line = self._part[0][0]
         self._now = None if line is None else self._listing.index.get((self._file, line))
+        self._extra = len(self._wrapped(self._now, self.inner)) - 1 if self._now is not None else 0
+        source = timeline.definitions.text(self._file)
+        self._values = {} if source is None else assigned_values(source, state, self._file, self._statement)
         self._cell = (view.cell if view is not None else None) or 1
         self._at_end = view is not None and view.kind == "cell_end"
         self._title = self._heading(view, state)
@@ -347,8 +366,35 @@ class CodePane(Pane):
         return self._title
 
     def count(self) -> int:
+        return self.choices() + self._extra
+
+    def choices(self) -> int:
         hidden = self._count < len(self._listing.lines)
         return self._count + hidden
+
+    def row_of(self, choice: int) -> int | None:
+        return choice if self._now is None or choice <= self._now else choice + self._extra
+
+    def _line_at(self, row: int) -> tuple[int, int]:
+        """Return the index of the line in a row, and which of its rows that is, from 0."""
+        if self._now is None or row <= self._now:
+            return row, 0
+        inside = min(row - self._now, self._extra)
+        return row - inside, inside if row - inside == self._now else 0
+
+    def choice_at(self, index: int, column: int) -> int | None:
+        line = self._line_at(index)[0]
+        return line if line < self.choices() and self.subject(line) is not None else None
+
+    def is_marked(self, index: int) -> bool:
+        return self._line_at(index)[0] == self.chosen
+
+    def first_choice(self) -> int:
+        row = self.in_view()
+        return self._line_at(self.top if row is None else row)[0]
+
+    def last_row(self, row: int) -> int:
+        return row + self._extra if row == self._now else row
 
     def in_view(self) -> int | None:
         if self._now is not None:
@@ -364,6 +410,7 @@ class CodePane(Pane):
         return min(lines[-1], lines[0] + max(self.page - 2, 0)) if lines else self._count - 1
 
     def row(self, index: int, cells: int) -> Row:
+        index, part = self._line_at(index)
         glyphs = self.glyphs
         if index >= self._count:
             return ((f"    {glyphs.more} {_('more after the question')}", "note"),)
@@ -396,13 +443,32 @@ class CodePane(Pane):
         role = "error" if is_wrong else {glyphs.linked: "linked", glyphs.gap: "quiet"}.get(mark, "now")
         number = (f"{line.number:>{digits}}", "error" if is_wrong else "now" if current else "quiet")
         gutter = ((mark + " ", role), number, ("  ", "plain"))
+        rows = self._wrapped(index, cells)
+        if part:
+            gutter = ((" " * self._gutter, "plain"), ("", "plain"), ("", "plain"))
+        row = (*gutter, *rows[min(part, len(rows) - 1)])
+        value = self._values.get(line.number, "") if part == len(rows) - 1 else ""
+        room = cells - row_width(row) - width(value)
+        return (*row, (" " * room, "plain"), (value, "value")) if value and room >= _BEFORE_VALUE else row
+
+    def _wrapped(self, index: int, cells: int) -> list[Row]:
+        """Return a line with its marks: the current one in as many rows as it needs, the others in one."""
+        line, linked_span = self._listing.lines[index], self._linked_span(index)
         marks = self._marks(line.number, line.pieces)
         if linked_span is not None:
             length = sum(len(text) for text, _ in line.pieces)
             marks += marks_on(line.number, linked_span, "linked", length)
-        row = marked(line.pieces, marks) if marks else marked(line.pieces, ())
-        wanted = next((m.role for m in marks if m.role != "statement"), "statement")
-        return (*gutter, *(windowed(row, cells - digits - 4, wanted, glyphs) if current else row))
+        row = marked(line.pieces, marks)
+        cells -= self._gutter
+        if index != self._now or row_width(row) <= cells:
+            return [row]
+        indent = min(indentation(line.pieces), cells // 2)
+        hanging = ((" " * (indent + _HANGING), "plain"),)
+        rows = wrapped(_without_indentation(row), max(cells - indent - _HANGING, 1))
+        if len(rows) <= max(self.page - 1, 1):
+            return [((" " * indent, "plain"), *rows[0]), *((*hanging, *rest) for rest in rows[1:])]
+        wanted = next((mark.role for mark in marks if mark.role != "statement"), "statement")
+        return [windowed(row, cells, wanted, self.glyphs)]
 
     def _linked_span(self, index: int) -> Span | None:
         """Return the linked span if it covers this row."""
@@ -441,7 +507,8 @@ class CodePane(Pane):
     def clipped_line(self) -> tuple[int, str] | None:
         """Return the selected line if it is too long for the pane, until the next step; else None."""
         line = self.line() if self.has_focus and self._marked_at == self.cursor else None
-        return None if line is None or width(line[1]) + self._gutter <= self.inner else line
+        is_whole = line is None or width(line[1]) + self._gutter <= self.inner or self.chosen == self._now
+        return None if is_whole else line
 
     @property
     def _gutter(self) -> int:

@@ -22,7 +22,6 @@ from tutor.study.study import ExerciseStatus
 from tutor.text_width import wrapped
 from tutor.trace.events import Answer
 from tutor.trace.state import State
-from tutor.trace.timeline import Timeline
 from tutor.ui.panes.base import Pane
 from tutor.ui.panes.code import coloured
 from tutor.ui.panes.lesson_words import Word, marked, meaning, words_in
@@ -289,12 +288,6 @@ class LessonPane(Pane):
     def keep_in_view(self, what: str) -> None:
         """Keep the `exercise` or the `end` of the section to read now visible from the next update on."""
         self._next_pinned = what
-
-    def rows_to_read(self, timeline: Timeline, cursor: int, cells: int) -> int:
-        """Return how many rows the section to read at a step has in `cells` columns."""
-        self.timeline, self.cursor = timeline, cursor
-        text = self._lay_out_text(cells)
-        return text.end - text.first
 
     def _lay_out_text(self, cells: int) -> _Text:
         """Lay out all sections that may be read."""

@@ -242,5 +242,8 @@ class OutputPane(Pane):
     def row(self, index: int, cells: int) -> Row:
         return self._rows[index] if self._rows else ((_("nothing printed yet"), "note"),)
 
+    def is_used(self, timeline: Timeline) -> bool:
+        return bool(timeline.contents.printed)
+
     def in_view(self) -> int | None:
         return len(self._rows) - 1 if self._grew and self._rows else None

@@ -158,7 +158,7 @@ class LessonScreen(WalkScreen):
         self.update_soon()
 
     def on_tab_clicked(self, message: TabClicked) -> None:
-        self.show_pane(message.name)
+        self.go_to_pane(message.name)
 
     def on_said(self, message: Said) -> None:
         self.say(*message.pieces)

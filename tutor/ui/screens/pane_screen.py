@@ -27,7 +27,7 @@ from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
 from tutor.ui.bindings import key_hints, typing_hints
 from tutor.ui.details.pane import DetailsPane
 from tutor.ui.explanation import Room, explanation, title, title_facts
-from tutor.ui.panes.base import FRAME, NOTHING_LINKED, LessonLeft, Pane, Tab
+from tutor.ui.panes.base import NOTHING_LINKED, LessonLeft, Pane, Tab
 from tutor.ui.panes.card import CardBox, keys_of
 from tutor.ui.panes.chart import ChartPane
 from tutor.ui.panes.code import CodePane
@@ -69,8 +69,12 @@ class PaneScreen(Screen[None]):
         self.lessons = lessons
         self.language = language
         self.zoomed: str | None = None
-        self.front = {"left": "lesson", "right": "graph"}
+        self.front = {"left": "code", "right": "graph"}
         """The pane in front of each group that shares a region."""
+        self.grown = ""
+        """The pane that the learner went to: it is larger."""
+        self._folded: frozenset[str] = frozenset()
+        """The panes for which the recording had nothing when it was whole."""
         self.notice: Sequence[Piece] = ()
         """What replaces the explanation until the next step."""
         self.passing = False
@@ -291,10 +295,10 @@ class PaneScreen(Screen[None]):
     # ------------------------------------------------------------ places
 
     def _follow_step(self) -> None:
-        """Bring the lesson to the front while one reads, and the code while it runs."""
+        """Give the keys ↑ and ↓ to the lesson while one reads, and to the code while it runs."""
         if self.current_pane != self._last_pane:
-            self._last_pane = self.front["left"] = self.current_pane
-            if self.zoomed in layout.LEFT:
+            self._last_pane = self.current_pane
+            if self.zoomed in ("lesson", "code"):
                 self.zoomed = self.current_pane
         if self.leading != self._last_leading:
             self._last_leading = self.leading
@@ -315,8 +319,16 @@ class PaneScreen(Screen[None]):
 
     @property
     def _has_prose(self) -> bool:
-        """Whether there is a lesson pane; True as long as nothing is known of the program."""
-        return self.model.gate.has_prose or self.model.timeline.document is None
+        """Whether there is a lesson pane, also before its text is there."""
+        is_coming = self.model.timeline.document is None and self.model.target.kind == "lesson"
+        return self.model.gate.has_prose or is_coming
+
+    def _rooms(self) -> layout.Rooms:
+        """Return what changes the heights of panes: one is folded if the whole recording has nothing for it."""
+        if self.model.timeline.run_end is not None:
+            timeline = self.model.timeline
+            self._folded = frozenset(name for name, pane in self.panes.items() if not pane.is_used(timeline))
+        return layout.Rooms(self.grown, self._folded)
 
     def arrange_widgets(self) -> None:
         """Move and resize all widgets, if anything that matters has changed."""
@@ -324,18 +336,17 @@ class PaneScreen(Screen[None]):
         width, height = self.size
         is_small, wide = layout.too_small(width, height), layout.is_wide(width, height)
         left = layout.left_width(width, height)
-        reading = 0
-        if self.current_pane == "lesson":  # a zoomed pane has the full height anyway
-            reading = 1 if self.zoomed else self._rows_to_read(left if wide else width)
-        self._set_tabs(wide, bool(reading) and self._has_prose)
-        card = self.card.wanted_height(left if wide else width)
-        card = 0 if self.zoomed or reading or is_small else card
+        self._set_tabs(wide)
+        card = self.card.wanted_height(left if wide or self._has_prose else width)
+        is_reading = self.current_pane == "lesson"
+        card = 0 if self.zoomed or is_reading or is_small else card
+        rooms = self._rooms()
         sheet = None
         self.details.is_open &= not layout.details_width(width, height)
         if self.details.is_open and not is_small:
             sheet = layout.sheet_region(width, height, self.details.wanted)
         key = (
-            self.size, question, dict(self.front), self.zoomed, self._has_prose, reading, current_language(), card,
+            self.size, question, dict(self.front), self.zoomed, self._has_prose, rooms, current_language(), card,
             sheet,
         )  # fmt: skip
         if key == self._placed:
@@ -343,8 +354,7 @@ class PaneScreen(Screen[None]):
         self._placed = key
         ask_height = 0 if question is None else layout.ASK if wide else layout.BRIEF
         regions = {} if is_small else layout.pane_regions(
-            width, height, front=self.front, zoomed=self.zoomed, asking=ask_height, prose=self._has_prose,
-            reading=reading,
+            width, height, front=self.front, zoomed=self.zoomed, asking=ask_height, prose=self._has_prose, rooms=rooms,
         )  # fmt: skip
         regions = layout.with_card(regions, card)
         self.details.floating = sheet is not None
@@ -366,17 +376,11 @@ class PaneScreen(Screen[None]):
         if not is_small and (self.focused is None or (isinstance(self.focused, Pane) and not self.focused.display)):
             self.focus_pane()
 
-    def _rows_to_read(self, width: int) -> int:
-        """Return the rows of the prose to be read now, in a pane of this width."""
-        return max(self.lesson.rows_to_read(self.model.timeline, self.model.cursor, width - FRAME), 1)
-
-    def _set_tabs(self, wide: bool, reading: bool) -> None:
-        self.lesson.tabs = self.tensors.tabs = ()
+    def _set_tabs(self, wide: bool) -> None:
         news_count = self.output.count_new_lines(self.model.timeline, self.model.cursor)
-        for group in (("code", "output"), layout.BELOW) if reading else (layout.LEFT, layout.RIGHT):
-            names = [name for name in group if self._has_prose or name != "lesson"]
-            for name in names:
-                tabs = tuple(Tab(other, other == name, news_count * (name != other == "output")) for other in names)
+        for group in (layout.LEFT, layout.RIGHT):
+            for name in group:
+                tabs = tuple(Tab(other, other == name, news_count * (name != other == "output")) for other in group)
                 self.panes[name].tabs = () if wide or self.zoomed else tabs
 
     def label_prompt(self) -> None:
@@ -414,7 +418,7 @@ class PaneScreen(Screen[None]):
         if name == "ask":
             self.focus_answer()
         else:
-            self.show_pane(name)
+            self.go_to_pane(name)
 
     def action_zoom(self) -> None:
         """Give the focused pane the whole screen, or end that."""
@@ -466,12 +470,9 @@ class PaneScreen(Screen[None]):
 
     def show_pane(self, name: str) -> None:
         """Bring a pane into view and focus it."""
-        if name in layout.RIGHT:
-            self.front["right"] = name
-        if name in layout.BELOW:
-            self.front["below"] = name
-        # Choosing another pane gives up what was in front on the left.
-        self.front["left"] = name if name in layout.LEFT else self.current_pane
+        for side, group in (("left", layout.LEFT), ("right", layout.RIGHT)):
+            if name in group:
+                self.front[side] = name
         if self.zoomed:
             self.zoomed = name
         if name != "details":
@@ -480,6 +481,11 @@ class PaneScreen(Screen[None]):
         if self.focused is not self.panes[name]:
             self.set_focus(self.panes[name])
         self.update_soon()
+
+    def go_to_pane(self, name: str) -> None:
+        """Show a pane, larger than the others."""
+        self.grown = name
+        self.show_pane(name)
 
     def show_details(self, subject: str, ref: int) -> None:
         """Show the details of a `tensor`, `node` or `step`: in the column, or on a sheet."""

@@ -17,6 +17,7 @@ from tutor.ui.panes.graph.views import LanesView, View, ViewSelector
 from tutor.ui.render.segments import Row
 
 if TYPE_CHECKING:
+    from tutor.trace.timeline import Timeline
     from tutor.ui.panes.base import Linked
 
 
@@ -55,6 +56,9 @@ class GraphPane(Pane):
         self._title: Row = ()
         self._totals: dict[int, int] = {}
         self._hint = ""
+
+    def is_used(self, timeline: Timeline) -> bool:
+        return any(meta.requires_grad for meta in timeline.definitions.metas.values())
 
     def prepare(self) -> None:
         timeline = self.timeline

@@ -1,0 +1,51 @@
+"""A walk through lessons at 80x24: no step moves a pane."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.sampling import sample
+from tests.ui.conftest import screen_of
+from tests.worker.recording import Forker
+from tutor.lesson.catalog import Target
+from tutor.ui.app import GradtutorApp
+from tutor.ui.screens.lesson import LessonScreen
+
+LESSONS = Path(__file__).parent.parent.parent / "lessons"
+NEAR = 3
+"""Steps before and after the boundary of two cells that are walked."""
+OTHERS = 12
+"""Steps elsewhere to which one goes."""
+
+
+def places(screen: LessonScreen) -> dict[str, tuple[int, int, int]]:
+    """Where each pane begins, and its width. The lesson gives its lower rows to the answer field and to a card."""
+    return {
+        name: (pane.region.x, pane.region.y, pane.region.width) for name, pane in screen.panes.items() if pane.display
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sample(sorted(LESSONS.glob("*/*.py")), 2), ids=lambda path: path.stem)
+async def test_no_step_of_a_lesson_moves_a_pane(record: Forker, path: Path) -> None:
+    timeline = record(path).timeline
+    boundaries = [info.end or timeline.steps for info in timeline.cells]
+    every = max(timeline.steps // OTHERS, 1)
+    starts = sorted({max(end - NEAR, 0) for end in boundaries} | set(range(0, timeline.steps, every)))
+    app = GradtutorApp(Target("trace", path, path.stem), lessons=LESSONS, timeline=timeline)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        screen, walked = screen_of(app), set()
+        expected = places(screen)
+        assert {"lesson", "code", "tensors"} < set(expected)
+        for start in [*starts, timeline.steps]:
+            screen.go_to(start)
+            await pilot.pause()
+            for _step in range(2 * NEAR):
+                walked.add(screen.model.cursor)
+                assert places(screen_of(app)) == expected, screen.model.cursor
+                await pilot.press("s" if screen.model.asking else "right")
+        assert timeline.steps in walked
+        assert {timeline.kind(step) for step in walked if step} >= {"op", "cell_end"}
