@@ -45,7 +45,7 @@ y.backward()
 # The same function now gets a negative number. What will `down.grad` hold?
 
 # %% [markdown] question="predict" of="down.grad" vary="down: [-3, -5]" lang="zh"
-# `up.grad` 是 {{ up.grad.item() }}。跑了一个分支，图里就有一个乘法。`if` 什么也没有留下：
+# `up.grad` 是 {{ up.grad.item() }}。执行了一个分支，图里就有一个乘法。`if` 什么也没有留下：
 # Python 判断条件后只执行一个分支，进入计算图的只有这个分支里的运算。
 #
 # 现在给同一个函数一个负数。`down.grad` 会是多少？
@@ -76,10 +76,10 @@ z.backward()
 # hold?
 
 # %% [markdown] question="predict" of="p.grad" lang="zh"
-# 是 {{ down.grad.item() }}：这次跑的是另一个分支，平方的导数是这个数的两倍，而这个数是负的。
+# 是 {{ down.grad.item() }}：这次执行的是另一个分支，平方的导数是这个数的两倍，而这个数是负的。
 # 带 `3` 的那个分支根本不在这张图里，所以对梯度没有影响。
 #
-# 循环每迭代一次，图就长一截。下面的循环一直迭代到 `q` 达到上限，所以有多少个节点由**数据**决定。
+# 循环每迭代一次，图就多出一段。下面的循环一直迭代到 `q` 达到上限，所以有多少个节点由**数据**决定。
 # 数一数，`q` 里最后一共乘进了几个 `p`。`p.grad` 会是多少？
 
 # %% [markdown] wrong="(q.log2() - 1) * q / p**2" lang="en"
@@ -125,7 +125,7 @@ for node, _ in q.grad_fn.next_functions:
 #
 # 打印出来的是最后一个节点，以及它前面的节点；`AccumulateGrad` 代表叶子节点。
 # 在 autograd 里，**节点是运算**，张量沿着**边**流动；有些旧笔记里画得正好相反。
-# 在这里，代码每运行一次，就长出一张新图，这叫**动态图**。早期的 TensorFlow 要先描述整张图，再喂数字进去。
+# 在这里，代码每运行一次，就构建一张新图，这叫**动态图**。早期的 TensorFlow 要先描述整张图，再输入数据。
 # 这样的**静态图**不好调试，却可以在运行之前整体优化，跑得更快。
 # `torch.compile(model)` 把这个优点带了回来：它把图编译成代码，只要走的还是同样的分支，就一直用它。
 #

@@ -38,7 +38,7 @@
 # And a question for careful readers: `plain` comes out of an addition. Will `plain.is_leaf` be `True` or `False`?
 
 # %% [markdown] question="predict" of="plain.is_leaf" lang="zh"
-# 再问细心的你一句：`plain` 是加法算出来的。`plain.is_leaf` 会是 `True` 还是 `False`？
+# 再看一个细节：`plain` 是加法算出来的。`plain.is_leaf` 会是 `True` 还是 `False`？
 
 # %%
 import torch

@@ -69,7 +69,7 @@ v = torch.ones(1, requires_grad=True).to(cpu)
 
 # %% [markdown] lang="zh"
 # 没有什么要改的时候，`.to` 把**同一个**张量还给你，所以 `v.is_leaf` 是 {{ v.is_leaf }}。
-# 这个错误难就难在这里：同一行代码，在你的笔记本上没事，到了有 GPU 的机器上就学不动了。
+# 这个错误难就难在这里：同一行代码，在你的笔记本上没事，到了有 GPU 的机器上，权重就不再学习。
 #
 # 改法在于次序：**先移动，最后标记**，即 `torch.ones(1).to(device).requires_grad_()`；
 # 或者用 `device=` 和 `dtype=`，一开始就创建在该在的地方。

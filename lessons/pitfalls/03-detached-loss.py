@@ -91,12 +91,12 @@ loss.backward()
 # 只要有一部分需要梯度，PyTorch 就不报错。在图里，从 `size` 回去的路不见了：要找的就是它；
 # 也可以逐个问各部分的 `requires_grad`（这里 `size.requires_grad` 是 {{ size.requires_grad }}）。
 #
-# `.data`、`.item()`、NumPy，还有套在张量外面的 `torch.tensor(…)`，切的也是同样的一刀；
+# `.data`、`.item()`、NumPy，还有套在张量外面的 `torch.tensor(…)`，也会同样切断历史；
 # `argmax` 和 `>` 也一样，它们的结果是下标和真假值。所以，答对的个数不能当损失。
-# `round` 更麻烦，因为它不声不响：它留在计算图里（`RoundBackward0`），但 torch 规定它的导数处处为 0。
+# `round` 更麻烦，因为它不报错：它留在计算图里（`RoundBackward0`），但 torch 规定它的导数处处为 0。
 # `backward()` 不报错，而传到它前面的梯度全是**零**。
 #
-# 下面有两层，损失也有两部分，里面切了**两**刀。都改好。按 `e`。
+# 下面有两层，损失也有两部分，其中有**两**处被切断。都改好。按 `e`。
 
 # %% tags=["exercise"] id="two-cuts" kind="bug"
 first = torch.tensor(0.5, requires_grad=True)

@@ -21,11 +21,11 @@
 # Both get the same whole numbers. Will both tensors have the same type? Answer `True` or `False`.
 
 # %% [markdown] question="predict" of="a.dtype == b.dtype" lang="zh"
-# 张量是一块数，里面的数都是**同一种类型**，叫作它的 `dtype`。
+# 张量由一组数组成，它们都是**同一种类型**，叫作它的 `dtype`。
 # 类型往往由 PyTorch 自动选定，初学者遇到的意外有一半出在这里。
 #
 # `torch.tensor` 是函数，会看你给的是什么数。
-# `torch.Tensor` 是类本身，拿它造张量是老习惯，它看也不看。
+# `torch.Tensor` 是类本身，用它创建张量是旧习惯，它不管你给的是什么数。
 #
 # 两边给的是同样的整数。两个张量的类型相同吗？回答 `True` 或 `False`。
 
@@ -47,7 +47,7 @@ b = torch.Tensor([1, 2])
 # 4. `halves = torch.full((2, 3), 0.5)`
 
 # %% [markdown] question="choice" of="[t.dtype for t in (zeros, ones, sevens, halves)].index(a.dtype) + 1" lang="zh"
-# `a` 是 {{ a.dtype }}：给整数，得整数。`b` 是 {{ b.dtype }}，`torch.Tensor` 总是造这一种。
+# `a` 是 {{ a.dtype }}：给整数，得整数。`b` 是 {{ b.dtype }}，`torch.Tensor` 总是创建这一种。
 # 只有浮点张量才能有梯度，所以想要浮点数就写 `1.0`。
 #
 # 下面的张量里，有一个的类型和 `a` 一样，其余的和 `b` 一样。是哪一个？
@@ -79,8 +79,9 @@ wide = torch.eye(2, 3)
 
 # %% [markdown] question="predict" of="result is target" lang="zh"
 # 是 `sevens`。`full` 和 `torch.tensor` 一样，用的是所给的数的类型，整数 7 就得到 {{ sevens.dtype }}。
-# `zeros` 和 `eye` 造浮点数（`eye(2, 3)` 不是方阵，1 沿对角线排到头为止）。
-# `…_like` 照抄样子的形状和类型，所以 `full_like(zeros, 7)`，也就是这里的 `like`，同样是 7，类型却是 {{ like.dtype }}。
+# `zeros` 和 `eye` 创建浮点数（`eye(2, 3)` 不是方阵，1 沿对角线排到头为止）。
+# `…_like` 沿用所给张量的形状和类型，所以 `full_like(zeros, 7)`，也就是这里的 `like`，同样是 7，
+# 类型却是 {{ like.dtype }}。
 #
 # `empty` 只分配内存，不初始化，里面是**原来残留的值**；这里分配的大小是 0，类型是 `float64`。
 # 接着 `torch.ones(2, 3, out=target)` 把六个 1 写进 `target`。
@@ -100,7 +101,7 @@ print(result.shape, result.dtype)
 # arrives, and nothing complains. Walk through and watch the table: where is it lost? Press `e` and fix the line.
 
 # %% [markdown] lang="zh"
-# 是同一个对象：`out=` 不造新的。`ones` 把它**改成**了 {{ target.shape }} 的大小，再写进去；
+# 是同一个对象：`out=` 不创建新的。`ones` 把它**改成**了 {{ target.shape }} 的大小，再写进去；
 # 类型没有变，还是 {{ target.dtype }}。
 #
 # 轮到你了。四个学生先各得 7 分，然后第一个再加半分。可这半分始终没有加上，也没有任何报错。

@@ -20,7 +20,7 @@
 # %% [markdown] question="predict" of="evens" lang="zh"
 # 排成一列的数，到处都用得上：画图要坐标轴，调参要一串候选值。
 #
-# `torch.arange(start, end, step)` 数数的办法和 Python 的 `range` 一样，只是得到的是张量。
+# `torch.arange(start, end, step)` 的计数方法和 Python 的 `range` 一样，只是得到的是张量。
 #
 # `evens = torch.arange(2, 10, 2)` 里会是什么？输入一个列表：`[…, …]`。
 
@@ -116,8 +116,8 @@ except TypeError as problem:
 # %% [markdown] lang="zh"
 # {{ tens.tolist() }}：十的零次方、一次方、二次方。底数换成二：{{ twos.tolist() }}。
 #
-# 最后那句出了错，看输出：`steps` 非写不可。旧版 PyTorch 可以省，一省就是一百个点；
-# 把末尾也数进去的 `torch.range` 也是那时留下的。两样都别用。
+# 最后那条语句出错了，见输出：`steps` 必须写。旧版 PyTorch 可以省略，省略时取一百个点；
+# 把末尾也数进去的 `torch.range` 也是那时留下的。两者都不要用。
 #
 # 轮到你了。坐标轴从 0 走到 1，**两头都在**，共十一个刻度。按 `e` 写出来。
 

@@ -20,7 +20,7 @@
 # What will the **first** number of `x` be, and of `y`? It was 1. Type two: `[…, …]`.
 
 # %% [markdown] question="predict" of="[x[0].item(), y[0].item()]" vary="array: [[5.0, 2.0, 3.0]]" lang="zh"
-# 张量的数放在一块内存里，叫作它的**存储**。几个张量可以看着同一块：从一个写入，其余的都变。
+# 张量的数放在一块内存里，叫作它的**存储**。几个张量可以共用同一块：写入其中一个，其余的都变。
 #
 # NumPy 是 Python 里更早的数组库。从它的数组 `array` 到张量有两条路：
 # `x = torch.from_numpy(array)` 和 `y = torch.tensor(array)`。之后 `array[0] = 99` 往数组里写。

@@ -52,7 +52,7 @@ beside = torch.cat([a, b], dim=1)
 # %% [markdown] question="predict" of="list(stacked.shape)" lang="zh"
 # 上下相接是 {{ below.shape }}，左右相接是 {{ beside.shape }}。两者只有相接的那一维可以长短不同。
 #
-# `torch.stack` 看着像一回事，其实不是。它要求形状**完全相同**，
+# `torch.stack` 与它相似，但不相同。它要求形状**完全相同**，
 # 像叠纸一样一张张摞起来：沿着**原来没有的**一维。
 #
 # `stacked = torch.stack([a, b])` 的形状会是什么？
@@ -122,7 +122,7 @@ except RuntimeError as problem:
 # go below. Press `e` and fill in both lines.
 
 # %% [markdown] lang="zh"
-# 每份都和第一份一样长，{{ thirds[0].shape }}，最后一份拿剩下的，{{ thirds[2].shape }}。
+# 每份都和第一份一样长，{{ thirds[0].shape }}，最后一份取剩下的，{{ thirds[2].shape }}。
 # 有时连份数都不够：六个数要分四份，到表里数数 `four_wanted`。给 `split` 的列表必须加起来正好，见输出。
 #
 # 轮到你了。三天，每天三个读数，要变成一张**每天一行**的表。

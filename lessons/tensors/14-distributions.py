@@ -91,9 +91,8 @@ except TypeError as problem:
 # 第一个配第一个，第二个配第二个：{{ pairs.tolist() }}。标准差为零，抽到的就是均值本身。
 # 有一个是标量，就由所有元素共用；两个都是标量，必须用 `size` 指明个数，否则出错。
 #
-# 噪声的形状常常要和被加的张量相同。`randn_like(x)` 的形状、`dtype` 和设备都取自 `x`；`rand_like`、
-# `randint_like` 也一样，
-# 不带随机性的还有 `zeros_like`、`ones_like` 和 `full_like`。
+# 噪声的形状常常要和被加的张量相同。`randn_like(x)` 的形状、`dtype` 和设备都取自 `x`；
+# `rand_like`、`randint_like` 也一样，不带随机性的还有 `zeros_like`、`ones_like` 和 `full_like`。
 #
 # `picture` 的形状是 [2, 3]。`noise` 的形状是什么？
 

@@ -102,7 +102,7 @@ print("losses:", [float(f"{each:.4g}") for each in losses])
 
 # %% [markdown] when="not losses[-1] < losses[0]" lang="zh"
 # 每一步都落到对面更高的地方，那里更陡，下一步就更大。
-# 很快，数大到 float32 装不下（`inf`），接着 `inf - inf` 连数都不是了（`nan`），而 **nan 一旦出现，就再也不会消失**。
+# 很快，数值超出 float32 的范围（`inf`），接着 `inf - inf` 不再是数（`nan`），而 **nan 一旦出现，就再也不会消失**。
 # 学习率要和梯度的大小相配。按 `k`，找一个能让损失下降的 `lr`。
 
 # %% [markdown] when="losses[-1] == 1" lang="en"
@@ -124,7 +124,7 @@ print("losses:", [float(f"{each:.4g}") for each in losses])
 # %% [markdown] when="losses[-1] < losses[0] and losses[-1] != 1" lang="zh"
 # 损失降下来了：这个 `lr` 和梯度的大小相配。换一个大的，例如 0.01，每一步都会落到对面更高的地方，那里更陡，
 # 下一步就更大。
-# 很快，数大到 float32 装不下（`inf`），接着 `inf - inf` 连数都不是了（`nan`），而 **nan 一旦出现，就再也不会消失**。
+# 很快，数值超出 float32 的范围（`inf`），接着 `inf - inf` 不再是数（`nan`），而 **nan 一旦出现，就再也不会消失**。
 
 # %% [markdown] lang="en"
 # Below, a training with SGD diverges. Choose `rate` so that the loss is below 1 after 60 steps: press `e`.

@@ -23,7 +23,7 @@
 
 # %% [markdown] question="predict" of="sum(p.numel() for p in linear.parameters())" lang="zh"
 # 自己写模块，要把每个权重登记成 `nn.Parameter`。常用的层不必自己写：`nn.Linear(2, 3)` 有 2 个输入、3 个输出，
-# 里面是一个权重矩阵，再给每个输出一个偏置，两样都已经是参数。
+# 里面是一个权重矩阵，再给每个输出一个偏置，两者都已经是参数。
 #
 # 要调用**模型**，写 `linear(x)`，不要写 `linear.forward(x)`：调用时不但运行 `forward`，
 # 挂在它上面的钩子（调用时一并运行的函数）也会运行。`linear` 一共要学多少个数？
