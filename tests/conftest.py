@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,6 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.hypothesis_seed = str(config.option.seed)
     # Git has no compiled translations: without them, or with old ones, the tests would run in English.
     compile_catalogs(Path(__file__).parents[1])
+    # Nothing that is kept for the one who runs the tests, as the language, is theirs.
+    os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="gradtutor-kept-")
     # Where a block lies in memory decides which of its routines MKL takes, and so the last bit, from run to run.
     os.environ["MKL_CBWR"] = "COMPATIBLE"
     if config.option.numprocesses and not hasattr(config, "workerinput"):

@@ -13,7 +13,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from tutor import i18n
-from tutor.i18n import N_, _, languages, locale_language
+from tutor.i18n import N_, _, languages
+from tutor.study.settings import preferred_language
 from tutor.text_width import width, wrap
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Arguments(argparse.Namespace):
         """The script's own arguments."""
         self.plain = False
         self.device: str | None = None
-        self.lang = locale_language()
+        self.lang = preferred_language()
         self.settings: list[str] = []
         """`--set`, as typed."""
         self.knobs: dict[str, str] = {}
@@ -160,7 +161,7 @@ def _language_option() -> argparse.ArgumentParser:
         "--lang",
         choices=languages(),
         metavar="|".join(languages()),
-        help=N_("the language, else that of the locale; L changes it on the screen"),
+        help=N_("the language, else the one that L chose last, else that of the locale"),
     )
 
 
@@ -332,7 +333,7 @@ def _find_language(words: Sequence[str]) -> str:
     """Return the language that `--lang` names, which help and errors use already; else the locale's."""
     names = [word for option, word in pairwise(words) if option == "--lang"]
     names += [word.removeprefix("--lang=") for word in words if word.startswith("--lang=")]
-    return next((word for word in names if word in languages()), locale_language())
+    return next((word for word in names if word in languages()), preferred_language())
 
 
 def _describe_unknown_command(word: str) -> str:

@@ -90,7 +90,11 @@ def _run(words: list[str]) -> int:
         print("gradtutor", version("gradtutor"))
         return FINE
     from tutor.lesson.model import LessonError
+    from tutor.study.settings import Settings
 
+    problem = Settings().problem
+    if problem:
+        print_message(problem, FINE)
     try:
         return _COMMANDS[arguments.command](arguments)
     except (Refusal, LessonError) as error:

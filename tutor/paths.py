@@ -1,4 +1,4 @@
-"""Folders of lessons and of progress."""
+"""Folders of lessons, of progress and of settings."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ def lessons_dir() -> Path:
 def is_packaged() -> bool:
     """Return whether the lessons are in an installed package, where none should be added."""
     return _PACKED.is_dir()
+
+
+def settings_file() -> Path:
+    """Return the file in which settings are kept; it need not exist."""
+    return progress_dir().parent / "settings.json"
 
 
 def progress_dir() -> Path:

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 
 from tests.ui.conftest import screen_of, text
 from tests.ui.recordings import SCRIPT, TAUGHT, FakeSession, training, two_paths, viewer
+from tutor import paths
 from tutor.ui.app import GradtutorApp
 from tutor.ui.bindings import KEYS, PANE_KEYS
 from tutor.ui.palette import Command, Commands, Palette
@@ -140,3 +141,32 @@ async def test_the_theme_is_in_the_palette_and_nothing_found_is_said() -> None:
         await pilot.press("escape")
         await pilot.press("g", "colon")
         assert screen_of(app).prompt.value == ":"  # in a field a colon is text
+
+
+async def test_theme_language_speed_and_views_are_there_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = viewer(training(), SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await choose(pilot, "theme: light")
+        await pilot.press("end", "greater_than_sign", "L", "v")
+        await pilot.pause()
+        speed, view = screen_of(app).timebar.speed, screen_of(app).graph.views.wanted
+        await pilot.press("L")
+        await pilot.pause()
+    app = viewer(training(), SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        assert app.theme == "gradtutor-light"
+        assert (screen_of(app).timebar.speed, screen_of(app).graph.views.wanted) == (speed, view)
+        assert app.settings.get("language") == "en"
+    monkeypatch.setenv("GRADTUTOR_THEME", "dark")
+    assert viewer(training(), SCRIPT).theme == "gradtutor-dark"  # the environment comes first
+
+
+async def test_settings_that_cannot_be_used_are_told_on_the_screen(home: Path) -> None:
+    file = paths.settings_file()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text('{"theme": "purple"}')
+    for app in (viewer(training(2), SCRIPT), GradtutorApp(None, lessons=Path("lessons"))):
+        async with app.run_test(size=SIZE) as pilot:
+            await pilot.pause()
+            assert "settings that are ignored: theme" in text(app)

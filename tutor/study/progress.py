@@ -7,21 +7,18 @@ neither read, which might block, nor replaced; a link is followed.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
-import stat
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
 from tutor import paths
 from tutor.i18n import _
 from tutor.study import old_answers
+from tutor.study.kept_files import locked, read, reason, replace
 
 if TYPE_CHECKING:
     from tutor.lesson.model import Header
@@ -112,11 +109,11 @@ class Store:
     def _read_file(self, lesson: str) -> Progress | None:
         """Return what the file of a lesson holds; None if there is none or it cannot be read."""
         try:
-            progress = msgspec.json.decode(_read(self._path(lesson)), type=Progress)
+            progress = msgspec.json.decode(read(self._path(lesson)), type=Progress)
         except FileNotFoundError:
             return None
         except (OSError, msgspec.MsgspecError, ValueError) as error:
-            self.notice = _("The progress of {lesson} cannot be read: {why}.", lesson=lesson, why=_reason(error))
+            self.notice = _("The progress of {lesson} cannot be read: {why}.", lesson=lesson, why=reason(error))
             return None
         return progress if progress.lesson == lesson else None
 
@@ -129,10 +126,10 @@ class Store:
         try:
             path = self._path(progress.lesson)
             path.parent.mkdir(parents=True, exist_ok=True)
-            with _locked(path.parent):
-                _replace(path, _encode(merge(self.load(progress.lesson), progress)))
+            with locked(path.parent):
+                replace(path, _encode(merge(self.load(progress.lesson), progress)))
         except (OSError, ValueError) as error:
-            self.notice = Store.unkept = _("Progress is not kept: {why}.", why=_reason(error))
+            self.notice = Store.unkept = _("Progress is not kept: {why}.", why=reason(error))
             return False
         return True
 
@@ -143,13 +140,13 @@ class Store:
         """
         try:
             if any(self._path(alias).exists() for alias in aliases):
-                _replace(self._path(lesson), _encode(Progress(lesson)))
+                replace(self._path(lesson), _encode(Progress(lesson)))
             else:
                 self._path(lesson).unlink()
         except FileNotFoundError:
             return True
         except (OSError, ValueError) as error:
-            self.notice = _("The progress of {lesson} is kept: {why}.", lesson=lesson, why=_reason(error))
+            self.notice = _("The progress of {lesson} is kept: {why}.", lesson=lesson, why=reason(error))
             return False
         return True
 
@@ -176,70 +173,9 @@ def merge(old: Progress, new: Progress) -> Progress:
     )  # fmt: skip
 
 
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Lock a folder against other processes while the block runs, if the system supports locks."""
-    try:
-        import fcntl
-
-        handle = os.open(folder, os.O_RDONLY)
-    except (ImportError, OSError):
-        yield
-        return
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-class _NotRegularError(OSError):
-    """A FIFO, a folder or a device where a file should be."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(_("{path} is no regular file", path=path))
-
-
 def _encode(progress: Progress) -> bytes:
     """Encode to JSON; an unpaired surrogate, which UTF-8 cannot encode, becomes a question mark."""
     try:
         return msgspec.json.encode(progress)
     except UnicodeEncodeError:
         return json.dumps(msgspec.to_builtins(progress, str_keys=True), ensure_ascii=False).encode(errors="replace")
-
-
-def _read(path: Path) -> bytes:
-    """Return the content of a regular file. Opening never blocks, as it would on a FIFO."""
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise _NotRegularError(path)
-        with open(handle, "rb", closefd=False) as file:
-            return file.read()
-    finally:
-        os.close(handle)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file atomically: to a temporary file first, which replaces the old one. A link is followed."""
-    path = Path(os.path.realpath(path))
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISREG(path.lstat().st_mode):
-            raise _NotRegularError(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-
-
-def _reason(error: Any) -> str:
-    """Return the text of an error, without its number."""
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)

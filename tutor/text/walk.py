@@ -24,6 +24,7 @@ from tutor.study.model import Model
 from tutor.study.moves import resolve_typed
 from tutor.study.progress import Store
 from tutor.study.retries import Retry, describe_numbers, run_changes
+from tutor.study.settings import Settings
 from tutor.text import commands, glossary, show
 from tutor.text.format import escape_controls, guard
 from tutor.text.prose import cells_of
@@ -263,6 +264,7 @@ class Walker:
                 self._print(glossary.spoken(text, self._lesson.texts_at(self.step), self._lesson.language))
             case "L":
                 use(next_language())
+                Settings().set("language", current_language())
                 self._lesson = Lesson(self._model, current_language())
                 self._print_title()
             case _:

@@ -16,8 +16,10 @@ from textual.app import App
 from textual.binding import Binding
 
 from tutor.i18n import next_language, use
+from tutor.study.settings import Settings
 from tutor.ui import terminal, theme
-from tutor.ui.panes.base import KeyPicked, LessonChosen, LessonLeft, RunRefused, TargetChosen
+from tutor.ui.panes.base import KeyPicked, LessonChosen, LessonLeft, RunRefused, SettingChanged, TargetChosen
+from tutor.ui.render.segments import clean
 from tutor.ui.terminal import TerminalDriver
 
 if TYPE_CHECKING:
@@ -78,7 +80,8 @@ class GradtutorApp(App[int]):
         """All walks, so that no session outlives the app."""
         for textual_theme in theme.themes():
             self.register_theme(textual_theme)
-        self.theme = theme.preferred_theme()
+        self.settings = Settings()
+        self.theme = theme.preferred_theme(self.settings.get("theme"))
 
     # ------------------------------------------------------------ start
 
@@ -99,7 +102,7 @@ class GradtutorApp(App[int]):
             return
         from tutor.ui.screens.lesson_list import LessonsScreen
 
-        self.push_screen(LessonsScreen(self.lessons, self.language))
+        self.push_screen(LessonsScreen(self.lessons, self.language, problem=self.settings.problem))
 
     def on_ready(self) -> None:
         """Tune the garbage collector once the first screen is shown."""
@@ -114,7 +117,11 @@ class GradtutorApp(App[int]):
         session = self._factory(target) if timeline is None and self._factory is not None else None
         model = Model(target, session=session, timeline=timeline)
         self._models.append(model)
-        self.push_screen(LessonScreen(model, lessons=self.lessons, language=self.language))
+        screen = LessonScreen(model, lessons=self.lessons, language=self.language)
+        screen.restore(self.settings.get)
+        if self.settings.problem:
+            screen.notice = [(clean(self.settings.problem), "error")]
+        self.push_screen(screen)
 
     def on_lesson_chosen(self, message: LessonChosen) -> None:
         """Open the chosen lesson."""
@@ -130,6 +137,7 @@ class GradtutorApp(App[int]):
         """Switch all screens to the next language."""
         self.language = next_language()
         use(self.language)
+        self.settings.set("language", self.language)
         for screen in self.screen_stack:
             speak = getattr(screen, "speak", None)
             if speak is not None:
@@ -143,6 +151,15 @@ class GradtutorApp(App[int]):
 
         is_list = isinstance(self.screen, LessonsScreen)
         self.push_screen(HelpSheet(self.screen.focused, LIST_KEYS if is_list else KEYS))
+
+    def action_theme(self, name: str) -> None:
+        """Change to the theme `dark` or `light`, and keep it."""
+        self.theme = theme.THEMES[name]
+        self.settings.set("theme", name)
+
+    def on_setting_changed(self, message: SettingChanged) -> None:
+        """Keep what was set."""
+        self.settings.set(message.name, message.value)
 
     def action_command_palette(self) -> None:
         """Open the palette: all that can be done here, and all places to go to."""

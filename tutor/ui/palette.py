@@ -24,7 +24,7 @@ from tutor.ui.panes.base import DetailsAsked, LessonChosen, LessonLeft, Pane, St
 from tutor.ui.render.segments import clean
 from tutor.ui.screens.lesson import LessonScreen
 from tutor.ui.screens.lesson_list import LIST_KEYS, LessonsScreen
-from tutor.ui.theme import DARK, LIGHT, palette_of
+from tutor.ui.theme import palette_of
 
 Run: TypeAlias = Callable[[], Awaitable[object] | object]
 
@@ -97,8 +97,9 @@ class Commands(Provider):
             possible = self._is_possible(key)
             if key.action != "app.command_palette" and text and (possible or key.about):
                 yield Command(_(key.shown), text, partial(self._press, key, possible), possible)
-        for name, theme in ((N_("dark"), DARK), (N_("light"), LIGHT)):
-            yield Command(_("theme"), _("theme: {name}", name=_(name)), partial(setattr, self.app, "theme", theme))
+        for name in (N_("dark"), N_("light")):
+            run = partial(self.app.run_action, f"theme('{name}')", self.app)
+            yield Command(_("theme"), _("theme: {name}", name=_(name)), run)
 
     def _is_possible(self, key: Key) -> bool:
         """Return whether a key does something now."""

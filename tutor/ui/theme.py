@@ -210,11 +210,18 @@ def palette_of(app: App[object]) -> Palette:
     return palette(app.theme, app.no_color, few)
 
 
-def preferred_theme() -> str:
-    """Return the theme to begin with: from `GRADTUTOR_THEME`, else light if the terminal reports a light background."""
-    choice = os.environ.get("GRADTUTOR_THEME", "")
-    if choice in ("light", "dark"):
-        return LIGHT if choice == "light" else DARK
+THEMES = {"dark": DARK, "light": LIGHT}
+"""By the name that a user gives it."""
+
+
+def preferred_theme(kept: str | None) -> str:
+    """Return the theme to begin with.
+
+    That of `GRADTUTOR_THEME`, else the one that is kept, else light if the terminal reports a light background.
+    """
+    choice = THEMES.get(os.environ.get("GRADTUTOR_THEME", "")) or THEMES.get(kept or "")
+    if choice is not None:
+        return choice
     background = os.environ.get("COLORFGBG", "").rpartition(";")[2]
     return LIGHT if background in ("7", "15") else DARK
 

@@ -269,6 +269,11 @@ class TimeBar(Surface):
             self._timer.stop()
             self._timer = None
 
+    def begin_at(self, speed: int | None) -> None:
+        """Choose the speed nearest to one in steps per second; None: the usual one."""
+        if speed is not None:
+            self._speed_index = min(range(len(SPEEDS)), key=lambda index: abs(SPEEDS[index] - speed))
+
     def change_speed(self, by: int) -> None:
         """Play faster or slower."""
         self._speed_index = max(0, min(self._speed_index + by, len(SPEEDS) - 1))

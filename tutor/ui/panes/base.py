@@ -89,6 +89,14 @@ class Said(Message):
         self.pieces = pieces
 
 
+class SettingChanged(Message):
+    """Posted when something was set that is kept for the next time."""
+
+    def __init__(self, name: str, value: str | int) -> None:
+        super().__init__()
+        self.name, self.value = name, value
+
+
 class LessonChosen(Message):
     """Posted when a lesson in the list is opened."""
 

@@ -24,7 +24,7 @@ from tutor.trace.number_format import number
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.ui.bindings import pane_bindings
-from tutor.ui.panes.base import Pane, Said, StepPicked
+from tutor.ui.panes.base import Pane, Said, SettingChanged, StepPicked
 from tutor.ui.panes.output import ProgramFigures
 from tutor.ui.render import plot
 from tutor.ui.render.plot import MARKERS, Canvas
@@ -328,6 +328,7 @@ class ChartPane(Pane):
         self.view = views[(views.index(current) + 1) % len(views)]
         self._key = None
         self.update()
+        self.post_message(SettingChanged("chart", self.view))
         messages = {
             "figure": _("the figure that the program draws"),
             "log": _("curves on a logarithmic axis"),

@@ -326,8 +326,17 @@ class LessonsScreen(Screen[None]):
     BINDINGS = bindings(LIST_KEYS)
     AUTO_FOCUS = ""
 
-    def __init__(self, folder: Path, language: str, at: str = "") -> None:
+    def __init__(self, folder: Path, language: str, at: str = "", problem: str = "") -> None:
+        """Make the screen.
+
+        Args:
+            folder: The folder of the lessons.
+            language: The language of the interface.
+            at: The lesson to mark.
+            problem: What to say in place of the greeting.
+        """
         super().__init__()
+        self._problem = problem
         self.lessons = folder
         self.at = at
         """The lesson to mark when the list is shown next; empty to keep the mark."""
@@ -381,8 +390,8 @@ class LessonsScreen(Screen[None]):
         self._show_marked()
 
     def _greeting(self, store: Store) -> list[tuple[str, str]]:
-        if store.notice:
-            return [(store.notice, "note")]
+        if store.notice or self._problem:
+            return [(clean(store.notice or self._problem), "note")]
         return [(_("walk real PyTorch code, forward and back in time"), "quiet")]
 
     def on_screen_suspend(self) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from textual.widgets import Input
 
 from tutor.i18n import N_, _, key_label, ngettext
@@ -9,7 +12,7 @@ from tutor.study import copying
 from tutor.study.result import Result
 from tutor.ui.bindings import BY_ID
 from tutor.ui.explanation import describe_result, first_step
-from tutor.ui.panes.base import StepPicked
+from tutor.ui.panes.base import SettingChanged, StepPicked
 from tutor.ui.panes.inputs import Prompt
 from tutor.ui.render.segments import clean, styled
 from tutor.ui.screens.pane_screen import PaneScreen
@@ -23,6 +26,12 @@ _SHOWN = 60
 
 class WalkScreen(PaneScreen):
     """Moves the cursor of a walk, and says what came of it."""
+
+    def restore(self, setting: Callable[[str], Any]) -> None:
+        """Begin with the speed and the views that are kept; `setting` returns None for those that are not."""
+        self.timebar.begin_at(setting("speed"))
+        self.graph.views.wanted = setting("graph")
+        self.chart.view = setting("chart") or self.chart.view
 
     def show_result(self, result: Result, soon: bool = True) -> None:
         """Show what came of a command of the model."""
@@ -97,6 +106,7 @@ class WalkScreen(PaneScreen):
     def action_pace(self, by: int) -> None:
         """Play faster or slower."""
         self.timebar.change_speed(by)
+        self.post_message(SettingChanged("speed", self.timebar.speed))
         self.say((ngettext("{count} step a second", "{count} steps a second", self.timebar.speed), "quiet"))
 
     def on_time_bar_ticked(self, message: TimeBar.Ticked) -> None:

@@ -10,7 +10,7 @@ from tutor.text_width import width
 from tutor.trace import events as ev
 from tutor.trace.state import State
 from tutor.ui.bindings import pane_bindings
-from tutor.ui.panes.base import Pane, Said
+from tutor.ui.panes.base import Pane, Said, SettingChanged
 from tutor.ui.panes.graph.lanes import Graph, NodeRow
 from tutor.ui.panes.graph.model import GraphModel
 from tutor.ui.panes.graph.views import LanesView, View, ViewSelector
@@ -90,6 +90,7 @@ class GraphPane(Pane):
         view = self.views.next_view(self._view.name if self._view is not None else "lanes")
         self.top = 0
         self.update()
+        self.post_message(SettingChanged("graph", view))
         messages = {"focus": _("one node of the graph, with those around it"), "boxes": _("the graph as boxes")}
         message = messages.get(view, _("the graph as lanes"))
         if self.views.refused:
