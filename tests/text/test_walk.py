@@ -244,6 +244,14 @@ def test_without_problems_there_is_nowhere_to_go(record: Forker) -> None:
     assert "nothing went wrong here" in walk(recording.timeline, "!")
 
 
+def test_words_of_the_text_are_explained(two_paths: Timeline) -> None:
+    text = walk(two_paths, "t", "t leaf", "glossary zzz")
+    assert "In the glossary: graph, leaf, grad_fn. Type t and a word for its meaning." in text
+    assert "leaf (叶子节点): A tensor that no recorded operation made." in text
+    assert "Lesson: tensors/first-look." in text
+    assert "zzz is not in the glossary." in text
+
+
 def test_prose_and_questions_come_before_their_cell(two_paths: Timeline) -> None:
     text = walk(two_paths, "", "]", "5", "]", "3", "end")
     assert text.index("While your code computes") < text.index(", x = torch")

@@ -71,6 +71,20 @@ async def test_a_long_question_is_seen_whole_when_one_comes_to_it() -> None:
         assert "What is w.grad?" in text(app)
 
 
+async def test_a_question_that_does_not_fit_is_seen_up_to_its_end() -> None:
+    longer = {"en": "\n\n".join([LONG["en"]] * 3)}
+    cells = [{**cell, "text": longer} if cell is QUESTION else cell for cell in CELLS]
+    app = viewer(two_paths(msgspec.structs.replace(LESSON, cells=cells)), TAUGHT)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press(*["right"] * 6)
+        await pilot.pause()
+        assert "lesson · more above ─" in text(app)
+        assert "What is w.grad?" in text(app)
+        await pilot.press(*["up"] * 20)
+        await pilot.pause()
+        assert "more below" in text(app)
+
+
 async def test_a_second_question_about_the_same_begins_empty() -> None:
     cells = [*CELLS[:3], {**QUESTION, "index": 3}, *CELLS[3:]]
     app = viewer(two_paths(msgspec.structs.replace(LESSON, cells=cells)), TAUGHT)
