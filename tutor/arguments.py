@@ -50,6 +50,8 @@ class Arguments(argparse.Namespace):
         self.lessons: str | None = None
         self.output: str | None = None
         self.at = "end"
+        self.skip: list[int] = []
+        """The numbers of code cells that do not run."""
         self.all = False
         """Whether all iterations are recorded."""
         self.keep: str | None = None
@@ -85,7 +87,7 @@ _LESSON = _argument("target", nargs="?", metavar="LESSON", help=argparse.SUPPRES
 _FILE = _argument(
     "target",
     metavar="FILE|-m MODULE",
-    help=N_("a Python script, or the name of a module that `python -m` would run"),
+    help=N_("a Python script or notebook, or the name of a module that `python -m` would run"),
 )
 _SCRIPT = _argument(
     "script",
@@ -106,7 +108,7 @@ _AT = _argument(
     help=N_(
         "where to look: end (as if not given); a step's number; line:N, after the statement on line N has run for the "
         "last time; line:N#K, after it has run for the K-th time; FILE:N, a line of another file; cell:C, the end of "
-        "code cell C"
+        "code cell C; in a notebook cell:C:N, line N of it"
     ),
 )
 _PATHS = _argument("paths", nargs="*", metavar="PATH", help=N_("a lesson, or a folder of lessons"))
@@ -132,6 +134,12 @@ _PART = (
         "--loop",
         metavar="LINE",
         help=N_("the line on which that loop begins; if not given, it is the loop around the first backward pass"),
+    ),
+    _argument(
+        "--skip",
+        action="append",
+        metavar="CELL",
+        help=N_("leave out a cell of a notebook, by its number, for instance one that fails; may be repeated"),
     ),
 )
 _PLAIN = _argument("--plain", action="store_true", help=N_("walk without a full screen: a step per Enter"))
@@ -186,19 +194,19 @@ class _Command(NamedTuple):
 
 _COMMANDS = {
     "open": _Command(
-        N_("open a Python script of your own, unchanged, with its arguments"),
+        N_("open a script or notebook of your own, unchanged, with its arguments"),
         N_(
-            "Open a Python script of your own, unchanged. Options stand before or after FILE; from the first word "
-            "after FILE that is none of them, or from --, all is the script's."
+            "Open a Python script or a notebook (.ipynb, .md, .Rmd, .qmd) of your own, unchanged. Options stand before "
+            "or after FILE; from the first word after FILE that is none of them, or from --, all is the script's."
         ),
         (_ALL, *_PART, _FILE, _SCRIPT),
         _PLAIN,
     ),
     "record": _Command(
-        N_("run a script without a screen and keep the recording"),
+        N_("run a script or notebook without a screen and keep the recording"),
         N_(
-            "Run a script without a screen and keep the recording. Options stand before or after FILE; from the first "
-            "word after FILE that is none of them, or from --, all is the script's."
+            "Run a script or a notebook without a screen and keep the recording. Options stand before or after FILE; "
+            "from the first word after FILE that is none of them, or from --, all is the script's."
         ),
         (_OUTPUT, _ALL, *_PART, _FILE, _SCRIPT),
     ),
@@ -326,6 +334,7 @@ def parse(words: Sequence[str]) -> Arguments:
     arguments.knobs = dict(_parse_knob(text) for text in arguments.settings)
     arguments.selection = None if arguments.keep is None else _parse_selection(arguments.keep)
     arguments.loop = _parse_line(arguments.loop)
+    arguments.skip = [_parse_cell(str(text)) for text in arguments.skip]
     return arguments
 
 
@@ -423,6 +432,13 @@ def _parse_line(text: str | int) -> int:
     """Return the value of `--loop`."""
     if isinstance(text, str) and not (text.isascii() and text.isdigit() and 0 < int(text[:9]) == int(text)):
         raise UsageError(_("--loop wants the number of a line, not {text}.", text=repr(text)))
+    return int(text)
+
+
+def _parse_cell(text: str) -> int:
+    """Return the number of a cell."""
+    if not text.isdecimal() or not int(text):
+        raise UsageError(_("--skip wants the number of a cell, from 1, not {text}.", text=repr(text)))
     return int(text)
 
 

@@ -64,6 +64,7 @@ def make_session(target: Target, arguments: Arguments, workers: Workers | None =
         samples_loops=target.kind == "file" and not arguments.all,
         keep=arguments.selection,
         loop=arguments.loop,
+        skip=arguments.skip,
     )
 
 
@@ -243,7 +244,9 @@ def _is_recording(path: Path) -> bool:
 
 
 class Echo:
-    """Forwards what the script prints to our own streams. If they cannot be written, the recording goes on."""
+    """Forwards what the script prints to our own streams, but not what a notebook shows; if they cannot be written, the
+    recording goes on.
+    """
 
     def __init__(self) -> None:
         self.problem = ""
@@ -252,6 +255,8 @@ class Echo:
     def __call__(self, stream: str, text: str) -> None:
         from tutor.text.format import OutputError, close_quietly
 
+        if stream == "display":
+            return
         to = sys.stderr if stream == "stderr" else sys.stdout
         try:
             to.write(text)

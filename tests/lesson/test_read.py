@@ -277,9 +277,3 @@ def test_absurd_nesting(tmp_path: Path) -> None:
     path = tmp_path / "deep.py"
     path.write_text("x = " + "(" * 5000 + ")" * 5000 + "\n")
     assert error_of(path).status == 2
-
-
-def test_notebooks_come_later(tmp_path: Path) -> None:
-    path = tmp_path / "a.ipynb"
-    path.write_text("{}")
-    assert "notebook" in str(error_of(path))

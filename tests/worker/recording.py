@@ -28,6 +28,8 @@ class Recording:
     stdout: str = ""
     stderr: str = ""
     raw: dict[str, str] = field(default_factory=dict)
+    shown: str = ""
+    """The results that a notebook shows."""
 
     @property
     def end(self) -> State:
@@ -100,13 +102,13 @@ def plain_value(value: Any, dtype: str = "float32") -> Any:
 
 def record_session(session: Session) -> Recording:
     """Run a session as the command line does, and keep what is printed."""
-    printed = {"stdout": "", "stderr": ""}
+    printed = {"stdout": "", "stderr": "", "display": ""}
 
     def echo(stream: str, text: str) -> None:
         printed[stream] += text
 
     timeline = record_blocking(session, echo=echo)
-    return Recording(timeline, session.exit_status, printed["stdout"], printed["stderr"])
+    return Recording(timeline, session.exit_status, printed["stdout"], printed["stderr"], shown=printed["display"])
 
 
 class Forker:
@@ -146,7 +148,7 @@ class Forker:
         with files["stdout"].open("wb") as out, files["stderr"].open("wb") as err:
             ran = self._runner.run(command, seconds=0, printed=[out.fileno(), err.fileno()])
         raw = {name: file.read_text(encoding="utf-8", errors="replace") for name, file in files.items()}
-        printed = {"stdout": "", "stderr": ""}
+        printed = {"stdout": "", "stderr": "", "display": ""}
         for part in ran.timeline.contents.printed:
             printed[part.stream] += part.text
-        return Recording(ran.timeline, ran.status, printed["stdout"], printed["stderr"], raw)
+        return Recording(ran.timeline, ran.status, printed["stdout"], printed["stderr"], raw, printed["display"])

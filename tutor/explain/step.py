@@ -291,6 +291,7 @@ _OUTCOMES = {
     "exited": N_("cell {number} has ended the program"),
     "stopped": N_("cell {number} was stopped"),
     "died": N_("cell {number} has died"),
+    "skipped": N_("cell {number} was skipped"),
 }
 
 

@@ -168,6 +168,11 @@ def of_file(text: str, lessons: Path) -> Target:
     files.check(path)
     if path.suffix == TRACE_SUFFIX or _is_recording(path):
         return Target("trace", path, text)
+    from tutor.lesson import notebooks
+
+    if notebooks.is_notebook(path):
+        notebooks.read(path)
+        return Target("file", path, str(path))
     files.load(path)
     inside = lessons.is_dir() and path.resolve().is_relative_to(lessons.resolve())
     header = next((h for h in load(lessons).lessons if path.samefile(h.path)), None) if inside else None

@@ -13,6 +13,8 @@ from tutor.lesson.model import MISSING, LessonError
 
 MAX_BYTES = 16 * 1024 * 1024
 """Maximum size of a script, in bytes."""
+MAX_NOTEBOOK_BYTES = 256 * 1024 * 1024
+"""Maximum size of a notebook, whose saved outputs are in it."""
 MAX_LINES = 100_000
 
 
@@ -41,10 +43,10 @@ def check(path: Path) -> os.stat_result:
     return status
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return the bytes of a file. Raises LessonError as `check` does, and if it is too large."""
+def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
+    """Return the bytes of a file. Raises LessonError as `check` does, and if it has more than `most`."""
     size = check(path).st_size
-    if size > MAX_BYTES:
+    if size > most:
         raise LessonError(_("is too large for a script ({size:,} bytes).", size=size), path=str(path))
     try:
         return path.read_bytes()

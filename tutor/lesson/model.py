@@ -160,10 +160,12 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 class Lesson(msgspec.Struct, frozen=True):
-    """A lesson, or a plain script: its header has no title."""
+    """A lesson, or a plain script or notebook: its header has no title."""
 
     header: Header
     cells: tuple[Cell, ...]
+    is_notebook: bool = False
+    """Whether the lines of its code are counted in each cell, and its code may have commands of IPython."""
 
     @property
     def id(self) -> str:

@@ -26,7 +26,7 @@ def apply_edits(
         attempts: Code by id of an exercise. It need not be valid Python; unknown exercises are ignored.
 
     Returns:
-        The lesson with this code, and the text that its file would have.
+        The lesson with this code, and the text that its file would have; of a notebook no text.
 
     Raises:
         LessonError: If there is no such code cell, or an edit is not valid Python.
@@ -35,7 +35,7 @@ def apply_edits(
     for number in edits:
         if number not in numbers:
             raise LessonError(_("there is no code cell {number} to edit.", number=number), path=lesson.path)
-    lines = files.load(Path(lesson.path)).split("\n")
+    lines = [] if lesson.is_notebook else files.load(Path(lesson.path)).split("\n")
     cells: list[Cell] = []
     shift = 0
     for cell in lesson.cells:
@@ -49,16 +49,16 @@ def apply_edits(
             cells.append(msgspec.structs.replace(cell, first_line=first, knobs=cell_knobs, text_lines=texts))
             continue
         new = new.rstrip("\n")
-        if attempt is None:
+        if attempt is None and not lesson.is_notebook:
             _check(new, first, lesson.path)
         rows = new.split("\n")
         lines[first - 1 : first - 1 + cell.lines] = rows
-        cell_knobs = _knobs(new, first, lesson.path, tolerant=attempt is not None)
+        cell_knobs = _knobs(new, first, lesson.path, tolerant=attempt is not None or lesson.is_notebook)
         cells.append(msgspec.structs.replace(cell, first_line=first, lines=len(rows), source=new, knobs=cell_knobs))
-        shift += len(rows) - cell.lines
+        shift += 0 if lesson.is_notebook else len(rows) - cell.lines
     if lesson.header.title:
         check_lesson(cells, lesson.path, raise_error)  # two knobs of one name, say
-    return msgspec.structs.replace(lesson, cells=tuple(cells)), "\n".join(lines)
+    return msgspec.structs.replace(lesson, cells=tuple(cells)), "" if lesson.is_notebook else "\n".join(lines)
 
 
 def _check(code: str, first_line: int, path: str) -> None:

@@ -6,13 +6,14 @@ It imports jupytext, so the front end does not import this module.
 from __future__ import annotations
 
 import re
+import tokenize
 import warnings
 from pathlib import Path
 from typing import Any
 
-from tutor.i18n import N_, _
-from tutor.lesson import files, header, knobs, markdown
-from tutor.lesson.model import HIDDEN_KINDS, UNPARSED, Cell, Lesson, LessonError, RawCell, Report, raise_error
+from tutor.i18n import _
+from tutor.lesson import files, header, knobs, markdown, notebooks
+from tutor.lesson.model import HIDDEN_KINDS, UNPARSED, Cell, Knob, Lesson, LessonError, RawCell, Report, raise_error
 from tutor.lesson.validation import check_cell, check_lesson, check_prose
 
 MARK = re.compile(r"^\s*#\s*(?:%%(?:%*)(?:\s|$)|<codecell>\s*$|In\[[0-9 ]*\]:?\s*$)")
@@ -120,23 +121,18 @@ def _find_code(lines: list[str], code: str, row: int) -> int | None:
     return None
 
 
-_UNSUPPORTED = {
-    ".ipynb": N_("is a notebook, which cannot be opened yet."),
-    ".md": N_("is Markdown, which cannot be opened yet."),
-}
 # In a lesson a tag gives a cell its role; in other scripts tags have no meaning here.
 _ROLES = ("exercise", "hint", "solution", "check")
 
 
 def read(path: Path) -> Lesson:
-    """Parse a lesson or script. A file with a `gradtutor` header must have the format of a lesson.
+    """Parse a lesson, script or notebook. A file with a `gradtutor` header must have the format of a lesson.
 
     Raises:
         LessonError: If it cannot be run, or is a malformed lesson.
     """
-    if path.suffix in _UNSUPPORTED and path.is_file():
-        what = _(_UNSUPPORTED[path.suffix])
-        raise LessonError(what, path=str(path), fix=_("Name a Python script (.py)."))
+    if notebooks.is_notebook(path):
+        return Lesson(header.for_script(path), tuple(_assemble(notebooks.read(path), str(path), None)), True)
     return parse(files.load(path), path)
 
 
@@ -210,9 +206,7 @@ def _assemble(raw: list[RawCell], path: str, report: Report | None) -> list[Cell
             walked = role not in HIDDEN_KINDS
             number += walked
             lines = cell.source.count("\n") + 1
-            cell_knobs = () if report is not None and not _is_python(cell, path, report) else knobs.parse(
-                cell.source, line, path, report
-            )  # fmt: skip
+            cell_knobs = _knobs(cell, path, report)
             cells.append(
                 Cell(role or "code", len(cells), line, lines, number=number if walked else None, source=cell.source,
                      attributes=cell.attributes if strict else {**cell.attributes, "tags": _tags(cell)},
@@ -242,6 +236,16 @@ def _assemble(raw: list[RawCell], path: str, report: Report | None) -> list[Cell
         )  # fmt: skip
         index += len(versions)
     return cells
+
+
+def _knobs(cell: RawCell, path: str, report: Report | None) -> tuple[Knob, ...]:
+    """Return the knobs of a cell; none if it is not valid Python, which in a notebook fails only when it runs."""
+    if report is not None and not _is_python(cell, path, report):
+        return ()
+    try:
+        return knobs.parse(cell.source, cell.first_line, path, report)
+    except (*UNPARSED, tokenize.TokenError):
+        return ()
 
 
 def _is_python(cell: RawCell, path: str, report: Report) -> bool:

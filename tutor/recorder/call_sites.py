@@ -261,7 +261,9 @@ class SourceRecorder:
         self.plain_code = PlainCode()
         self.names: dict[str, str] = {}
 
-    def compile(self, source: str, path: str, *, whole: str | None = None, imported: bool = False) -> types.CodeType:
+    def compile(
+        self, source: str, path: str, *, whole: str | None = None, imported: bool = False, cell: int | None = None
+    ) -> types.CodeType:
         """Compile a file of the learner's, or a cell of one.
 
         Args:
@@ -269,6 +271,7 @@ class SourceRecorder:
             path: The file.
             whole: The file's whole text, if `source` is a cell.
             imported: Whether it is a module.
+            cell: The number of the cell of a notebook that this file is.
 
         Raises:
             SyntaxError: As `compile` does.
@@ -279,12 +282,14 @@ class SourceRecorder:
             file = self._files[path] = len(self._lines) + 1
             self._lines[file] = source_lines(text)
             self._statements[file] = []
-            self._send(Source(file, self.names.get(path, path), text[:MAX_SOURCE]))
-        flags = self._futures.get(path, 0)
+            self._send(Source(file, self.names.get(path, path), text[:MAX_SOURCE], cell))
+        program = path if cell is None else ""  # the cells of a notebook share their `__future__` imports
+        flags = self._futures.get(program, 0)
         code, plain = compile_recorded(
-            source, path, self._allocator(file), self.callbacks, imported=imported, flags=flags
-        )
-        self._futures[path] = flags | (code.co_flags & _FUTURES)
+            source, path, self._allocator(file), self.callbacks,
+            imported=imported, notebook=cell is not None, flags=flags,
+        )  # fmt: skip
+        self._futures[program] = flags | (code.co_flags & _FUTURES)
         self._adopt(code, file)
         self._adopt(plain, file)
         self.plain_code.pair(code, plain)

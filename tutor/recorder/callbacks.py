@@ -136,6 +136,11 @@ class FrameRecorder:
         self._modules[path] = frame
         return frame
 
+    def continue_script(self, path: str) -> None:
+        """Let the frame of the script be that of another file too, a cell of a notebook."""
+        if self.script is not None:
+            self._modules[path] = self.script
+
     def release(self) -> None:
         """Drop references to the learner's objects."""
         for frame in (*self._modules.values(), *self.by_id.values()):

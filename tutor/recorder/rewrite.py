@@ -9,7 +9,9 @@ of loops and functions have plain twins (`twins.py`).
 from __future__ import annotations
 
 import ast
+import io
 import sys
+import tokenize
 import types
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -144,10 +146,10 @@ _HARMLESS = {
 
 CALLBACKS = (
     "line", "line_scan", "bind", "bind_outer", "bind_expr", "unbind", "enter", "leave", "iterate", "loop_end",
-    "caught", "handled", "star", "look", "defined", "returned", "begin", "gate",
+    "caught", "handled", "star", "look", "defined", "returned", "begin", "gate", "show",
 )  # fmt: skip
 """The recorder's functions that rewritten code calls, see `callbacks.FrameRecorder` for their arguments, and its
-`Gate`."""
+`Gate`. `show` is called with the value of the last expression of a notebook's cell."""
 
 _ITERATES_AT_ITS_OPERAND = sys.version_info >= (3, 13)
 _MARK = {name: b"\0gradtutor:" + name.encode() for name in CALLBACKS}
@@ -179,6 +181,7 @@ def compile_recorded(
     callbacks: dict[str, Any],
     *,
     imported: bool = False,
+    notebook: bool = False,
     flags: int = 0,
 ) -> tuple[types.CodeType, types.CodeType]:
     """Compile `source` with the recorder's calls in it, and as it is.
@@ -189,6 +192,8 @@ def compile_recorded(
         sites: Numbers the statements and calls.
         callbacks: The recorder's functions and its gate, by the names of `CALLBACKS`.
         imported: Whether it is a module that reports its begin and end.
+        notebook: Whether it is a notebook's cell: `await` may stand outside of functions, and its last expression is
+            shown.
         flags: The `__future__` features that earlier cells of the file have asked for.
 
     Returns:
@@ -198,11 +203,14 @@ def compile_recorded(
     Raises:
         SyntaxError: As `compile` does; it also warns as `compile` does.
     """
+    flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if notebook else 0
     plain: types.CodeType = compile(source, filename, "exec", flags, dont_inherit=True)
     with warnings.catch_warnings(), deep_recursion():
         warnings.simplefilter("ignore")  # of our marks: "'bytes' object is not callable"
         try:
             tree = ast.parse(source, filename)
+            if notebook and _show_last(tree, source):
+                plain = _swap(compile(tree, filename, "exec", flags, dont_inherit=True), callbacks)
             lines = source_lines(source)
             if _ITERATES_AT_ITS_OPERAND:
                 for iterable, loop in iterables(tree):
@@ -212,6 +220,25 @@ def compile_recorded(
         except (RecursionError, MemoryError, ValueError, SyntaxError):  # too deeply nested once rewritten
             return plain, plain
     return _swap(code, callbacks), plain
+
+
+def _show_last(tree: ast.Module, source: str) -> bool:
+    """Let the value of a cell's last expression be shown; return whether there is one, without a `;` after it."""
+    last = tree.body[-1] if tree.body else None
+    if not isinstance(last, ast.Expr) or _ends_with_semicolon(source):
+        return False
+    last.value = _place(ast.Call(ast.Constant(_MARK["show"]), [last.value], []), last.value)
+    return True
+
+
+def _ends_with_semicolon(source: str) -> bool:
+    """Return whether a `;` is the last that stands in valid code, but for comments."""
+    idle = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    try:
+        tokens = [token for token in tokenize.generate_tokens(io.StringIO(source).readline) if token.type not in idle]
+    except (tokenize.TokenError, SyntaxError):
+        return False
+    return bool(tokens) and tokens[-1].string == ";"
 
 
 def _swap(code: types.CodeType, callbacks: dict[str, Any]) -> types.CodeType:

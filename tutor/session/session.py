@@ -48,6 +48,7 @@ class Session:
         samples_loops: Whether the middle of loops that do not touch tensors is left out.
         keep: Which iterations of the training loop are recorded.
         loop: The line of that loop; 0 for the one around the first backward pass.
+        skip: The numbers of the code cells that do not run.
 
     Attributes:
         command: What the worker is asked to run.
@@ -70,13 +71,14 @@ class Session:
         samples_loops: bool = False,
         keep: Selection | None = None,
         loop: int = 0,
+        skip: list[int] | None = None,
     ) -> None:
         self.target = target
         self.workers = workers or Workers()
         self.command = RunCommand(
             target.typed or str(target.path), target.name, args or [], knobs or {}, device,
             max_events=max_events, max_bytes=max_bytes, samples_loops=samples_loops, module=target.module,
-            keep=keep, loop=loop,
+            keep=keep, loop=loop, skip=skip or [],
         )  # fmt: skip
         self.timeline = Timeline()
         self.phase = "starting"

@@ -86,6 +86,8 @@ class RunCommand(msgspec.Struct, frozen=True):
     """Language of the error for a file that cannot be run; the worker sends no other sentences."""
     module: str = ""
     """The name by which the file is run as `python -m` does; empty where it is run as a script."""
+    skip: list[int] = []
+    """Numbers of the code cells that do not run."""
 
 
 class ForkRequest(msgspec.Struct, frozen=True):

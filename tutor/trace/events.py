@@ -88,8 +88,8 @@ class CellStart(Event, frozen=True, tag=10):
 
 
 class CellEnd(Event, frozen=True, tag=11):
-    """A code cell has ended: outcome is ok, failed, exited, stopped or died; `note` is the exception's type; `status`
-    and `place` are as in `RunEnd`."""
+    """A code cell has ended: outcome is ok, failed, exited, stopped, died or skipped; `note` is the exception's type;
+    `status` and `place` are as in `RunEnd`."""
 
     kind = "cell_end"
     cell: int
@@ -403,7 +403,7 @@ class Failed(Event, frozen=True, tag=40):
 
 
 class Output(Event, frozen=True, tag=41):
-    """Text printed; `stream` is stdout or stderr."""
+    """Text printed; `stream` is stdout, stderr, or display: a result that a notebook shows."""
 
     stream: str
     text: str

@@ -245,6 +245,9 @@ def _header(timeline: Timeline, info: SiteInfo) -> str | None:
 
 def _place_in_cell(timeline: Timeline, file: int, line: int) -> tuple[int | None, int]:
     """Return the number of the cell around a line and the line's position in it, from 0; (None, line) outside."""
+    source = timeline.sources.get(file)
+    if source is not None and source.cell is not None:
+        return source.cell, line - 1
     document = timeline.document
     if document is not None and file == 1:
         for cell in document.cells:

@@ -49,6 +49,11 @@ _GAP_TEXTS = {
         "The program has closed the pipe that its recording goes through (it closes all descriptors, perhaps). What "
         "ran after that is not in it."
     ),
+    "notebook-magic": N_("{detail} is left out, in cell {count} and wherever else it stands: only IPython has it."),
+    "notebook-shell": N_(
+        "Shell commands are left out, as {detail} in cell {count}: what they install or download must be there already."
+    ),
+    "notebook-help": N_("Questions to IPython are left out, as {detail} in cell {count}."),
     "operation": N_("An operation could not be recorded: {detail}."),
     "elsewhere": N_("The program starts other processes ({detail}): what runs in them is not in the recording."),
     "backward": N_(

@@ -26,7 +26,7 @@ class Program(msgspec.Struct):
 
     lesson: Lesson
     text: str
-    """The text of its file: with the edits and attempts, but not the knobs."""
+    """The text of its file, with the edits and attempts, but not the knobs; empty for a notebook."""
     document: Document
 
 
@@ -40,7 +40,7 @@ def read_program(command: RunCommand) -> Program:
     if command.edits or command.attempts:
         lesson, text = apply_edits(lesson, command.edits, command.attempts)
     else:
-        text = load(Path(lesson.path))
+        text = "" if lesson.is_notebook else load(Path(lesson.path))
     both = zip(written.code_cells, lesson.code_cells, strict=True)
     originals = {old.number: old.source for old, new in both if old.number and old.source != new.source}
     values = knobs_of.resolve(lesson, command.knobs, command.device)

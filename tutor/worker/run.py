@@ -53,6 +53,7 @@ from tutor.recorder.variables import Frame
 from tutor.trace.command import Nudge, RunCommand
 from tutor.trace.events import CellEnd, CellStart, Failed, Gap, RunEnd
 from tutor.worker import import_hook
+from tutor.worker.notebook import Notebook
 from tutor.worker.program import Program, read_program
 from tutor.worker.stdio import OutputRecorder
 from tutor.worker.tasks import Asked, Exercise, LineWatch, answer, asked_before, conditional_texts, is_shown, watching
@@ -107,6 +108,7 @@ class Run:
         self._printed = OutputRecorder(recorder.writer, recorder.code.file_of)
         self._figures = FigureRecorder(self._send, recorder.unseen)
         self._path = os.path.join(os.getcwd(), command.path)
+        self._notebook: Notebook | None = None
         self._module = command.module
         """The module to be run by name; empty once it runs."""
         self._text = ""
@@ -129,6 +131,9 @@ class Run:
             recorder.writer.wait_until_written()
             return error.status
         gc.freeze()  # else the first full collection traverses all of torch: 70 ms
+        if lesson.is_notebook:
+            self._notebook = Notebook(self._path, self._command.name, recorder, self._printed)
+            self._notebook.begin()
         self._become_main()
         self._printed.install()
         attribute_warnings()
@@ -152,6 +157,10 @@ class Run:
         for cell in lesson.cells:
             if cell.number is None:
                 continue  # prose, or part of an exercise
+            if cell.number in self._command.skip:
+                self._send(CellStart(cell.number, self._knobs))
+                self._send(CellEnd(cell.number, "skipped"))
+                continue
             code = self._compile(cell, whole)
             if not begun:
                 begun = True
@@ -177,7 +186,7 @@ class Run:
         program = self._program or read_program(self._command)
         lesson, self._text = program.lesson, program.text
         if self._changed:
-            # Tracebacks quote the lines that ran, not the file.
+            # Tracebacks quote the lines that ran, not the file; of a notebook each cell is a file.
             lines = self._text.splitlines(keepends=True)
             linecache.cache[self._path] = (len(self._text), None, lines, self._path)
         wants_cuda = "cuda" in lesson.header.needs or (self._command.device or "").startswith("cuda")
@@ -201,6 +210,8 @@ class Run:
         main.__dict__.update(__file__=self._path, __builtins__=builtins, __annotations__={}, __cached__=None)
         loader = importlib.machinery.SourceFileLoader("__main__", self._path)
         main.__dict__.update(__spec__=None, __doc__=None, __loader__=loader)
+        if self._notebook is not None:  # there is no script that a spawned child could run
+            del main.__dict__["__file__"]
         sys.modules["__main__"] = main
         sys.argv = ["-m" if self._module else self._command.path, *self._command.args]
         folder = os.getcwd() if self._module else os.path.dirname(os.path.realpath(self._path))
@@ -212,6 +223,8 @@ class Run:
     def _compile(self, cell: Cell, whole: str) -> types.CodeType | SyntaxError:
         """Return the code of a cell, or the error where it is not valid Python."""
         try:
+            if self._notebook is not None:
+                return self._notebook.compile(cell)
             source = "\n" * (cell.first_line - 1) + cell.source
             return self._recorder.code.compile(source, self._path, whole=whole)
         except SyntaxError as error:
@@ -247,7 +260,7 @@ class Run:
             try:
                 with recorder.recording(), watching(watches, recorder):
                     raise_recursion_limit()
-                    self._execute(code)
+                    self._execute(cell, code)
                     recorder.scan(names)
             finally:
                 if recorder.full:
@@ -275,9 +288,12 @@ class Run:
         if exercise is not None and not solved:
             self._solve(exercise)
 
-    def _execute(self, code: types.CodeType) -> None:
+    def _execute(self, cell: Cell, code: types.CodeType) -> None:
         """Execute a cell in the names of the main module; of a module run by name the first one as `python -m` does."""
         module, self._module = self._module, ""
+        if self._notebook is not None:
+            self._notebook.execute(cell, code, self._main.__dict__)
+            return
         if not module:
             exec(code, self._main.__dict__)
             return
@@ -340,7 +356,7 @@ class Run:
         hook: Any = getattr(sys, "excepthook", None)
         if not announce(error, hook):
             return
-        if self._changed and hook is sys.__excepthook__:
+        if (self._changed or self._notebook is not None) and hook is sys.__excepthook__:
             traceback.print_exception(error)  # `sys.__excepthook__` quotes the file, not the code that ran
             return
         if not hasattr(sys, "excepthook"):
@@ -423,7 +439,9 @@ def _has_loop(text: str, line: int) -> bool:
 
 
 def _text_with(lesson: Lesson, text: str) -> str:
-    """Return the file's text with its knobs set."""
+    """Return the file's text with its knobs set; of a notebook its code."""
+    if lesson.is_notebook:
+        return "\n".join(cell.source for cell in lesson.code_cells)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for cell in lesson.code_cells:
         if cell.knobs:

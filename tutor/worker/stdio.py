@@ -97,6 +97,14 @@ class OutputRecorder:
         if len(text) > 4096:
             self._writer.flush()
 
+    def show(self, text: str) -> None:
+        """Record what a notebook shows: results of cells, and what it gives to `display`."""
+        self.flush()
+        if self.bypasses_recording:
+            self._print_through("stdout", text)
+        else:
+            self.add("display", text)
+
     def flush(self) -> None:
         """Flush the streams that the program has neither closed nor detached."""
         for stream in self.streams:

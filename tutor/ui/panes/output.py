@@ -29,7 +29,7 @@ _MAX_CHARACTERS = 200_000
 """Of longer output, only the end is shown."""
 _MAX_WARNINGS = 1_000
 """Only this many of the last warnings are shown."""
-ROLES = {"stdout": "plain", "stderr": "grad", "warning": "grad"}
+ROLES = {"stdout": "plain", "display": "value", "stderr": "grad", "warning": "grad"}
 """Style role of each stream."""
 
 
@@ -80,7 +80,7 @@ def output_between(timeline: Timeline, since: int, step: int) -> tuple[list[tupl
 
 def stream_prefix(stream: str) -> str:
     """Return the text in front of each line of a stream."""
-    return "" if stream == "stdout" else "! " if stream == "stderr" else _("warning: ")
+    return "" if stream in ("stdout", "display") else "! " if stream == "stderr" else _("warning: ")
 
 
 # ------------------------------------------------------------ figures drawn by the program

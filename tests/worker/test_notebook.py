@@ -1,0 +1,81 @@
+"""What only a notebook's cells do: their results are shown, `await` stands anywhere, they fail or are skipped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.worker.recording import Forker, Recording
+from tutor.trace import events as ev
+from tutor.trace.navigation import PlaceError, resolve
+
+CELLS = [
+    "from __future__ import annotations\nimport os, torch\nw = torch.tensor([2.0], requires_grad=True)\n"
+    "os.listdir(), __name__",
+    "import asyncio\nqueue = asyncio.Queue()\n\nasync def double(x):\n    await asyncio.sleep(0)\n    return x * 2\n\n"
+    "y = await double(w)\ny.backward()\nawait queue.put(y)",
+    "(await queue.get()).item()",
+    "class Page:\n    def _repr_html_(self):\n        return '<style>b</style><p>one <b>two</b></p><div>three</div>'\n"
+    "class Note:\n    def _repr_markdown_(self):\n        return '**note**'\n"
+    "display(Page(), 'text')\ndisplay(Note())\nNone",
+    "1 / 0",
+    "def f(x: Missing): return x\nprint('after', f.__annotations__)\nw.grad;",
+    "try:\n    get_ipython, __file__\nexcept NameError as error:\n    print(error)\nw.grad  # shown",
+    "%time z = w * 3\nif",
+]  # fmt: skip
+
+
+def notebook(folder: Path, cells: list[str], tags: dict[int, list[str]] | None = None) -> Path:
+    path = folder / "book.ipynb"
+    listed = [
+        {"cell_type": "code", "source": text, "metadata": {"tags": (tags or {}).get(number, [])}, "outputs": []}
+        for number, text in enumerate(cells, 1)
+    ]
+    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": listed}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def recorded(record: Forker, tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    folder = tmp_path_factory.mktemp("books")
+    return record(notebook(folder, CELLS, {5: ["raises-exception"]}))
+
+
+def test_results_are_shown(recorded: Recording) -> None:
+    assert recorded.shown.split("Out") == [
+        "", "[1]: (['book.ipynb'], '__main__')\n", "[3]: 4.0\n" + "one two\nthree\n'text'\n**note**\n",
+        "[7]: tensor([2.])\n",
+    ]  # fmt: skip
+    assert recorded.stdout == "after {'x': 'Missing'}\nname 'get_ipython' is not defined\n"
+    assert recorded.timeline.output(recorded.timeline.steps).count("Out[") == 3
+
+
+def test_await_outside_of_functions(recorded: Recording) -> None:
+    assert recorded.grad("w") == [2.0]
+    assert ("mul", "x * 2") in recorded.ops()
+    assert [frame.function for frame in recorded.end.frames] == ["<module>"]
+
+
+def test_cells_that_fail(recorded: Recording) -> None:
+    ends = {event.cell: event.outcome for event in recorded.of(ev.CellEnd)}
+    assert ends == {1: "ok", 2: "ok", 3: "ok", 4: "ok", 5: "failed", 6: "ok", 7: "ok", 8: "failed"}
+    assert recorded.status == 1
+    assert 'book.ipynb, cell 5", line 1, in <module>\n    1 / 0\n' in recorded.stderr
+    assert 'book.ipynb, cell 8", line 2\n    if\n' in recorded.stderr
+
+
+def test_lines_are_those_of_the_cell(recorded: Recording) -> None:
+    timeline = recorded.timeline
+    step = resolve(timeline, "cell:2:8")
+    assert (timeline.cell(step), recorded.value("y", step), recorded.grad("w", step)) == (2, [4.0], None)
+    assert timeline.view(resolve(timeline, "cell:6:2")).file == timeline.view(resolve(timeline, "cell:7:5")).file
+    with pytest.raises(PlaceError, match="cell:C:N"):
+        resolve(timeline, "line:1")
+
+
+def test_cells_are_skipped(record: Forker, tmp_path: Path) -> None:
+    recorded = record(notebook(tmp_path, ["x = 1", "x = 1 / 0", "x += 1\nx"]), skip=[2])
+    assert [(event.cell, event.outcome) for event in recorded.of(ev.CellEnd)] == [(1, "ok"), (2, "skipped"), (3, "ok")]
+    assert (recorded.status, recorded.shown, recorded.timeline.notices) == (0, "Out[3]: 2\n", [])
