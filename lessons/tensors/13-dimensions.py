@@ -134,7 +134,7 @@ except IndexError as error:
 # is the number of rows.
 #
 # `average` should divide the sum by how many numbers there are. It is right for a row, stops at a number, and is wrong
-# for a table, without a word. Fix it: press `e`.
+# for a table, without an error. Fix it: press `e`.
 
 # %% [markdown] lang="zh"
 # 是 []，一维也不剩。它仍然是张量，在计算图里有自己的位置，不是 Python 的数。

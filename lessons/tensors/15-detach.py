@@ -71,7 +71,7 @@ except RuntimeError as error:
     print(str(error).split(":")[0])
 
 # %% [markdown] lang="en"
-# {{ wrong.tolist() }}, ten times too much, and not a word about it: the product had saved `w` itself, and not a copy.
+# {{ wrong.tolist() }}, ten times too much, and without any message: the product had saved `w` itself, and not a copy.
 # The write through `detach()` was noticed, and the pass refused. So use `detach()` to look, and `torch.no_grad()` to
 # update weights; `data` is for neither.
 #

@@ -104,25 +104,26 @@ print("after training: 4 gives", answer)
 # %% [markdown] when="not abs(answer - 8) < 0.0001 and loss.item() < 0.01" lang="en"
 # It is {{ answer }}, with `w` at {{ w.item() }} and `b` at {{ b.item() }}. Press `c` on `b` in the table to see its
 # whole way. A weight that is a little too small and a bias that is a little too large **make up for each other** at our
-# three points, so the loss is tiny ({{ loss.item() }}) and hardly pushes any more. At 4, further out, they no longer
-# do.
+# three points, so the loss is tiny ({{ loss.item() }}), and the gradients are nearly zero. At 4, further out, they no
+# longer do.
 
 # %% [markdown] when="not abs(answer - 8) < 0.0001 and loss.item() < 0.01" lang="zh"
 # 是 {{ answer }}，此时 `w` 是 {{ w.item() }}，`b` 是 {{ b.item() }}。
 # 在表格里的 `b` 上按 `c`，可以看到它走过的整条路。
-# 权重小了一点，偏置大了一点，在这三个点上**互相抵消**，所以损失已经很小（{{ loss.item() }}），几乎推不动了。
+# 权重小了一点，偏置大了一点，在这三个点上**互相抵消**，所以损失已经很小（{{ loss.item() }}），梯度也几乎为零。
 # 到了更远的 4，就抵消不掉了。
 
 # %% [markdown] when="abs(answer - 8) < 0.0001" lang="en"
 # It is {{ answer }}, with `w` at {{ w.item() }} and `b` at {{ b.item() }}: with this `lr` five hundred epochs are
 # enough. Press `c` on `b` in the table to see its whole way: fast at first, then slower and slower. On that way the
 # weight is a little too small and the bias a little too large, and they **make up for each other** at our three points,
-# so the loss is tiny and hardly pushes any more. With an `lr` of 0.01 the training ends before they have arrived.
+# so the loss is tiny, and the gradients are nearly zero. With an `lr` of 0.01 the training ends before they have
+# arrived.
 
 # %% [markdown] when="abs(answer - 8) < 0.0001" lang="zh"
 # 是 {{ answer }}，此时 `w` 是 {{ w.item() }}，`b` 是 {{ b.item() }}：用这个 `lr`，五百个 epoch 够了。
 # 在表格里的 `b` 上按 `c`，可以看到它走过的整条路：开头很快，后来越来越慢。
-# 一路上权重小了一点，偏置大了一点，在这三个点上**互相抵消**，所以损失很小，几乎推不动了。
+# 一路上权重小了一点，偏置大了一点，在这三个点上**互相抵消**，所以损失很小，梯度也几乎为零。
 # `lr` 用 0.01 的话，训练结束时它们还没有到达。
 
 # %% [markdown] when="not abs(answer - 8) < 0.0001 and not loss.item() < 0.01" lang="en"

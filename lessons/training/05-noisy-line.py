@@ -94,8 +94,8 @@ print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.it
 
 # %% [markdown] when="loss.item() < stop and iteration > 10" lang="en"
 # It stopped at `iteration` = {{ iteration }}, with `w` at {{ w.item() }} and `b` still at {{ b.item() }}. (`range`
-# counts from 0; gradtutor counts iterations from 1, so its number is one higher.) The weight rushed ahead in the first
-# few iterations and made up for the missing bias; since then it has been giving way, while `b` creeps up.
+# counts from 0; gradtutor counts iterations from 1, so its number is one higher.) The weight grew quickly in the first
+# few iterations and made up for the missing bias; since then it has been shrinking, while `b` rises slowly.
 
 # %% [markdown] when="loss.item() < stop and iteration > 10" lang="zh"
 # 停下时 `iteration` 是 {{ iteration }}，`w` 是 {{ w.item() }}，`b` 还只有 {{ b.item() }}。
@@ -104,8 +104,8 @@ print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.it
 
 # %% [markdown] when="loss.item() < stop and iteration <= 10" lang="en"
 # It stopped already at `iteration` = {{ iteration }}, because the loss only had to get below {{ stop }}: `w` is at
-# {{ w.item() }}, and `b` is still at {{ b.item() }}. The weight rushed ahead at once and made up for the missing bias.
-# In a longer training it would give way again, while `b` creeps up.
+# {{ w.item() }}, and `b` is still at {{ b.item() }}. The weight grew quickly at once and made up for the missing bias.
+# In a longer training it would shrink again, while `b` rises slowly.
 
 # %% [markdown] when="loss.item() < stop and iteration <= 10" lang="zh"
 # `iteration` 才到 {{ iteration }} 就停下了，因为损失只需小于 {{ stop }}：`w` 是 {{ w.item() }}，
@@ -114,8 +114,8 @@ print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.it
 
 # %% [markdown] when="stop <= loss.item() < 1e6" lang="en"
 # The loop came to its end without a loss below {{ stop }}: it is {{ loss.item() }}, with `w` at {{ w.item() }} and `b`
-# at {{ b.item() }}. The weight rushed ahead in the first few iterations and made up for the missing bias; since then it
-# has been giving way, while `b` creeps up.
+# at {{ b.item() }}. The weight grew quickly in the first few iterations and made up for the missing bias; since then it
+# has been shrinking, while `b` rises slowly.
 
 # %% [markdown] when="stop <= loss.item() < 1e6" lang="zh"
 # 循环跑完了，损失始终没有小于 {{ stop }}：它是 {{ loss.item() }}，`w` 是 {{ w.item() }}，`b` 是 {{ b.item() }}。

@@ -62,7 +62,7 @@ loss.backward()
 optimizer.step()
 
 # %% [markdown] when="w3.item() < 0" lang="en"
-# At {{ w3.item() }}: it should have moved a little towards the target, and flew far past it.
+# At {{ w3.item() }}: it should have moved a little towards the target, and overshot it by far.
 
 # %% [markdown] when="w3.item() < 0" lang="zh"
 # `w3` 到了 {{ w3.item() }}：本该朝目标移动一点，结果远远越过了目标。

@@ -54,7 +54,7 @@ loss = (output - target) ** 2
 loss.backward()
 
 # %% [markdown] question="predict" of="reached[0]" lang="en"
-# Nothing, `None`: the pass never went there. Look at the graph: `hidden` is a mere number in it, `w1` is not there at
+# Nothing, `None`: the pass never went there. Look at the graph: `hidden` is only a number in it, `w1` is not there at
 # all, and the pass **ends at `w2`**. What is frozen costs no backward pass; at the start of a large network that
 # saves most of the work.
 #
