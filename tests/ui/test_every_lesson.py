@@ -67,7 +67,9 @@ async def test_no_question_is_cut_off_and_no_pane_fails(name: str, record: Forke
 
 
 def hidden_rows(screen: LessonScreen) -> list[str]:
-    """The rows of the last paragraph of the open question, and of its options, that are not on the screen."""
+    """The rows of the last paragraph of the open question, and of its options, that should be on the screen and are
+    not.
+    """
     pane = screen.lesson
     asked = pane._lay_out_text(pane.inner)
     assert asked.asked is not None
@@ -76,9 +78,11 @@ def hidden_rows(screen: LessonScreen) -> list[str]:
     paragraphs = [list(part) for filled, part in groupby(rows, lambda row: bool(texts[row].strip())) if filled]
     needed = paragraphs[-1]
     if texts[needed[0]].strip().startswith("1 "):
-        needed = paragraphs[-2] + needed
+        needed = list(range(paragraphs[-2][0], needed[-1] + 1))
+    if len(needed) > pane.page:  # panes stay where they are: it says that there is more, and `z` shows all
+        assert pane.heading()
     seen = range(pane.top, pane.top + pane.page) if pane.display else range(0)
-    return [texts[row] for row in needed if row not in seen]
+    return [texts[row] for row in needed[-pane.page :] if row not in seen]
 
 
 @pytest.mark.parametrize("name", sample(list(LESSONS), 3))
