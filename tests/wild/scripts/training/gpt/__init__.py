@@ -1,0 +1,1 @@
+"""A small GPT, as a package."""
