@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from textual.app import App
 from textual.geometry import Region
 from textual.pilot import Pilot
-from textual.widget import Widget
 
 from tutor.trace import number_format
-from tutor.trace.state import State
+from tutor.trace.state import State, TensorState
 from tutor.trace.values import elements
 from tutor.ui.panes.base import Pane, Surface
 
@@ -21,23 +21,18 @@ SIZES = ((80, 24), (100, 30), (120, 40), (200, 60))
 
 
 def shown(app: App[int]) -> dict[str, list[str]]:
-    """Return the rows of each pane and bar in sight, without frames and without what another one covers."""
-    strips = app.screen._compositor.render_strips()
+    """Return the rows of each pane and bar in sight, without frames, as they were drawn last."""
     found: dict[str, list[str]] = {}
     for widget in app.screen.query(Surface):
-        region = _inner(widget)
+        region = widget.region
         if not widget.display or not region or not Region(0, 0, *app.size).contains_region(region):
             continue
-        rows = [
-            "".join(segment.text for segment in strips[y].crop(region.x, region.right)) for y in region.line_range
-        ]  # fmt: skip
+        text = widget.glyphs.text
+        rows = ["".join(text(piece) for piece, _role in row) for row in widget._shown]
+        if isinstance(widget, Pane) and region.height > 2:
+            rows = [row[1:-1] for row in rows[1:-1]]
         found[getattr(widget, "NAME", "") or type(widget).__name__] = rows
     return found
-
-
-def _inner(widget: Widget) -> Region:
-    region = widget.region
-    return region.shrink((1, 1, 1, 1)) if isinstance(widget, Pane) and region.height > 2 else region
 
 
 async def resize(pilot: Pilot[int], size: tuple[int, int]) -> None:
@@ -59,6 +54,10 @@ _ELISION = re.compile(r"…[\])}]|[(\[{]…|^…$")
 """`f(…)`, `[1 2 …]`, `0 … 1`: what is left out on purpose, at any width."""
 
 
+Panes = Mapping[str, Sequence[str]]
+"""Rows by the name of their pane."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """A row in which something is wrong."""
@@ -70,14 +69,14 @@ class Finding:
         return f"{self.pane}: {self.row!r}"
 
 
-def cut_texts(app: App[int]) -> list[Finding]:
+def cut_texts(panes: Panes) -> list[Finding]:
     """Return the rows in which a text ends in `…`, or has one in its middle, beside empty cells.
 
     Those are the cells after it in its row, and the columns of a pane that are empty in all of its rows.
     """
     return [
         Finding(pane, row.rstrip())
-        for pane, rows in shown(app).items()
+        for pane, rows in panes.items()
         for row in rows
         if is_cut(row) and (empty_columns(rows) > (VALUE if pane == "graph" else GAP) or is_cut_beside_room(row))
     ]
@@ -157,17 +156,43 @@ _NARROW_GRAPH = 60
 """Cells of a graph pane in which a norm may have no room for three digits."""
 
 
-def second_spellings(app: App[int], state: State, source: str) -> list[Finding]:
+class Spellings:
+    """How the single numbers and the norms of the tensors of a state are spelled."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, tuple[object, str, str]] = {}
+        """By the identity of a value, which is held so that this stays the same: its spelling as a number, as a norm;
+        empty if it has none. Most values are the same from step to step."""
+
+    def at(self, state: State) -> tuple[set[str], set[str]]:
+        """Return the numbers and the norms of a state."""
+        both = [self._spelled(tensor) for tensor in state.tensors.values()]
+        return {number for number, _norm in both if number}, {norm for _number, norm in both if norm}
+
+    def _spelled(self, tensor: TensorState) -> tuple[str, str]:
+        held = self._of.get(id(tensor.value))
+        if held is None or held[0] is not tensor.value:
+            flat, spelled, norm = elements(tensor.value), "", ""
+            if flat is not None and len(flat) == 1 and isinstance(flat[0], float) and math.isfinite(flat[0]):
+                spelled = number_format.number(flat[0], tensor.dtype).lstrip(number_format.ROUGHLY)
+            statistics = number_format.statistics(tensor.value) if not tensor.dtype.startswith("complex") else None
+            if statistics is not None and math.isfinite(statistics.norm):
+                norm = number_format.statistic(statistics.norm)
+            held = self._of[id(tensor.value)] = tensor.value, spelled, norm
+        return held[1], held[2]
+
+
+def second_spellings(panes: Panes, spellings: tuple[set[str], set[str]], source: str) -> list[Finding]:
     """Return the rows in which a recorded number or norm is rounded to fewer digits than where it is shown elsewhere.
 
     Args:
-        app: The screen.
-        state: What was recorded, at the cursor.
+        panes: What is on the screen.
+        spellings: The numbers and the norms that were recorded, at the cursor.
         source: The code of the program.
     """
-    spelled, norms = _spellings(state)
+    spelled, norms = spellings
     findings = []
-    for pane, rows in shown(app).items():
+    for pane, rows in panes.items():
         if pane in _OWN:
             continue
         for row in rows:
@@ -185,30 +210,18 @@ def second_spellings(app: App[int], state: State, source: str) -> list[Finding]:
     return findings
 
 
+@cache
 def _is_shorter(text: str, whole: str) -> bool:
     """Return whether a text is another one rounded to fewer digits, but to two or more."""
     digits = len(text.partition("e")[0].replace(".", "").lstrip("-0"))
     return digits >= 2 and float(text) != float(whole) and float(text) == float(f"{float(whole):.{digits}g}")
 
 
-def _spellings(state: State) -> tuple[set[str], set[str]]:
-    """Return how the single numbers and the norms of all tensors are spelled."""
-    spelled, norms = set(), set()
-    for tensor in state.tensors.values():
-        flat = elements(tensor.value)
-        if flat is not None and len(flat) == 1 and isinstance(flat[0], float) and math.isfinite(flat[0]):
-            spelled.add(number_format.number(flat[0], tensor.dtype).lstrip(number_format.ROUGHLY))
-        statistics = number_format.statistics(tensor.value) if not tensor.dtype.startswith("complex") else None
-        if statistics is not None and math.isfinite(statistics.norm):
-            norms.add(number_format.statistic(statistics.norm))
-    return spelled, norms
-
-
-def other_spellings(app: App[int], source: str) -> list[Finding]:
+def other_spellings(panes: Panes, source: str) -> list[Finding]:
     """Return the rows with a number that is not spelled as everywhere; what is quoted from `source` is no number."""
     return [
         Finding(pane, row.strip())
-        for pane, rows in shown(app).items()
+        for pane, rows in panes.items()
         for row in rows
         if pane not in _OWN
         and not (pane == "chart" and (_FIGURE.search(row) or _TICKS.fullmatch(row)))

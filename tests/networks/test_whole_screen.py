@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
 
-from tests.networks.conftest import NETWORKS, Recorded, go_to, walk
+from tests.networks.conftest import NETWORKS, Recorded, walk
 from tests.networks.screen_text import (
     SIZES,
+    Spellings,
     cut_texts,
     is_canonical,
     is_cut_beside_room,
@@ -16,6 +18,7 @@ from tests.networks.screen_text import (
     other_spellings,
     resize,
     second_spellings,
+    shown,
 )
 from tests.sampling import sample
 from tutor import paths
@@ -25,36 +28,47 @@ from tutor.trace.command import RunCommand
 from tutor.trace.timeline import Timeline
 
 LESSONS = {header.id: header for header in catalog.load(paths.lessons_dir()).lessons}
-STATES = 3
-"""States of a walk that are looked at in `make test`."""
-PANES = 6
+STATES = 6
+"""States of a walk that are looked at in `make test`: as many as there are panes that may share a place."""
+TIMES = 2
+"""How often a step is looked at with `--all`, of those that do the same at the same place of the code."""
 
 
 def states(timeline: Timeline) -> Sequence[int]:
-    """The steps to look at: a sample, with the last one; all of them with `--all`."""
-    return sorted({*sample(range(1, timeline.steps + 1), STATES), timeline.steps})
+    """The steps to look at: a sample; with `--all` each that differs, by its place in the code, from those before."""
+    looked_at: Counter[object] = Counter()
+    different = []
+    for step in range(1, timeline.steps + 1):
+        view = timeline.view(step)
+        site = view.site.site if view.site is not None else None
+        looked_at[key := (view.kind, site, getattr(view.event, "name", None))] += 1
+        if looked_at[key] <= TIMES:
+            different.append(step)
+    return sorted({*sample(different, STATES), timeline.steps})
 
 
 async def problems(timeline: Timeline, name: str) -> list[str]:
-    """Walk through a recording at each size, pane by pane where they share a place, and say what is wrong."""
+    """Walk through a recording at each size, to the next pane at each step, and say what is wrong in what changed."""
     found: dict[str, str] = {}
     source = "\n".join(source.text for source in timeline.sources.values())
+    spellings, steps = Spellings(), states(timeline)
     async with walk(timeline, name, SIZES[0]) as (pilot, screen):
         for size in SIZES:
             await resize(pilot, size)
-            for step in states(timeline):
-                await go_to(pilot, step)
-                for _ in range(PANES if size == SIZES[0] else 1):
-                    for what, rows in (
-                        ("cut", cut_texts(pilot.app)),
-                        ("spelled", other_spellings(pilot.app, source)),
-                        ("spelled again", second_spellings(pilot.app, timeline.state(step), source)),
-                    ):
-                        for row in rows:
-                            found.setdefault(f"{what} {size[0]}x{size[1]} {row.pane}", f"step {step}: {row.row!r}")
-                    if size == SIZES[0]:
-                        await pilot.press("tab")
-                        await pilot.pause()
+            seen: set[tuple[str, tuple[str, ...]]] = set()
+            for step in steps:
+                screen.go_to(step)
+                await pilot.press("tab")
+                panes = {pane: rows for pane, rows in shown(pilot.app).items() if (pane, tuple(rows)) not in seen}
+                seen |= {(pane, tuple(rows)) for pane, rows in panes.items()}
+                for what, findings in (
+                    ("cut", cut_texts(panes)),
+                    ("spelled", other_spellings(panes, source)),
+                    ("spelled again", second_spellings(panes, spellings.at(timeline.state(step)), source)),
+                ):
+                    for finding in findings:
+                        where = f"{what} {size[0]}x{size[1]} {finding.pane}"
+                        found.setdefault(where, f"step {step}: {finding.row!r}")
             assert [pane.failure for pane in screen.panes.values()] == [None] * len(screen.panes)
     return [f"{name} {kind} {row}" for kind, row in found.items()]
 
