@@ -107,7 +107,7 @@ def is_cut_beside_room(row: str) -> bool:
         if _ELISION.search(word[0]):
             continue
         after = row[word.end() :]
-        is_whole_parts = re.match(r"…\w+[.\[]", word[0]) is not None  # names are cut between their parts
+        is_whole_parts = re.match(r"▶?…\w+[.\[]", word[0]) is not None  # names are cut between their parts
         if len(after) - len(after.lstrip()) > (2 * GAP if is_whole_parts else GAP):
             return True
     return False
@@ -125,19 +125,26 @@ _TICKS = re.compile(r"[\s\d.-]+")
 """The numbers below such a figure."""
 
 
+def _is_drawn(pane: str, row: str) -> bool:
+    """Return whether a row is of a figure that the program draws."""
+    return pane == "chart" and (_FIGURE.search(row) or _TICKS.fullmatch(row)) is not None
+
+
 def numbers_in(text: str, source: str = "") -> Iterator[str]:
     """Yield the numbers of a text as they are spelled; not indices, shapes, shares and counts with a comma.
 
     Args:
         text: What is on the screen.
-        source: The code of the program. A number that stands in the text as it does there, beside the same operator or
-            bracket, is quoted.
+        source: The code of the program, and its output. A number that stands in the text as it does there, beside the
+            same operator or bracket, or given to the same name, is quoted.
     """
     text = _INDEX.sub(" ", text)
     for match in _NUMBER.finditer(text):
         before, after = text[max(match.start() - 2, 0) : match.start()], text[match.end() : match.end() + 2]
         contexts = [match[0] + after] if after.strip(" ·=→") else []
         contexts += [before + match[0]] if before.strip(" ·=→≈") else []
+        contexts = [context.replace("×", "*") for context in contexts]
+        contexts += [text[max(match.start() - _NAME, 0) : match.end()]] if "=" in before else []
         if not any(context in source for context in contexts):
             yield match[0]
 
@@ -150,8 +157,15 @@ def is_canonical(spelled: str) -> bool:
     return number_format.number(float(plain), "float64") == plain
 
 
-_STATISTIC = re.compile(r"(?:\|[gx]\| |max |mean |± )$")
-"""What is before a statistic."""
+_STATISTIC = re.compile(r"\|[gx]\| $")
+"""What is before a norm."""
+_OTHER_STATISTIC = re.compile(r"(?:max |mean |± )$")
+_BRANCH = re.compile("[▾▹]")
+"""A row of the tensors pane for several tensors, with the norm of all their gradients."""
+_PLACE = re.compile(r"\b(?:line|step|iteration|pass|node|cell|number) $")
+"""What is before the number of a place."""
+_NAME = 6
+"""Cells of the end of a name, with the sign after it, by which an assignment is known again."""
 _NARROW_GRAPH = 60
 """Cells of a graph pane in which a norm may have no room for three digits."""
 
@@ -193,13 +207,15 @@ def second_spellings(panes: Panes, spellings: tuple[set[str], set[str]], source:
     spelled, norms = spellings
     findings = []
     for pane, rows in panes.items():
-        if pane in _OWN:
-            continue
         for row in rows:
+            if pane in _OWN or _is_drawn(pane, row):
+                continue
             for match in _NUMBER.finditer(_INDEX.sub(lambda index: " " * len(index[0]), row)):
                 is_statistic = _STATISTIC.search(row[: match.start()]) is not None
                 expected, text = norms if is_statistic else spelled, match[0]
-                if pane == "tensors" and text in norms:  # the column |grad|
+                if pane == "tensors" and (text in norms or _BRANCH.search(row)):  # the column |grad|
+                    continue
+                if _PLACE.search(row[: match.start()]) or _OTHER_STATISTIC.search(row[: match.start()]):
                     continue
                 is_passing = "∇" in row[: match.start()]  # a gradient that no tensor holds
                 if pane == "graph" and is_statistic and (is_passing or len(row) < _NARROW_GRAPH):
@@ -223,9 +239,7 @@ def other_spellings(panes: Panes, source: str) -> list[Finding]:
         Finding(pane, row.strip())
         for pane, rows in panes.items()
         for row in rows
-        if pane not in _OWN
-        and not (pane == "chart" and (_FIGURE.search(row) or _TICKS.fullmatch(row)))
-        and not all(map(is_canonical, numbers_in(row, source)))
+        if pane not in _OWN and not _is_drawn(pane, row) and not all(map(is_canonical, numbers_in(row, source)))
     ]
 
 

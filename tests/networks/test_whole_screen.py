@@ -64,7 +64,7 @@ async def show(pilot: Pilot[int], screen: LessonScreen, step: int) -> None:
 async def problems(timeline: Timeline, name: str) -> list[str]:
     """Walk through a recording at each size, now and then to the next pane, and say what is wrong in what changed."""
     found: dict[str, str] = {}
-    source = "\n".join(source.text for source in timeline.sources.values())
+    source = "\n".join([*(source.text for source in timeline.sources.values()), timeline.output(timeline.steps)])
     spellings, steps = Spellings(), states(timeline)
     async with walk(timeline, name, SIZES[0]) as (pilot, screen):
         for size in SIZES:

@@ -525,6 +525,10 @@ async def test_an_exercise_is_tried_until_its_check_passes(tmp_path: Path, store
     assert model.timeline.kind(model.cursor) == "cell_end"
     assert model.timeline.cell(model.cursor) == 2
 
+    model.keep_attempt(exercise, "y = w **")
+    status = model.exercise_status(exercise)
+    assert (status.tried, status.ran, status.problem) == (True, False, "")  # its check was of other code
+
     assert "solved" in await record(model, model.try_exercise(exercise, "y = w ** 2"))
     status = model.exercise_status(exercise)
     assert (status.solved, status.problem, status.solution) == (True, "", "y = w * w")

@@ -220,6 +220,23 @@ for i in range(3):
         assert curve.name == "kept by autograd, KiB"
         assert {point.value for point in curve.points} == {0.0, 4000 / 1024}
         heading = "".join(piece for piece, _ in screen_of(app).chart.heading())
-        assert "parameters 3.906, gradients 3.906, optimizer state 3.906" in heading
         last = curve.at(recording.line(7, 2)), curve.at(recording.line(6, 2))
         assert [point is not None and point.value for point in last] == [0.0, 4000 / 1024]
+        assert heading.startswith("by step")  # the value is the last to give way
+        assert heading.endswith("kept by autograd, KiB = 0")
+        facts = " ".join("".join(piece for piece, _ in row) for row in screen_of(app).chart._rows[:2])
+        assert "parameters 3.906, gradients 3.906, optimizer state 3.906" in facts
+
+
+async def test_a_loss_that_is_only_nan_has_no_axes(record: Forker) -> None:
+    recording = record(
+        "import torch\nw = torch.tensor(-1.0, requires_grad=True)\nfor i in range(3):\n"
+        "    loss = w.sqrt()\n    loss.backward()\n"
+    )
+    app = GradtutorApp(TRACE, lessons=Path("lessons"), timeline=recording.timeline)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end")
+        await pilot.pause()
+        pane = screen_of(app).chart
+        rows = ["".join(piece for piece, _ in row) for row in pane._rows]
+        assert rows == ["loss is nan or inf at all of its 3 points"]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tutor.ui.panes.graph.lanes import Lanes, draw_lanes, extend_lanes
-from tutor.ui.render.segments import ASCII, UNICODE, Glyphs
+from tutor.ui.panes.graph.lanes import Lanes, NodeRow, column_widths, draw_lanes, extend_lanes, node_line, widest
+from tutor.ui.render.segments import ASCII, UNICODE, Glyphs, row_width
 
 Edges = list[tuple[int, int]]
 """Sorted; what is there twice is an input twice. The lanes tell two from one, but not three from two."""
@@ -118,3 +118,35 @@ def test_a_window_shows_the_lanes_asked_for() -> None:
     lanes = extend_lanes(Lanes(), [*nodes, 99], [(node, 99) for node in nodes])
     assert lanes.count == 10
     assert draw_lanes(lanes.row(9, 8, 2), MARK, 8, 2, 2, UNICODE) == "│ @ "
+
+
+# ---------------------------------------------------------------- rows
+
+
+def drawn(rows: list[NodeRow], cells: int, has_gradients: bool = True) -> list[str]:
+    lanes = extend_lanes(Lanes(), [row.node for row in rows], [])
+    widths = column_widths(widest(rows), lanes, cells, has_gradients=has_gradients)
+    lines = [node_line(row, lanes, index, widths, UNICODE) for index, row in enumerate(rows)]
+    assert all(row_width(line) <= cells for line in lines)
+    return ["".join(text for text, _role in line) for line in lines]
+
+
+def test_a_long_operation_takes_the_cells_that_its_name_leaves() -> None:
+    rows = [
+        NodeRow(1, "leaf", "model.conv.weight", "|x| 1.4", "|g| 0.853", kind="leaf"),
+        NodeRow(2, "convolution", "", "|x| 7", "|g| 0.385", code="self.conv(x)"),
+        NodeRow(3, "native_batch_norm", "", "|x| 19", "|g| 0.0977", code="self.bn(self.conv(x))"),
+        NodeRow(4, "embedding", "tok", "|x| 2", "|g| 1.49"),
+    ]
+    narrow = drawn(rows, 39)
+    wanted = ("model.conv.weight", "convolution self.", "native_batch_norm", "embedding tok")
+    assert [name in line for name, line in zip(wanted, narrow, strict=True)] == [True] * 4
+    assert "self.bn" not in narrow[2]  # there is no room for enough of it
+    assert all("∇ |g|" in line for line in narrow)
+    assert len({line.index("∇") for line in narrow}) == 1
+
+
+def test_bytes_that_a_node_keeps_stand_before_a_pass_where_there_is_room() -> None:
+    rows = [NodeRow(1, "mul", "y", "|x| 1.4", kept=2304), NodeRow(2, "add", "z", "|x| 1.4")]
+    assert drawn(rows, 63, has_gradients=False)[0].endswith("2,304 B kept")
+    assert not any("kept" in line for cells, passes in ((63, True), (30, False)) for line in drawn(rows, cells, passes))

@@ -199,7 +199,7 @@ async def test_filters(run: Recording) -> None:
             await pilot.press("slash", *typed, "enter")
             await pilot.pause()
             assert f"/{typed}" in text(pilot.app)
-            return [name.split(" = ")[0] for name in top_of(pane)]
+            return [name.split(" = ")[0] for name in top_of(pane) if name[:1] not in "⎡⎢⎣["]  # no numbers
 
         names = {name for name in run.names() if name.startswith(("model.blocks[0].", "model.aux."))}
         assert set(await shown("none")) == names
@@ -273,7 +273,7 @@ async def test_parameters_stay_in_sight_while_gradients_pass_through_results(run
 
 
 async def test_the_selected_matrix_is_written_below_its_row(run: Recording) -> None:
-    async with at(run, after_pass(run), (120, 40)) as (pilot, pane):
+    async with at(run, after_pass(run), (120, 30)) as (pilot, pane):
         count = pane.count()
         await mark(pilot, pane, "tok.weight = head.weight")
         await pilot.pause()
@@ -394,3 +394,52 @@ async def test_a_matrix_of_long_numbers_stays_in_its_columns(record: Forker) -> 
         assert len({len(line) for line in lines[begin : begin + 2]}) == 1
         assert "nan" in lines[begin]
         assert "0.033333" in lines[begin + 1]
+
+
+SMALL = """\
+import torch
+from torch import nn
+torch.manual_seed(0)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(3, 4)
+        self.outer = nn.Linear(4, 1)
+    def forward(self, x):
+        h = torch.tanh(self.inner(x))
+        return self.outer(h)
+net = Net()
+x = torch.ones(2, 3)
+net(x).sum().backward()
+done = 1
+"""
+
+
+async def test_small_matrices_of_a_model_are_numbers_where_all_have_room(record: Forker) -> None:
+    run = record(SMALL)
+    async with at(run, run.timeline.steps, (120, 40)) as (_pilot, pane):
+        begin = rows(pane).index(row(pane, "inner")) + 1
+        assert top_of_row(pane, begin) == "weight"
+        below = rows(pane)[begin + 1 : begin + 5]
+        state, number = run.timeline.state(run.timeline.steps), run.names()["net.inner.weight"]
+        wanted = [float(item) for item in elements(state.tensors[number].value) or ()]
+        figures = [[float(text) for text in re.findall(r"-?\d[\d.e-]*", line)] for line in below]
+        assert [item for line in figures for item in line[:3]] == pytest.approx(wanted, rel=1e-4)
+        assert [len(line) for line in figures] == [6] * 4  # beside them the gradient
+        assert pane.count() <= pane.page
+    async with at(run, run.timeline.steps, (80, 16)) as (_pilot, pane):
+        assert pane.count() > pane.page
+        assert not any("⎡" in line for line in rows(pane))
+
+
+async def test_memory_is_by_module_within_forward_too(record: Forker) -> None:
+    run = record(SMALL)
+    inside = run.line(11)
+    async with at(run, inside, (120, 40)) as (pilot, pane):
+        await pilot.press("comma", "comma", "comma")
+        await pilot.pause(0.1)
+        titles = pane.head(pane.inner)
+        assert titles is not None
+        assert "kept by autograd" in "".join(text for text, _role in titles)
+        kept = re.findall(r"\d+", row(pane, "self"))
+        assert kept[-1] == str(2 * 3 * 4 + 2 * 4 * 4)  # x, and what tanh gave

@@ -46,7 +46,7 @@ error."""
 
 LISTED = 6
 """Most elements that are written out."""
-_LONGEST = 60
+_LONGEST = 120
 
 
 def term(text: str) -> str:

@@ -139,7 +139,10 @@ class Model:
 
     def exercise_status(self, exercise: Exercise) -> ExerciseStatus:
         """Return how far the learner is with an exercise."""
-        return self.study.exercise_status(exercise, self.timeline)
+        code = None
+        if self.session is not None:
+            code = self.session.command.attempts.get(exercise.id, self.gate.original(exercise.number))
+        return self.study.exercise_status(exercise, self.timeline, code)
 
     @property
     def problems(self) -> Problems:

@@ -34,7 +34,7 @@ class ExerciseStatus:
     solution: str
     """The lesson's solution, if it may be seen."""
     ran: bool
-    """Whether this run has reached the exercise's check."""
+    """Whether this run has reached the exercise's check, with the code as it is now."""
 
 
 class Study:
@@ -213,18 +213,27 @@ class Study:
         if not self.progress.begun or (done and not self.progress.done):
             self._save(begun=True, done=done)
 
-    def exercise_status(self, exercise: Exercise, timeline: Timeline) -> ExerciseStatus:
-        """Return how far the learner is with an exercise."""
+    def exercise_status(self, exercise: Exercise, timeline: Timeline, code: str | None = None) -> ExerciseStatus:
+        """Return how far the learner is with an exercise.
+
+        Args:
+            exercise: The exercise.
+            timeline: The run.
+            code: What ran of it there; None if that is unknown. Its check says nothing of other code.
+        """
         from tutor.explain import describe_check_failure  # the list of lessons opens without explanations
 
         progress, document = self.progress, self.gate.document
         cell = {} if document is None else document.cells[exercise.index]
         result = self.gate.attempt_result(timeline, exercise)
         solved, starter = exercise.id in progress.solved, self.gate.original(exercise.number)
+        attempt = progress.attempts.get(exercise.id, starter)
+        if code not in (None, attempt):
+            result = None
         return ExerciseStatus(
             kind=str((cell.get("attributes") or {}).get("kind", "")),
             solved=solved,
-            tried=progress.attempts.get(exercise.id, starter) != starter,
+            tried=attempt != starter,
             problem="" if result is None or result.ok else describe_check_failure(result),
             hints=progress.hints.get(exercise.id, 0),
             hint_count=len(exercise.hints),

@@ -84,9 +84,11 @@ class KeptMemory:
         """A number that changes when the curve has grown."""
         return self._step
 
-    def kept_by(self, state: State, node: NodeState) -> int:
-        """Return the bytes that a node keeps in a state; other nodes may keep the same."""
-        places = {} if node.gone or is_freed(state, node) else dict(_places_of(node))
+    def kept_by(self, state: State, *nodes: NodeState) -> int:
+        """Return the bytes that some nodes keep in a state; other nodes may keep the same."""
+        places: dict[Place, int] = {}
+        for node in nodes:
+            places |= {} if node.gone or is_freed(state, node) else dict(_places_of(node))
         return sum(self._sizes.get(place, saved) for place, saved in places.items())
 
     def by_node(self, state: State) -> dict[int, int]:

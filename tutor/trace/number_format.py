@@ -15,6 +15,7 @@ from typing import Any
 
 from tutor.i18n import _
 from tutor.text_width import cut
+from tutor.text_width import width as cell_width
 from tutor.trace.values import VMAP_NOTE, Value, elements, nested, shape_of
 
 DIGITS = 5
@@ -275,7 +276,9 @@ def _statistics_text(value: Value, dtype: str, sizes: Sequence[int], width: int,
         return cut(f"{shape(sizes)} {note or dtype}".strip(), width)
     unreal = [f"{count} {name}" for count, name in ((stats.nans, "nan"), (stats.infinities, "inf")) if count]
     if unreal:
-        return cut(_("{part} of {count:,}", part=", ".join(unreal), count=stats.count), width)
+        part = ", ".join(unreal)
+        whole = _("{part} of {count:,}", part=part, count=stats.count)
+        return whole if cell_width(whole) <= width else cut(part, width)
     if dtype == "bool":
         return cut(_("{part} of {count:,}", part=f"{round(stats.mean * stats.count)} True", count=stats.count), width)
     name = "g" if gradient else "x"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ast import literal_eval
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import PurePath
@@ -169,7 +170,9 @@ class StepDetails:
             tensor = None if number is None else before.tensors.get(number)
             page.fact(
                 "" if index else _("took"),
-                name if tensor is None else number_format.equation(name, _short(page, tensor.value, tensor.dtype)),
+                _literal(name)
+                if tensor is None
+                else number_format.equation(name, _short(page, tensor.value, tensor.dtype)),
             )
 
         for matrix in self.matrices:
@@ -281,6 +284,18 @@ class StepDetails:
             omitted = len(report.event.updates[_MAX_ROWS:]) + report.event.left_out
             if omitted:
                 page.say(_("and {count:,} more", count=omitted))
+
+
+def _literal(text: str) -> str:
+    """Return a number of the code, or a list of numbers, as it is spelled everywhere; any other text as it is."""
+    try:
+        value = literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+    numbers = value if isinstance(value, list) else [value]
+    if not all(isinstance(item, int | float) and not isinstance(item, bool) for item in numbers):
+        return text
+    return number_format.inline(value, "") if isinstance(value, list) else number_format.number(value)
 
 
 def _plain_text(value: object) -> str:

@@ -16,7 +16,7 @@ from math import prod
 from textual import events
 
 from tutor.i18n import N_, _
-from tutor.text_width import width
+from tutor.text_width import width, wrapped
 from tutor.trace.history import EVENTS_PER_READ, History, Reader, Tracked, ValueSeries, track
 from tutor.trace.index import Point
 from tutor.trace.memory import KeptMemory, live_memory, memory_of
@@ -293,8 +293,9 @@ class ChartPane(Pane):
         legend = self._legend()
         height, cells = self.size.height - 4 - len(legend), self.inner - 10
         longest = max((len(curve.points) for curve in self._series), default=0)
-        if longest < 2 or height < 3 or cells < 10:
-            self._rows, self._key, self._canvas = self._single_points(), None, None
+        has_curve = any(math.isfinite(point.value) for curve in self._series for point in curve.points)
+        if longest < 2 or height < 3 or cells < 10 or not has_curve:
+            self._rows, self._key, self._canvas = self._single_points(longest > 1 and has_curve), None, None
             self._title = self._reading_note()
             return
         growing = self.timeline.run_end is None
@@ -307,7 +308,7 @@ class ChartPane(Pane):
             self._draw(height)
         assert self._canvas is not None
         self._rows = [*legend, *plot.rows(self._canvas, self._cursor_x(self._canvas), self.glyphs)]
-        self._title = self._heading([] if legend else self._names())
+        self._title = self._heading([] if legend and self.view != "memory" else self._names())
 
     @property
     def _by_steps(self) -> bool:
@@ -369,15 +370,18 @@ class ChartPane(Pane):
         points = [curve.at(self.cursor) for curve in self._series]
         return max((min(point.x, canvas.last) for point in points if point is not None), default=None)
 
-    def _single_points(self) -> list[Row]:
-        """Return a line for each curve that is too short, or the pane too small, to draw."""
+    def _single_points(self, has_curve: bool) -> list[Row]:
+        """Return a line for each curve that is too short, or without a finite value, or the pane too small, to draw."""
         rows: list[Row] = []
         for curve in self._series:
-            point = curve.at(self.cursor)
-            if point is not None:
+            point, count = curve.at(self.cursor), len(curve.points)
+            if count > 1 and not any(math.isfinite(point.value) for point in curve.points):
+                text = _("{name} is nan or inf at all of its {count:,} points", name=clean(curve.name), count=count)
+                rows += wrapped([(text, "error")], max(self.inner, 1))
+            elif point is not None:
                 when = self._when_text(curve, point)
                 rows.append(((clean(curve.name), curve.role), (f" = {number(point.value)}", "strong"), (when, "quiet")))
-        if any(len(curve.points) > 1 for curve in self._series):
+        if has_curve:
             rows.append(tuple(styled("{z} shows the curve", z=("z", "key"))))
         return rows
 
@@ -411,7 +415,10 @@ class ChartPane(Pane):
         return self.glyphs.ascii or (self.app.no_color and len(self._series) > 1)
 
     def _legend(self) -> list[Row]:
-        """Return rows with the names if the frame has no room for them."""
+        """Return rows with the names if the frame has no room for them; of memory, those of what else takes it."""
+        if self.view == "memory" and self.timeline is not None:
+            facts = self._memory.facts(self.timeline, self.timeline.state(self.cursor))
+            return [row for fact in facts for row in wrapped([(fact, "quiet")], self.inner)][:_LEGEND_ROWS]
         names = self._names()
         room = self.inner - sum(width(_(tab.name)) + 2 for tab in self.tabs) - _HEADING_ROOM
         if len(self._series) < 2 or row_width(names) <= room:
@@ -448,14 +455,14 @@ class ChartPane(Pane):
         assert self._canvas is not None
         curve, parts = self._series[0], []
         point = curve.at(self.cursor)
-        if self.view == "memory" and self.timeline is not None:
-            parts += self._memory.facts(self.timeline, self.timeline.state(self.cursor))
         if self._canvas.scaled:
             parts.append(_("each on its own scale"))
         if self._canvas.log:
             parts.append(_("log axis"))
         if self._canvas.skipped:
             parts.append(_("{count} not above zero, not drawn", count=self._canvas.skipped))
+        if self.view == "memory":
+            return self.join_heading(((_("by step"), "quiet"),), self._reading_note(), tuple(names))
         if self._by_steps:
             parts.append(_("by step"))
         elif len(self._series) == 1 and len(curve.points) > 1 and point is not None:
@@ -463,7 +470,12 @@ class ChartPane(Pane):
         nonfinite: Row = ()
         if self._canvas.unreal:
             nonfinite = ((_("{count} nan or inf", count=self._canvas.unreal), "error"),)
-        return self.join_heading(tuple(names), nonfinite, *(((text, "quiet"),) for text in parts), self._reading_note())
+        return self.join_heading(
+            tuple(names),
+            nonfinite,
+            *(((text, "quiet"),) for text in parts),
+            self._reading_note(),
+        )
 
     def heading(self) -> Row:
         return self._title

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from tutor.trace.graph import is_leaf
 from tutor.trace.memory import memory_of
@@ -21,14 +21,16 @@ class KeptByName:
         self._by_node: dict[int, int] = {}
         self._by_path: dict[str, int] = {}
 
-    def show(self, timeline: Timeline, state: State, names: Mapping[int, str]) -> None:
-        """Go to a step, and read on in the recording; `names` are those of the parameters."""
+    def show(self, timeline: Timeline, state: State, names: Iterable[Mapping[int, str]]) -> None:
+        """Go to a step, and read on in the recording; `names` are those of the parameters, in each frame."""
         memory = memory_of(timeline)
         self.is_read = memory.read()
         self._by_node = memory.by_node(state)
         by_module = memory.by_module(state)
         self.total = by_module.get(None, 0)
-        self._by_path = {path: by_module.get(number, 0) for path, number in _modules(state, names).items()}
+        self._by_path = {
+            path: by_module.get(number, 0) for frame in names for path, number in _modules(state, frame).items()
+        }
 
     def of_module(self, path: str) -> int | None:
         """Return the bytes that the nodes of a module keep, with those of the modules in it; None if none of it ran."""

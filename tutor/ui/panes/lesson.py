@@ -423,7 +423,9 @@ class LessonPane(Pane):
         if cell.get("kind") != "question":
             return self._prose(index, state, cells)
         inner = self._prose(index, state, cells - 2)
-        rows = [((("? ", "now") if not place else ("  ", "plain")), *row) for place, row in enumerate(inner)]
+        asked = _asked(self._blocks[index])
+        first = len(inner) - len(prose.rows(asked, max(cells - 2, 1), self.glyphs, role, value))
+        rows = [((("? ", "now") if place == first else ("  ", "plain")), *row) for place, row in enumerate(inner)]
         result = self._result(index)
         options = cell.get("options") or {}
         for number, option in enumerate(options.get(self.language) or next(iter(options.values()), ()), 1):
@@ -498,6 +500,13 @@ class LessonPane(Pane):
     def row(self, index: int, cells: int) -> Row:
         is_lesson = self.gate.document is not None
         return self._rows[index] if self._rows else ((_("a script without prose"), "note"),) if is_lesson else EMPTY
+
+
+def _asked(blocks: list[Block]) -> list[Block]:
+    """Return the blocks of a question from the one on that asks: the last with a question mark, or the last."""
+    texts = [place for place, block in enumerate(blocks) if block.kind != "gap"]
+    asking = [place for place in texts if blocks[place].text.rstrip("*_`").endswith(("?", "？"))]
+    return blocks[(asking or texts or [0])[-1] :]
 
 
 # ------------------------------------------------------------ code in prose

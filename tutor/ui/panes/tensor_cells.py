@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
+from tutor.explain.formatting import grad_of
 from tutor.i18n import N_
 from tutor.text_width import width
 from tutor.trace import number_format, values
 from tutor.trace.missing_gradients import Reason
-from tutor.trace.state import TensorState
+from tutor.trace.state import State, TensorState
 from tutor.trace.tensor_tree import Leaf
 from tutor.trace.values import Value
 from tutor.ui.render import matrix
@@ -94,7 +95,26 @@ def matrix_rows(
     return [row for block in blocks if row_width(block[0]) <= cells for row in block]
 
 
-def difference_of(value: Value, before: Value) -> float | None:
+def change_cell(
+    state: State, other: State | None, tensor: TensorState, before: TensorState | None, glyphs: Glyphs
+) -> Cell:
+    """Return how much a tensor's value differs from that in another run; if it does not, how much its gradient does."""
+    change = None if before is None else _difference(tensor.value, before.value)
+    if other is None or before is None or change is None:
+        return Cell(glyphs.none, "quiet")
+    prefix = ""
+    grad, grad_before = grad_of(state, tensor), grad_of(other, before)
+    if not change and (grad is not None or grad_before is not None):
+        change = None if grad is None or grad_before is None else _difference(grad.value, grad_before.value)
+        prefix = glyphs.grad
+    if change is None:
+        return Cell(f"{prefix}{glyphs.none}", "quiet")
+    if not change:
+        return Cell("=", "quiet")
+    return Cell("", "grad", lambda cells: _signed(change, tensor.dtype, prefix, cells), fills=True)
+
+
+def _difference(value: Value, before: Value) -> float | None:
     """Return the largest signed difference between the elements of two values; None if not comparable."""
     old, new = values.elements(before), values.elements(value)
     if old is None or new is None or len(old) != len(new):
@@ -104,7 +124,7 @@ def difference_of(value: Value, before: Value) -> float | None:
     return max((float(b) - float(a) for a, b in zip(old, new, strict=True)), key=abs, default=0.0)
 
 
-def signed(difference: float, dtype: str, prefix: str, cells: int) -> str:
+def _signed(difference: float, dtype: str, prefix: str, cells: int) -> str:
     """Return a difference with its sign: `+0.5`, `≈-0.33333`."""
     sign = "+" if difference > 0 else ""
     text = number_format.fitted(difference, dtype, max(cells - len(prefix + sign), 1))

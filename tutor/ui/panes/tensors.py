@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
@@ -28,13 +29,12 @@ from tutor.ui.panes.tensor_cells import (
     SHORT_REASONS,
     bar_cell,
     brief_dtype,
-    difference_of,
+    change_cell,
     matrix_rows,
     memory_cells,
     name_cell,
     names_in_row,
     norm_cell,
-    signed,
 )
 from tutor.ui.panes.tensor_columns import BY_MEMORY, BY_MODULE, CHANGE, FLAT, GRADIENT_COLUMNS, columns_of
 from tutor.ui.panes.tensor_facts import ORDERS, TensorFacts, leaves_of
@@ -117,6 +117,8 @@ class TensorsPane(Pane):
         self._branch_numbers: dict[str, int] = {}
         self._followed: str | None = None
         """The selected name."""
+        self._with_grids = False
+        """Whether all small matrices of the tree are written out: there is room for the numbers of all."""
         self._first_change: int | None = None
         self._texts: dict[tuple[int, int, bool], tuple[Value, str]] = {}
 
@@ -129,7 +131,6 @@ class TensorsPane(Pane):
         facts.show(self.timeline, self.cursor)
         state = facts.state
         self._other = self._other_state()
-        self._entries, self._first_change = [], None
         trees = [(frame, tensor_tree(state, frame)) for frame in reversed(state.frames)]
         leaves = {leaf.tensor: leaf for _frame, tree in trees for leaf in leaves_of(tree)}
         parameters = [leaf for leaf in leaves.values() if facts.is_parameter(leaf.tensor)]
@@ -139,17 +140,28 @@ class TensorsPane(Pane):
         if self._by_module:
             facts.compare(self.timeline, self.cursor, parameters)
         if self._by_memory:
-            self._kept.show(self.timeline, state, {leaf.tensor: leaf.name for leaf in parameters})
+            names = ({leaf.tensor: leaf.name for leaf in leaves_of(tree)} for _frame, tree in trees)
+            self._kept.show(self.timeline, state, names)
             if not (self._kept.is_read or self._reading):
                 self._reading = self.set_timer(_READ_INTERVAL, self._read_more) is not None
         kept = optimizer_tree(state, {number: leaf.name for number, leaf in leaves.items()})
-        for depth, (frame, tree) in enumerate(trees):
-            self._add_frame(frame, [*tree, *kept] if frame is state.frames[0] else tree, depth)
-        self._add_notes(state)
+        self._with_grids = self._by_module
+        self._add_all(trees, kept)
+        if self._with_grids and len(self._entries) > self.page:
+            self._with_grids = False
+            self._add_all(trees, kept)
         kind = BY_MEMORY if self._by_memory else BY_MODULE if self._by_module else FLAT
         self._columns = columns_of(kind, self.inner, with_change=self._other is not None)
         rows = [self._wanted(entry) for entry in self._entries if entry.text is None and not entry.line]
         self._fit = table.fit_columns(self._columns, rows, self.inner, self._unused_columns())
+
+    def _add_all(self, trees: Sequence[tuple[FrameState, Tree]], kept: Tree) -> None:
+        """Add all rows; the state that optimizers keep is in the tree of the outermost frame."""
+        self._entries, self._first_change = [], None
+        for depth, (frame, tree) in enumerate(trees):
+            is_outermost = frame is self._facts.state.frames[0]
+            self._add_frame(frame, [*tree, *kept] if is_outermost else tree, depth)
+        self._add_notes(self._facts.state)
 
     @property
     def _by_memory(self) -> bool:
@@ -193,7 +205,8 @@ class TensorsPane(Pane):
             entry = replace(within, branch=None, leaf=item, ghost=ghost)
             self._append(entry, self._is_followed(frame, item))
             rows, _columns = self._grid_size(item)
-            if not rows and (not self._by_module or item.name == self._followed):
+            is_followed = item.name == self._followed
+            if not rows and (not self._by_module or is_followed or (self._with_grids and self._is_matrix(item))):
                 self._add_matrix(item.tensor, depth)
             self._entries += [replace(entry, line=line) for line in range(1, rows)]
 
@@ -206,6 +219,11 @@ class TensorsPane(Pane):
         is_small = 2 <= sizes[-2] <= number_format.GRID and 1 <= sizes[-1] <= _GRID_COLUMNS
         is_real = values.elements(tensor.value) is not None and not tensor.dtype.startswith("complex")
         return (sizes[-2], sizes[-1]) if is_small and is_real else (0, 0)
+
+    def _is_matrix(self, leaf: Leaf) -> bool:
+        """Return whether a tensor is a matrix with more numbers than a cell writes out."""
+        shape = self._facts.state.tensors[leaf.tensor].shape
+        return len(shape) > 1 and shape[-2] > 1 and math.prod(shape) > _WRITTEN
 
     def _append(self, entry: _Entry, changed: bool) -> None:
         if changed and self._first_change is None:
@@ -408,7 +426,7 @@ class TensorsPane(Pane):
                 clean(function), "value" if tensor.grad_fn else "quiet",
                 brief=lambda _: clean(function.partition("Backward")[0]),
             ),
-            CHANGE.title: self._change(tensor, entry.ghost),
+            CHANGE.title: change_cell(self._facts.state, self._other, tensor, entry.ghost, glyphs),
         }  # fmt: skip
         role = "grad changed" if grad_changed else "grad"
         cells["grad"] = self._grad_cell(tensor, role, entry)
@@ -475,23 +493,6 @@ class TensorsPane(Pane):
             text = number_format.summary(value, tensor.dtype, tensor.shape, cells, gradient=gradient)
             entry = self._texts[key] = value, self.glyphs.text(text)
         return entry[1]
-
-    def _change(self, tensor: TensorState, before: TensorState | None) -> Cell:
-        """Return how much a tensor's value changed from the other run; if it did not, how much its gradient did."""
-        other = self._other
-        change = None if before is None else difference_of(tensor.value, before.value)
-        if other is None or before is None or change is None:
-            return Cell(self.glyphs.none, "quiet")
-        prefix = ""
-        grad, grad_before = grad_of(self._facts.state, tensor), grad_of(other, before)
-        if not change and (grad is not None or grad_before is not None):
-            change = None if grad is None or grad_before is None else difference_of(grad.value, grad_before.value)
-            prefix = self.glyphs.grad
-        if change is None:
-            return Cell(f"{prefix}{self.glyphs.none}", "quiet")
-        if not change:
-            return Cell("=", "quiet")
-        return Cell("", "grad", lambda cells: signed(change, tensor.dtype, prefix, cells), fills=True)
 
     # ------------------------------------------------------------ the selection
 

@@ -442,6 +442,8 @@ class LessonScreen(WalkScreen):
         text, run = edited
         if not run:
             self.model.keep_attempt(exercise, text)
+            self.shown = None
+            self.update_soon()
             return
         self.start(self.model.try_exercise(exercise, text))
         self.say((_("your code runs …"), "quiet"))

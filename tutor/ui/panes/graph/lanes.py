@@ -236,6 +236,8 @@ class NodeRow:
     """Whether it is a leaf whose gradient has arrived, but is not yet in `.grad`."""
     dim: bool = False
     """Whether it is not on the way from the selection to the root."""
+    kept: int = 0
+    """The bytes that it keeps for a pass."""
 
 
 @dataclass(frozen=True)
@@ -297,6 +299,8 @@ class ColumnWidths:
     grad: int
     """0: there is no such column."""
     roomy: bool
+    kept: bool = False
+    """Whether there is a column of the bytes that nodes keep."""
 
 
 Widest = tuple[int, int, int, int]
@@ -316,8 +320,10 @@ def widest(rows: Iterable[NodeRow], previous: Widest = (0, 0, 0, 0)) -> Widest:
 
 _MIN_LABEL, _MAX_LABEL = 5, 14
 _MIN_LANES = 4
-_MIN_NAME = 10
+_MIN_NAME, _MIN_CODE = 10, 6
 _MIN_VALUE, _SHORT_VALUE, _MAX_VALUE = 5, 11, 30
+_KEPT = 16
+"""Cells for the bytes that a node keeps, which are shown before a pass alone, where nothing gives way to them."""
 _MIN_GRAD, _GRAD, _LONG_GRAD = len("|g| 0.123"), 12, 30
 """Cells for a gradient at least, before any other part gives way, and before labels and expressions are longer than
 usual."""
@@ -358,16 +364,21 @@ def column_widths(parts: Widest, lanes: Lanes, cells: int, centre: int = 0, has_
     value, excess = _narrowed(value, _MIN_VALUE, excess)
     if excess > 0:
         value, gaps, excess = 0, gaps - gap - (2 if roomy else 0), 0
+    spare = cells - shown * step - label - name - value - gaps
+    name, _ = _widened(name, parts[1], spare - grad)
     spare = cells - shown * step - label - name - value - gaps - (_LONG_GRAD if has_gradients else 0)
     name, spare = _widened(name, parts[2], spare)
     label, spare = _widened(label, parts[0], spare)
     rest = cells - shown * step - label - value - gaps
+    has_kept = not has_gradients and rest - max(parts[1], parts[2], name) >= gap + _KEPT
     if not has_gradients:
         name = max(min(max(parts[1], parts[2], name), rest), 1)
     else:
         name = max(min(name, rest - _MIN_GRAD), 1)
     first = max(0, min(centre - shown // 2, lanes.count - shown))
-    return ColumnWidths(shown, step, first, label, name, value, max(rest - name, 4) if has_gradients else 0, roomy)
+    return ColumnWidths(
+        shown, step, first, label, name, value, max(rest - name, 4) if has_gradients else 0, roomy, has_kept
+    )
 
 
 def _widened(size: int, wanted: int, spare: int) -> tuple[int, int]:
@@ -419,29 +430,49 @@ def node_line(row: NodeRow, lanes: Lanes, index: int, widths: ColumnWidths, glyp
     gap = "  " if widths.roomy else " "
     has_name = bool(row.name or row.code or row.progress)
     unlabelled = widths.name < width(row.name) <= name_room(row, widths)
-    label = pad(row.label, widths.label if has_name else widths.label + len(gap) + widths.name)
-    if not unlabelled:
-        pieces.append((label, "here" if row.now else f"{kind} quiet" if row.freed and not is_leaf else kind))
     has_value = widths.value and bool(row.value or row.shape)
     value_cells = widths.value + len(gap) + (2 if widths.roomy else 0) if widths.value else 0
     name = widths.name if has_value else widths.name + value_cells
     name += widths.grad if is_operand and not has_value else 0  # it has no gradient either
+    label = widths.label
     if unlabelled:
-        name += name_room(row, widths) - widths.name
-    elif has_name:
-        pieces.append((gap, "plain"))
-    pieces += _name_pieces(row, name) if has_name else [(" " * (name - widths.name), "plain")]
+        label, name = 0, name + name_room(row, widths) - widths.name
+    elif not has_name:
+        label, name = label + len(gap) + name, 0
+    elif width(row.label) > label:
+        label, name = _label_and_name(row, label, name, len(gap))
+    if label:
+        text = pad(row.label, label)
+        pieces.append((text, "here" if row.now else f"{kind} quiet" if row.freed and not is_leaf else kind))
+    if name:
+        pieces += [*([(gap, "plain")] if label else []), *_name_pieces(row, name)]
     pieces.append((gap, "plain"))
     if has_value:
         sign, text = equals(row.value) if row.value else ("", "")
         if widths.roomy:
             pieces.append((f"{sign.strip():2}", "quiet"))
         pieces += [_value_piece(replace(row, value=text if widths.roomy else row.value), widths.value), (gap, "plain")]
-    if not widths.grad:
+    if widths.kept and row.kept:
+        pieces.append((_("{count:,} B kept", count=row.kept), "quiet"))
+    elif not widths.grad:
         del pieces[-1]  # the gap before it
     elif not is_operand:
         pieces += _grad_pieces(row, widths.grad, glyphs)
     return tuple((text, "quiet") for text, _ in pieces) if row.dim else tuple(pieces)
+
+
+def _label_and_name(row: NodeRow, label: int, name: int, gap: int) -> tuple[int, int]:
+    """Return the cells for an operation that is longer than its column, and those that are left for the name.
+
+    It takes the cells that the name leaves. An expression gives way to it, to nothing where too little of it is left.
+    """
+    whole = label + gap + name
+    if row.name or row.progress:
+        needed = width(" ".join(filter(None, (row.name, row.progress))))
+        taken = min(width(row.label) - label, max(name - needed, 0))
+        return label + taken, name - taken
+    rest = whole - width(row.label) - gap
+    return (width(row.label), rest) if rest >= min(width(row.code), _MIN_CODE) else (whole, 0)
 
 
 def _value_piece(row: NodeRow, cells: int) -> Piece:

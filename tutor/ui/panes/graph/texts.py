@@ -11,6 +11,7 @@ from tutor.text_width import width
 from tutor.trace import events as ev
 from tutor.trace.graph import is_leaf
 from tutor.trace.history import code_of
+from tutor.trace.memory import memory_of
 from tutor.trace.module_calls import with_ancestors
 from tutor.trace.names import name_of, names_of
 from tutor.trace.number_format import shape, summary
@@ -117,8 +118,16 @@ class NodeTexts:
             kind=item.kind, freed=node.state == "freed", now=now,
             new=not self._sent.isdisjoint(item.nodes) and (item.kind != "leaf" or self._now == item.number),
             arrived=item.kind == "leaf" and not node.order,
-            shape=sizes, progress=self._view_progress(item),
+            shape=sizes, progress=self._view_progress(item), kept=self._kept(item),
         )  # fmt: skip
+
+    def _kept(self, item: Item) -> int:
+        """Return the bytes that the nodes of an item keep before a pass."""
+        state = self._state
+        if state.showing_pass:
+            return 0
+        nodes = (state.nodes[number] for number in (*item.nodes, *item.views) if number in state.nodes)
+        return memory_of(self.timeline).kept_by(state, *nodes)
 
     def _view_progress(self, item: Item) -> str:
         """Return the hidden view of an item that is current: `→ view`."""
