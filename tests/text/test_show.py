@@ -60,8 +60,8 @@ def shown(timeline: Timeline, step: int) -> dict[str, Any]:
 def test_the_fields(run: Recording) -> None:
     found = shown(run.timeline, run.timeline.steps)
     assert list(found) == [
-        "step", "cell", "line", "tensors", "frames", "graph", "series", "figures", "output", "knobs",
-        "optimizer", "notice", "prose",
+        "step", "cell", "line", "tensors", "frames", "graph", "series", "figures", "figure", "output",
+        "knobs", "optimizer", "notice", "prose",
     ]  # fmt: skip
     assert found["step"] == run.timeline.steps
     assert list(found["tensors"]["w"]) == TENSOR_FIELDS

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.ui.conftest import text
-from tests.ui.recordings import SCRIPT, training, viewer
+from tests.ui.conftest import screen_of, text
+from tests.ui.recordings import SCRIPT, timeline_of, training, viewer
 from tutor.trace import drawings
 from tutor.trace.drawings import DEFAULT_INK, NO_GROUND, QUIET_INK
-from tutor.trace.events import CellEnd, Drawing, Figure
+from tutor.trace.events import CellEnd, Drawing, Figure, Output
 from tutor.trace.wire import WireError
 from tutor.ui.render.drawing import drawing_rows
 from tutor.ui.render.segments import ASCII, UNICODE, Row
@@ -98,3 +98,30 @@ def test_a_drawing_that_inflates_to_too_much_is_refused() -> None:
     bomb = Drawing(40, 3, zlib.compress(b"\x00" * (8 << 20)))
     with pytest.raises(WireError):
         drawings.unpack(bomb)
+
+
+async def test_a_tab_says_that_a_figure_was_shown_and_arrows_go_from_one_to_the_next() -> None:
+    events, figures = training(4), []
+    for place, event in reversed([*enumerate(events)]):
+        if isinstance(event, Output):
+            figures.append(Figure([], [drawings.pack(40, 3, CELLS)], event.text))
+            events.insert(place, figures[-1])
+    timeline = timeline_of(events)
+    counts = [timeline.state(step).figures for step in range(timeline.steps + 1)]
+    shown = [step for step in range(1, timeline.steps + 1) if counts[step] > counts[step - 1]]
+    app = viewer(events, SCRIPT)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = screen_of(app)
+        screen.go_to(shown[0] - 1)
+        await pilot.pause()
+        assert "chart +" not in text(app)
+        screen.go_to(shown[0])
+        await pilot.pause()
+        assert "chart +1" in text(app)
+        await pilot.resize_terminal(140, 40)
+        await pilot.pause()
+        screen.chart.focus()
+        for key, step in (("down", shown[1]), ("down", shown[2]), ("up", shown[1]), ("up", shown[0]), ("up", shown[0])):
+            await pilot.press(key)
+            await pilot.pause()
+            assert screen.model.cursor == step

@@ -163,7 +163,7 @@ def _set_upright(labels: list[tuple[Any, str]], rows: int) -> None:
     """Stack the letters of the labels of vertical axes, and cut those that are too long for a figure of `rows`."""
     for axis, text in labels:
         height = axis.axes.get_subplotspec().get_position(axis.figure).height if axis.axes.get_subplotspec() else 1.0
-        room = max(round(height * rows) - 2, 1)
+        room = max(round(height * rows) - 1, 1)
         letters = text if len(text) <= room else text[: room - 1] + "…"
         right = axis.get_label_position() == "right"
         axis.label.set(

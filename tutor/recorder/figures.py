@@ -10,6 +10,7 @@ import contextlib
 import copyreg
 import functools
 import io
+import itertools
 import logging
 import os
 import pickle
@@ -19,10 +20,11 @@ import warnings
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from msgspec import structs
 
 from tutor.recorder.exceptions import is_recorder_code
 from tutor.recorder.figure_contents import contents
@@ -30,11 +32,11 @@ from tutor.recorder.formulas import plain_text
 from tutor.trace import drawings
 from tutor.trace.events import Drawing, Figure, Gap
 
-SIZES = ((40, 8), (60, 8), (70, 14), (96, 22), (156, 35))
+SIZES = ((40, 7), (60, 7), (70, 12), (70, 16), (96, 22), (156, 35))
 """Columns and rows of the drawings of a figure."""
-FILM_SIZES = ((40, 8), (70, 14))
+FILM_SIZES = ((40, 7), (70, 12))
 """Those of the figures of a film, which one statement shows."""
-_FILM = 4
+_FILM = 10
 """Number of figures of a statement that are drawn at all sizes."""
 MOST_FIGURES = 200
 """Figures of a run that are recorded; of those after it, the last."""
@@ -43,6 +45,10 @@ _MATPLOTLIB = ("matplotlib", "mpl_toolkits")
 _SHARED = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type, torch.Tensor)
 """What the copy of a figure has in common with the figure: none of it is changed by drawing, and some cannot be
 copied."""
+
+
+_Copy: TypeAlias = tuple[bytes, list[Any]]
+"""A figure, pickled, and what the copy has in common with it."""
 
 
 class FigureRecorder:
@@ -59,6 +65,8 @@ class FigureRecorder:
         self._process = os.getpid()
         self._last: weakref.WeakKeyDictionary[Any, list[Drawing]] = weakref.WeakKeyDictionary()
         """By figure: its drawings when it was shown last."""
+        self._drawn: weakref.WeakKeyDictionary[Any, tuple[set[int], Figure]] = weakref.WeakKeyDictionary()
+        """By figure: how it was drawn last, and hashes of copies of it that look so."""
         self._times: Counter[tuple[types.CodeType, int]] = Counter()
         """By statement of the program: how many figures it has shown."""
         self._count = 0
@@ -84,7 +92,7 @@ class FigureRecorder:
     def _watch_pyplot(self, pyplot: Any) -> None:
         from matplotlib._pylab_helpers import Gcf
 
-        plain_switch, plain_draw = pyplot.switch_backend, pyplot.draw
+        plain_switch, plain_draw, plain_save = pyplot.switch_backend, pyplot.draw, pyplot.savefig
 
         @functools.wraps(plain_switch)
         def switch_backend(newbackend: Any) -> None:
@@ -111,12 +119,19 @@ class FigureRecorder:
                 if figure.stale:
                     manager.canvas.draw_idle()
 
+        @functools.wraps(plain_save)
+        def savefig(*args: Any, **kwargs: Any) -> Any:
+            result = plain_save(*args, **kwargs)
+            self._looks_the_same(pyplot.gcf())
+            return result
+
         @functools.wraps(plain_draw)
         def draw() -> None:
             self._record(pyplot.gcf(), changed_only=True)
             plain_draw()
 
-        pyplot.switch_backend, pyplot.show, pyplot.pause, pyplot.draw = switch_backend, show, pause, draw
+        pyplot.switch_backend, pyplot.show, pyplot.pause = switch_backend, show, pause
+        pyplot.draw, pyplot.savefig = draw, savefig
 
     def _watch_figures(self, module: Any) -> None:
         figure_class = module.Figure
@@ -124,9 +139,12 @@ class FigureRecorder:
 
         @functools.wraps(plain_save)
         def savefig(figure: Any, fname: Any, *args: Any, **kwargs: Any) -> Any:
+            if not isinstance(fname, str | os.PathLike):
+                return plain_save(figure, fname, *args, **kwargs)
+            copy = self._copied(figure)
             result = plain_save(figure, fname, *args, **kwargs)
-            if isinstance(fname, str | os.PathLike):
-                self._record(figure, str(fname))
+            self._record(figure, str(fname), copy=copy)
+            self._looks_the_same(figure)
             return result
 
         @functools.wraps(plain_show)
@@ -147,29 +165,56 @@ class FigureRecorder:
 
     # ------------------------------------------------------------ a figure
 
-    def _record(self, figure: Any, file: str = "", *, changed_only: bool = False) -> None:
-        """Send a figure; with `changed_only`, unless it looks as it did when it was sent last."""
-        if os.getpid() != self._process or len(figure.get_children()) < 2:  # its ground alone
-            return
+    def _copied(self, figure: Any) -> _Copy | Exception:
+        """Return a copy of a figure, or why it cannot be copied."""
         with self._unseen(), _quiet():
             try:
-                data, shared = _pickled(figure)
-                if self._count >= MOST_FIGURES:
-                    self._left_out += 1
-                    self._pending = data, shared, file
-                    return
-                statement = _statement()
-                drawn = _drawn(data, shared, file, SIZES if self._times[statement] < _FILM else FILM_SIZES)
+                return _pickled(figure)
             except Exception as error:
-                self._send(Figure([], title=_title(figure), left_out=[f"{type(error).__name__}: {error}"], file=file))
+                return error
+
+    def _looks_the_same(self, figure: Any) -> None:
+        """Take note that saving, which draws a figure, has not changed its looks: it need not be drawn again."""
+        copy = self._copied(figure)
+        if figure in self._drawn and isinstance(copy, tuple):
+            self._drawn[figure][0].add(hash(copy[0]))
+
+    def _record(
+        self, figure: Any, file: str = "", *, changed_only: bool = False, copy: _Copy | Exception | None = None
+    ) -> None:
+        """Send a figure as it was when it was copied; with `changed_only`, unless it looks as when shown last."""
+        if os.getpid() != self._process or len(figure.get_children()) < 2:  # its ground alone
+            return
+        copy = copy or self._copied(figure)
+        if isinstance(copy, Exception):
+            self._send(_undrawn(figure, copy, file))
+            return
+        if self._count >= MOST_FIGURES:
+            self._left_out += 1
+            self._pending = *copy, file
+            return
+        statement, number = _statement(), hash(copy[0])
+        with self._unseen(), _quiet():
+            try:
+                sizes = SIZES if self._times[statement] < _FILM else FILM_SIZES
+                if figure not in self._drawn or number not in self._drawn[figure][0]:
+                    self._drawn[figure] = {number}, _drawn(*copy, file, sizes)
+                drawn = structs.replace(self._drawn[figure][1], file=file)
+            except Exception as error:
+                self._send(_undrawn(figure, error, file))
                 return
-            if changed_only and figure in self._last and self._last[figure][:1] == drawn.drawings[:1]:
-                return
-            if not file:
-                self._last[figure] = drawn.drawings
-            self._times[statement] += 1
-            self._count += 1
-            self._send(drawn)
+        if changed_only and figure in self._last and self._last[figure][:1] == drawn.drawings[:1]:
+            return
+        if not file:
+            self._last[figure] = drawn.drawings
+        self._times[statement] += 1
+        self._count += 1
+        self._send(drawn)
+
+
+def _undrawn(figure: Any, error: Exception, file: str) -> Figure:
+    """Return the event of a figure that cannot be drawn."""
+    return Figure([], title=_title(figure), left_out=[f"{type(error).__name__}: {error}"], file=file)
 
 
 def _drawn(data: bytes, shared: list[Any], file: str, sizes: Sequence[tuple[int, int]]) -> Figure:
@@ -238,7 +283,7 @@ def _quiet() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def _pickled(figure: Any) -> tuple[bytes, list[Any]]:
+def _pickled(figure: Any) -> _Copy:
     """Return a copy of a figure as bytes, and what it has in common with it."""
     stream = io.BytesIO()
     pickler = _Pickler(stream)
@@ -260,12 +305,15 @@ class _Pickler(pickle.Pickler):
         return len(self.shared) - 1
 
     def reducer_override(self, item: Any) -> Any:
+        from matplotlib.cbook import CallbackRegistry
         from matplotlib.figure import Figure as Figures
 
-        if not isinstance(item, Figures):
+        if not isinstance(item, Figures | CallbackRegistry):
             return NotImplemented
         state: Any = item.__getstate__()
         state.pop("_restore_to_pylab", None)
+        if isinstance(number := state.get("_cid_gen"), int):  # a number that it has drawn from the registry
+            item._cid_gen = itertools.count(number)
         return copyreg.__newobj__, (type(item),), state  # type: ignore[attr-defined]
 
 

@@ -23,6 +23,8 @@ from tutor.explain.optimizers import (
 from tutor.explain.provenance import readable_name
 from tutor.explain.saved_tensors import fails_later, node_label, saved_by, saved_name
 from tutor.i18n import N_, _, ngettext
+from tutor.text.figures import figure_lines, figures_between
+from tutor.text.figures import to_json as figure_json
 from tutor.text.format import dtype_of, escape_controls, gradient_json, guard, table, write_json_line
 from tutor.text.prose import filled_in, prose_at, text_lines
 from tutor.text_width import cut
@@ -232,6 +234,7 @@ def record(timeline: Timeline, step: int) -> dict[str, Any]:
         "graph": (lambda: _graph_json(timeline, step, state), {"nodes": [], "edges": [], "shares": []}),
         "series": (lambda: _all_series_json(timeline, step), {}),
         "figures": (lambda: state.figures, 0),
+        "figure": (lambda: figure_json(figures_between(timeline, -1, step)[-1][1]) if state.figures else None, None),
         "output": (lambda: timeline.output(step), ""),
         "knobs": (lambda: state.knobs, {}),
         "optimizer": (lambda: last_optimizer_json(timeline, step), None),
@@ -395,7 +398,7 @@ def _frame_lines(timeline: Timeline, step: int, state: State, frame: FrameState,
 
 
 def _series_lines(timeline: Timeline, step: int, state: State) -> list[str]:
-    """Return series, knobs and the number of figures."""
+    """Return series, knobs, the number of figures, and what the last one shows."""
     rows: list[str] = []
     for name in timeline.series:
         points = _points(timeline, name, step)
@@ -412,6 +415,7 @@ def _series_lines(timeline: Timeline, step: int, state: State) -> list[str]:
         ]
     if state.figures:
         rows += ["", _("figures: {count}", count=state.figures)]
+        rows += [f"  {row}" for row in figure_lines(*figures_between(timeline, -1, step)[-1])]
     return rows
 
 

@@ -26,6 +26,7 @@ from tutor.study.progress import Store
 from tutor.study.retries import Retry, describe_numbers, run_changes
 from tutor.study.settings import Settings
 from tutor.text import commands, glossary, show
+from tutor.text.figures import figure_lines, figures_between
 from tutor.text.format import escape_controls, guard
 from tutor.text.prose import cells_of
 from tutor.text.show import change_lines
@@ -503,6 +504,9 @@ class Walker:
             printed = self.timeline.output(step)[len(self.timeline.output(previous)) :]
             for text in printed.splitlines():
                 self._write(_("printed: {text}", text=text))
+            for figure in figures_between(self.timeline, previous, step):
+                for text in guard(self.timeline, partial(figure_lines, *figure), lambda why: [why]):
+                    self._write(text)
         for text in others:
             self._print(text)
 

@@ -17,6 +17,7 @@ from textual import events
 
 from tutor.i18n import N_, _
 from tutor.text_width import width, wrapped
+from tutor.trace.events import Figure
 from tutor.trace.history import EVENTS_PER_READ, History, Reader, Tracked, ValueSeries, track
 from tutor.trace.index import Point
 from tutor.trace.memory import KeptMemory, live_memory, memory_of
@@ -25,7 +26,7 @@ from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.ui.bindings import pane_bindings
 from tutor.ui.panes.base import Pane, Said, SettingChanged, StepPicked
-from tutor.ui.panes.output import ProgramFigures
+from tutor.ui.panes.output import ProgramFigures, in_steps
 from tutor.ui.render import plot
 from tutor.ui.render.plot import MARKERS, Canvas
 from tutor.ui.render.segments import Piece, Row, clean, row_width, styled
@@ -267,6 +268,7 @@ class ChartPane(Pane):
         autograd keeps, by step)."""
         self._memory = MemoryCurve()
         self._figures = ProgramFigures()
+        self._shows_figure = False
         self._reading = False
         """Whether a timer to read more of the recording is running."""
 
@@ -278,7 +280,9 @@ class ChartPane(Pane):
     def prepare(self) -> None:
         if self.timeline is None:
             return
-        if self.view == "figure" and self._figures.find(self.timeline, min(self.cursor, self.limit or self.cursor)):
+        upto = min(self.cursor, self.limit or self.cursor)
+        self._shows_figure = self.view == "figure" and self._figures.find(self.timeline, upto)
+        if self._shows_figure:
             self._canvas = self._key = None
             self._rows = self._figures.rows(self.inner, self.size.height - 2, self.palette)
             self._title = self._figures.title(self.glyphs)
@@ -488,11 +492,15 @@ class ChartPane(Pane):
             return ((_("a curve grows here, a point for each pass"), "note"),)
         return self._rows[index]
 
-    # ------------------------------------------------------------ moving the cursor along the curves
+    def count_new_figures(self, timeline: Timeline, since: int, cursor: int) -> int:
+        """Return how many figures were shown after step `since`, up to the cursor."""
+        return sum(isinstance(aside.event, Figure) for aside in in_steps(timeline.side_events, since, cursor))
+
+    # ------------------------------------------------------------ moving the cursor along the curves or figures
 
     def move(self, rows: int) -> None:
-        """Move the cursor to the step of the next or the previous point."""
-        step = self._next_step(rows)
+        """Move the cursor to the step of the next or the previous point, or figure if those are shown."""
+        step = self._figures.next_step(self.cursor, rows) if self._shows_figure else self._next_step(rows)
         if step is not None:
             self.post_message(StepPicked(step))
 

@@ -118,6 +118,12 @@ class ProgramFigures:
         self._count = bisect_right(self._steps, step)
         return self._count > 0
 
+    def next_step(self, cursor: int, by: int) -> int | None:
+        """Return the step of the next figure after a step (`by` above 0), or of the one before it."""
+        if by > 0:
+            return next((step for step in self._steps if step > cursor), None)
+        return next((step for step in reversed(self._steps) if step < cursor), None)
+
     def rows(self, width: int, height: int, palette: Palette) -> list[Row]:
         """Return the figure that was found, in `width` by `height` cells."""
         key = (self._timeline, self._count, height, width, palette, current_language())
@@ -179,7 +185,7 @@ class OutputPane(Pane):
         self._key: object = None
         self._grew = False
         self._cut = False
-        self._previous_cursor = self._last_cursor = 0
+        self.previous_cursor = self._last_cursor = 0
 
     def prepare(self) -> None:
         timeline = self.timeline
@@ -218,9 +224,9 @@ class OutputPane(Pane):
     def count_new_lines(self, timeline: Timeline, cursor: int) -> int:
         """Return how many lines and warnings were printed since the cursor's previous position."""
         if cursor != self._last_cursor:
-            self._previous_cursor, self._last_cursor = self._last_cursor, cursor
-        text = "".join(part.text for part in in_steps(timeline.contents.printed, self._previous_cursor, cursor))
-        asides = in_steps(timeline.side_events, self._previous_cursor, cursor)
+            self.previous_cursor, self._last_cursor = self._last_cursor, cursor
+        text = "".join(part.text for part in in_steps(timeline.contents.printed, self.previous_cursor, cursor))
+        asides = in_steps(timeline.side_events, self.previous_cursor, cursor)
         warnings = sum(isinstance(aside.event, ev.Warned) for aside in asides)
         return text.count("\n") + (text[-1:] not in ("", "\n")) + warnings
 

@@ -377,10 +377,12 @@ class PaneScreen(Screen[None]):
             self.focus_pane()
 
     def _set_tabs(self, wide: bool) -> None:
-        news_count = self.output.count_new_lines(self.model.timeline, self.model.cursor)
+        timeline, cursor = self.model.timeline, self.model.cursor
+        news = {"output": self.output.count_new_lines(timeline, cursor)}
+        news["chart"] = self.chart.count_new_figures(timeline, self.output.previous_cursor, cursor)
         for group in (layout.LEFT, layout.RIGHT):
             for name in group:
-                tabs = tuple(Tab(other, other == name, news_count * (name != other == "output")) for other in group)
+                tabs = tuple(Tab(other, other == name, news.get(other, 0) * (name != other)) for other in group)
                 self.panes[name].tabs = () if wide or self.zoomed else tabs
 
     def label_prompt(self) -> None:
