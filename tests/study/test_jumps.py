@@ -89,6 +89,8 @@ def test_a_value_is_copied_as_python_writes_it_and_a_step_as_text() -> None:
     assert node is not None
     assert copying.value_text(node) == "[6.0]"
     assert copying.tensor_at(timeline, 8, None) is None
+    assert copying.tensor_at(timeline, 0, None) is None
+    assert copying.tensor_at(Timeline(), 0, None) is None
     text = copying.step_text(timeline, 16, STEPS)
     assert text.startswith("step 16: MulBackward0")
     assert "next: " in text

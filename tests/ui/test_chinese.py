@@ -221,7 +221,7 @@ async def test_another_language_at_once() -> None:
         assert "一个数，精确到千分之一" in text(app)
         await pilot.press("g", "escape", "L")
         await pilot.pause()
-        assert "a number, right to a thousandth" in text(app)
+        assert "a number, to a thousandth" in text(app)
         assert "lesson" in text(app)
 
 

@@ -60,7 +60,7 @@ async def test_a_wrong_answer_is_explained_below_what_the_run_gives(tmp_path: Pa
     async with opened(tmp_path, LESSON) as (pilot, screen):
         await pilot.press("end")
         await pilot.pause()
-        assert "a number, right to a thousandth, or none" in text(pilot.app)  # None would look the same
+        assert "a number, to a thousandth, or none" in text(pilot.app)  # None would look the same
         await pilot.press("n", "o", "n", "e")
         await pilot.pause()
         assert screen.ask.value == "none"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from textual import actions
-from textual.command import CommandList
 from textual.pilot import Pilot
 
 from tests.ui.conftest import screen_of, text
 from tests.ui.recordings import SCRIPT, TAUGHT, FakeSession, training, two_paths, viewer
 from tutor import paths
+from tutor.trace.timeline import Timeline
 from tutor.ui.app import GradtutorApp
 from tutor.ui.bindings import KEYS, PANE_KEYS
 from tutor.ui.palette import Command, Commands, Palette
@@ -24,19 +24,16 @@ from tutor.ui.screens.lesson_list import LIST_KEYS, LessonsScreen
 SIZE = (120, 40)
 
 
-async def choose(pilot: Pilot[int], typed: str, row: int = 0) -> None:
-    """Open the palette, type, and take a row when the list is there."""
+async def choose(pilot: Pilot[int], typed: str) -> None:
+    """Open the palette, type, and take the first row."""
     await pilot.press("colon")
     await pilot.press(*typed)
-    palette = pilot.app.screen
-    assert isinstance(palette, Palette)
-    for _ in range(100):
-        await pilot.pause()
-        if not palette.workers and palette.query_one(CommandList).option_count:
+    assert isinstance(pilot.app.screen, Palette)
+    await pilot.press("enter")  # at once, as one types
+    for _ in range(200):
+        await pilot.pause(0.02)
+        if not isinstance(pilot.app.screen, Palette):
             break
-        await asyncio.sleep(0.02)
-    await pilot.press(*["down"] * row, "enter")
-    await pilot.pause()
     await pilot.pause()
 
 
@@ -160,6 +157,19 @@ async def test_theme_language_speed_and_views_are_there_the_next_time(monkeypatc
         assert app.settings.get("language") == "en"
     monkeypatch.setenv("GRADTUTOR_THEME", "dark")
     assert viewer(training(), SCRIPT).theme == "gradtutor-dark"  # the environment comes first
+
+
+async def test_every_action_can_be_asked_for_before_anything_is_recorded() -> None:
+    app = GradtutorApp(SCRIPT, lessons=Path("lessons"), timeline=Timeline())
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        for key in KEYS:
+            if key.action.startswith("app.") or key.id in ("play", "leave"):
+                continue
+            await pilot.press(key.keys.split(",")[0])
+            await pilot.press("escape")
+        assert offered(app, "step") is not None
+        assert screen_of(app).model.cursor == 0
 
 
 async def test_settings_that_cannot_be_used_are_told_on_the_screen(home: Path) -> None:

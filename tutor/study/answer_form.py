@@ -42,4 +42,4 @@ def describe_form(question: Question, value: Any) -> str:
     if isinstance(value, (list, tuple)):
         nested = any(isinstance(item, (list, tuple)) for item in value)
         return _("lists in a list, such as [[1, 2], [3, 4]]") if nested else _("a list of numbers, such as [1, 2]")
-    return _("a number, right to a thousandth, or none")
+    return _("a number, to a thousandth, or none")

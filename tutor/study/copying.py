@@ -37,7 +37,7 @@ def tensor_at(timeline: Timeline, step: int, subject: tuple[str, int] | None) ->
         return state.tensors.get(state.nodes[ref].tensor or 0)
     if kind == "tensor":
         return state.tensors.get(ref)
-    brought = state.last_op[2] if timeline.kind(step) == "op" else []
+    brought = state.last_op[2] if step and timeline.kind(step) == "op" else []
     return next((state.tensors[number] for number in brought if number in state.tensors), None)
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Matcher, Provider, SearchIcon
+from textual.command import Command as Option
+from textual.command import CommandList, CommandPalette, Hit, Hits, Matcher, Provider, SearchIcon
 from textual.content import Content
+from textual.widgets import Input
 
 from tutor.explain import plain
-from tutor.i18n import N_, _, key_label
+from tutor.i18n import N_, _, current_language, key_label
 from tutor.lesson import catalog
 from tutor.lesson.model import Header, LessonError, in_language
 from tutor.study.finding import places_with
@@ -32,6 +35,8 @@ _LEFT = 12
 """Cells for the key."""
 _PLACES = 12
 """Places in the code that match what was typed, at most."""
+_AGAIN = 0.05
+"""Seconds until Enter is looked at again, where the rows are still those of what was typed before."""
 _TYPED = 2.0
 """Score of the place that was typed: before all else."""
 
@@ -57,23 +62,48 @@ class Palette(CommandPalette):
         self.query_one(SearchIcon).icon = ":"
         self.set_class(palette_of(self.app).glyphs.ascii, "-ascii")
 
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Take the row under the mark, as soon as the rows are those of what is typed."""
+        rows = self.query_one(CommandList)
+        row = None if rows.highlighted is None else rows.get_option_at_index(rows.highlighted)
+        hit = row.hit if isinstance(row, Option) else None
+        if rows.option_count and not (isinstance(hit, Match) and hit.query == event.input.value.strip()):
+            event.stop().prevent_default()
+            self.set_timer(_AGAIN, lambda: self.post_message(Input.Submitted(event.input, event.input.value)))
+
+
+@dataclass(eq=False)
+class Match(Hit):
+    """A row for what was typed."""
+
+    query: str = ""
+
 
 class Commands(Provider):
     """Offers all that can be done from the screen that was open, and all places to go to."""
 
+    _headers: tuple[Header, ...] = ()
+
+    async def startup(self) -> None:
+        """Read the lessons once."""
+        screen = self.screen
+        if isinstance(screen, LessonScreen | LessonsScreen):
+            with suppress(LessonError):
+                self._headers = catalog.load(screen.lessons).lessons
+
     async def discover(self) -> Hits:
         for command in (*self._problems(), *self._actions()):
-            yield DiscoveryHit(_row(command), command.run, command.text)
+            yield Match(0, _row(command), command.run, command.text)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         is_empty = True
         for command, score in self._matching(query, matcher):
             is_empty = False
-            yield Hit(score, _row(command, matcher), command.run, command.text)
+            yield Match(score, _row(command, matcher), command.run, command.text, query=query)
         if is_empty:
             text = _("nothing has this name")
-            yield Hit(0, Content(text), lambda: None, text)
+            yield Match(0, Content(text), lambda: None, text, query=query)
 
     def _matching(self, query: str, matcher: Matcher) -> list[tuple[Command, float]]:
         """Return what has all words of a query, with its score; where nothing has, what has its letters in order."""
@@ -157,12 +187,9 @@ class Commands(Provider):
     def _lessons(self) -> Iterator[Command]:
         """Yield the lessons."""
         screen = self.screen
-        if not isinstance(screen, LessonScreen | LessonsScreen):
-            return
-        with suppress(LessonError):
-            for lesson in catalog.load(screen.lessons).lessons:
-                text = f"{clean(in_language(lesson.title, screen.language))}  {clean(lesson.id)}"
-                yield Command(_("lesson"), text, partial(screen.post_message, self._opening(lesson)))
+        for lesson in self._headers:
+            text = f"{clean(in_language(lesson.title, current_language()))}  {clean(lesson.id)}"
+            yield Command(_("lesson"), text, partial(screen.post_message, self._opening(lesson)))
 
     def _opening(self, lesson: Header) -> LessonChosen | LessonLeft:
         """Return the message that opens a lesson from this screen."""

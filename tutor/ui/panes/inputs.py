@@ -70,7 +70,7 @@ class AnswerInput(Input):
         self._texts_for = current_language(), framed, form
         example = form
         example = glyphs.text(example)
-        self.placeholder = example if framed else _("answer: {example}", example=example)
+        self.placeholder = example if framed else f"? {example}"
         again = N_("your answer with other numbers: {expression}")
         title = {
             "predict": _(again if question.numbers else N_("your answer: {expression}"), expression=clean(question.of)),
