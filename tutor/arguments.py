@@ -58,6 +58,10 @@ class Arguments(argparse.Namespace):
         """Which iterations are recorded, as typed."""
         self.selection: Selection | None = None
         """The same, read."""
+        self.until = ""
+        """What is waited for: nan, inf, error, an expression; empty: nothing."""
+        self.last = 0
+        """How many iterations are recorded up to where it happens."""
         self.loop = 0
         """The line of the loop of which `keep` says it; 0: the training loop."""
         self.json = False
@@ -141,6 +145,15 @@ _PART = (
         metavar="CELL",
         help=N_("leave out a cell of a notebook, by its number, for instance one that fails; may be repeated"),
     ),
+    _argument(
+        "--until",
+        metavar="nan|inf|error|EXPR",
+        help=N_(
+            "record the iterations around the first in which the loss is nan or infinite, the program fails, or an "
+            'expression is true ("loss > 10"); the program goes back for that, and its end is as without'
+        ),
+    ),
+    _argument("--last", metavar="N", help=N_("how many iterations up to that one; 3 if not given")),
 )
 _PLAIN = _argument("--plain", action="store_true", help=N_("walk without a full screen: a step per Enter"))
 _UNUSED_PLAIN = _argument("--plain", action="store_true", help=argparse.SUPPRESS)
@@ -333,8 +346,17 @@ def parse(words: Sequence[str]) -> Arguments:
     arguments.script, arguments.is_module = split.script, split.is_module
     arguments.knobs = dict(_parse_knob(text) for text in arguments.settings)
     arguments.selection = None if arguments.keep is None else _parse_selection(arguments.keep)
-    arguments.loop = _parse_line(arguments.loop)
+    arguments.loop = _parse_count("--loop", arguments.loop)
     arguments.skip = [_parse_cell(str(text)) for text in arguments.skip]
+    arguments.last = _parse_count("--last", arguments.last)
+    if arguments.last and not arguments.until:
+        raise UsageError(
+            _("--last is for --until. The last iterations of a loop are --keep last:{count}.", count=arguments.last)
+        )
+    if arguments.until:
+        _check_condition(arguments.until)
+        arguments.selection = arguments.selection or _parse_selection("0-2")
+        arguments.last = arguments.last or 3
     return arguments
 
 
@@ -428,10 +450,10 @@ def _parse_selection(text: str) -> Selection:
         raise UsageError(problem + " " + _("For instance: --keep 0-2,every:100,last:3")) from None
 
 
-def _parse_line(text: str | int) -> int:
-    """Return the value of `--loop`."""
+def _parse_count(option: str, text: str | int) -> int:
+    """Return the value of an option that is a number from 1; 0 where it was not given."""
     if isinstance(text, str) and not (text.isascii() and text.isdigit() and 0 < int(text[:9]) == int(text)):
-        raise UsageError(_("--loop wants the number of a line, not {text}.", text=repr(text)))
+        raise UsageError(_("{option} wants a number from 1, not {text}.", option=option, text=repr(text)))
     return int(text)
 
 
@@ -440,6 +462,15 @@ def _parse_cell(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise UsageError(_("--skip wants the number of a cell, from 1, not {text}.", text=repr(text)))
     return int(text)
+
+
+def _check_condition(text: str) -> None:
+    """Check the value of `--until`."""
+    try:
+        compile(text, "<--until>", "eval")
+    except (SyntaxError, ValueError):
+        problem = _("--until wants nan, inf, error or an expression in Python, not {text}.", text=repr(text))
+        raise UsageError(problem + " " + _('For instance: --until "loss > 10"')) from None
 
 
 def _make_parser(command: str) -> _Parser:

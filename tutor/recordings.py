@@ -65,6 +65,8 @@ def make_session(target: Target, arguments: Arguments, workers: Workers | None =
         keep=arguments.selection,
         loop=arguments.loop,
         skip=arguments.skip,
+        until=arguments.until,
+        last=arguments.last,
     )
 
 
@@ -76,8 +78,10 @@ def load(target: Target, arguments: Arguments) -> Timeline:
     """
     from tutor.trace import tracefile
 
-    if arguments.knobs or arguments.device is not None or arguments.keep is not None or arguments.loop:
-        text = _("{name} is a recording: --set, --device, --keep and --loop are for what is run.", name=target.name)
+    if arguments.knobs or arguments.device is not None:
+        raise Refusal(_("{name} is a recording: --set and --device are for what is run.", name=target.name))
+    if arguments.selection is not None or arguments.loop:
+        text = _("{name} is a recording: --keep, --loop and --until are for what is run.", name=target.name)
         raise Refusal(text)
     try:
         return tracefile.load(target.path)

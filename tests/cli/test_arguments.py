@@ -11,6 +11,7 @@ import pytest
 from tutor import i18n
 from tutor.arguments import COMMANDS, HelpWanted, UsageError, parse
 from tutor.text_width import width
+from tutor.trace.selection import Selection
 
 
 def test_a_lesson_or_nothing() -> None:
@@ -214,3 +215,27 @@ def test_a_wrong_language_is_told_in_that_of_the_locale(monkeypatch: pytest.Monk
 def test_the_language_of_a_script_is_its_own(english: None) -> None:
     assert parse(["open", "a.py", "--", "--lang", "zh"]).script == ["--lang", "zh"]
     assert i18n.current_language() == "en"
+
+
+def test_the_part_of_a_run_to_be_recorded() -> None:
+    arguments = parse(["record", "--keep", "0-2,last:1", "--loop", "7", "train.py"])
+    assert arguments.selection == Selection("0-2,last:1", [(0, 2)], 0, 1)
+    assert (arguments.loop, arguments.until, arguments.last) == (7, "", 0)
+    arguments = parse(["show", "train.py", "--until", "loss > 10", "--at", "3"])
+    assert arguments.selection == Selection("0-2", [(0, 2)])
+    assert (arguments.until, arguments.last) == ("loss > 10", 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--keep", "0-2,x"], "not 'x'"),
+        (["--loop", "0"], "--loop wants a number from 1, not '0'"),
+        (["--last", "many", "--until", "nan"], "--last wants a number from 1, not 'many'"),
+        (["--last", "3"], "--keep last:3"),
+        (["--until", "loss >"], "not 'loss >'"),
+    ],
+)
+def test_what_is_wrong_with_the_part_is_said(words: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        parse(["record", *words, "train.py"])

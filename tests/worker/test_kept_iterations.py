@@ -162,3 +162,71 @@ def test_a_program_that_fits_is_recorded_whole(record: Forker) -> None:
 def test_what_is_no_selection_is_an_error(text: str, part: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(part)}$"):
         selection.parse(text)
+
+
+NAN = """\
+for i in range(800):
+    x = torch.full((4, 2), float("nan")) if i == 731 else torch.randn(4, 2)
+    if i % 50 == 0:
+        print("at", i, file=log)
+    k = i
+"""
+
+
+def test_the_iterations_around_the_first_nan_are_recorded(record: Forker, tmp_path: Path) -> None:
+    """A nan in the data of iteration 731 of 800: that one, two before it and one after are recorded, as plain."""
+    log = tmp_path / "log.txt"
+    code = f"log = open({str(log)!r}, 'w')\n" + NAN + STEP.format("    ") + "    print(i, loss.item())\n"
+    script = SETUP + code + "log.close()\nprint(seen[:731])\n"
+    recorded = record(script, keep=selection.parse("0"), until="nan", last=3)
+    logged = log.read_text()
+    path = tmp_path / "script.py"
+    path.write_text(script)
+    assert recorded.stdout == run_plainly(path, tmp_path / "plain.json").stdout
+    assert logged == log.read_text() == "".join(f"at {i}\n" for i in range(0, 800, 50))
+    assert passes(recorded) == [0, 729, 730, 731, 732]
+    points = recorded.timeline.contents.series["loss"]
+    assert [i for i, point in enumerate(points) if point.value != point.value] == list(range(731, 800))
+    (notice,) = recorded.timeline.notices
+    assert "732" in notice
+
+
+IN_TWO_CALLS = """\
+def train(n):
+    for i in range(n):
+        w = i
+{step}
+        if w == 60:
+            loss[7]
+def main():
+    for epoch in range(2):
+        train(50 + 40 * epoch)
+main()
+"""
+
+
+def test_the_iterations_before_an_error_are_recorded(record: Forker, tmp_path: Path) -> None:
+    """Iteration 60 of the second call fails, the 110th from 0; no condition on the loss is true before."""
+    script = SETUP + IN_TWO_CALLS.format(step=STEP.format("        "))
+    recorded = record(script, keep=selection.parse("0"), until="error", last=2)
+    path = tmp_path / "script.py"
+    path.write_text(script)
+    plain = run_plainly(path, tmp_path / "plain.json")
+    assert (recorded.status, recorded.stderr.splitlines()[-1]) == (1, plain.stderr.splitlines()[-1])
+    assert passes(recorded) == [0, 109, 110]
+    assert len(recorded.timeline.contents.series["loss"]) == 111
+    (failed,) = recorded.steps_of("failed")
+    assert recorded.code(failed) == "loss[7]"
+
+
+def test_a_condition_that_is_never_true_is_said(record: Forker) -> None:
+    code = "for i in range(12):\n" + STEP.format("    ")
+    recorded = record(SETUP + code, keep=selection.parse("0"), until="loss > 1e9", last=2)
+    assert passes(recorded) == [0]
+    assert recorded.timeline.notices == ["`--until loss > 1e9` was never reached."]
+
+
+def test_an_expression_is_a_condition(record: Forker) -> None:
+    code = "for i in range(40):\n    at = i\n" + STEP.format("    ")
+    recorded = record(SETUP + code, keep=selection.parse("0"), until="at == 20", last=2)
+    assert passes(recorded) == [0, 19, 20, 21]

@@ -255,15 +255,16 @@ def _skipped(timeline: Timeline, step: int) -> list[Part]:
         if event.touched:
             text = N_("calls {first:,} to {last:,} of {function}: no tensors up to here, not recorded")
         return [(_(text, first=event.first, last=event.last, function=event.function), "quiet")]
-    if event.why == "keep":
+    if event.why:
+        option = f"--{event.why}"
         count = event.count or event.last - event.first + 1
         if count != event.last - event.first + 1:
-            text = N_("{count:,} iterations of this loop: not recorded, by --keep")
-            return [(_(text, count=count), "quiet")]
-        text = N_("iterations {first:,} to {last:,}: not recorded, by --keep")
+            text = N_("{count:,} iterations of this loop: not recorded, by {option}")
+            return [(_(text, count=count, option=option), "quiet")]
+        text = N_("iterations {first:,} to {last:,}: not recorded, by {option}")
         if count == 1:
-            text = N_("iteration {first:,}: not recorded, by --keep")
-        return [(_(text, first=event.first, last=event.last), "quiet")]
+            text = N_("iteration {first:,}: not recorded, by {option}")
+        return [(_(text, first=event.first, last=event.last, option=option), "quiet")]
     text = N_("iterations {first:,} to {last:,}: no tensors, not recorded")
     if event.first == event.last:
         text = N_("iteration {first:,}: no tensors, not recorded")

@@ -21,6 +21,7 @@ from tutor.recorder.gaps import FIRST, LoopSampler
 from tutor.recorder.kept_iterations import KeptIterations
 from tutor.recorder.modules import ModuleRecorder
 from tutor.recorder.patches import CHECKED_DEPTH, check_recursion, is_near_limit
+from tutor.recorder.rewinding import Rewinder
 from tutor.recorder.signals import DeferredSignals
 from tutor.recorder.tensors import TensorRecorder
 from tutor.recorder.threads import ThreadWatcher
@@ -114,7 +115,13 @@ class FrameRecorder:
             lambda: not threads.active and not tensors.exposed and sys.gettrace() is None,
         )
         self.kept = KeptIterations(
-            writer.waiting.append, self.sampler, self.gate, lambda: self.current, self.find, self.by_id
+            writer.waiting.append,
+            Rewinder(writer),
+            self.sampler,
+            self.gate,
+            lambda: self.current,
+            self.find,
+            self.by_id,
         )
         self.callbacks: dict[str, Any] = {
             "line": self.line, "line_scan": self.line_scan, "bind": self.bind, "bind_outer": self.bind_outer,
@@ -412,7 +419,7 @@ class FrameRecorder:
             frame = self.by_id.get(id(python)) or self.find(python)
             if frame is not None and frame is not self._other_thread:
                 number = frame.loops.get(loop, 0) + 1
-                if self.kept.is_on and self.kept.begins(loop, frame, number):
+                if self.kept.is_on and self.kept.begins(loop, frame, number, python):
                     return True
                 if number <= FIRST + 1 and self.sampler.on:
                     if number == 1 and is_while:
@@ -426,10 +433,11 @@ class FrameRecorder:
     def iterate(self, loop: int) -> None:
         """Record that another iteration of a loop that has no gaps begins."""
         if self.on or (self.sampler.gap is not None and self._back()):
-            frame = self.find(_getframe(1))
+            python = _getframe(1)
+            frame = self.find(python)
             if frame is not None and frame is not self._other_thread:
                 number = frame.loops.get(loop, 0) + 1
-                if not (self.kept.is_on and self.kept.begins(loop, frame, number)):
+                if not (self.kept.is_on and self.kept.begins(loop, frame, number, python)):
                     frame.loops[loop] = number
                     self._append((_ITERATION, frame.serial, loop, number))
         elif self.kept.gap is not None and not self._threads.is_other_thread():

@@ -107,6 +107,7 @@ class EventWriter:
         waiting: Events that are not written yet.
         flush_at: How many may wait before `flush` is due.
         lock: Held while `waiting` is written.
+        is_held: Whether what waits is held back, for `take`.
         on_idle: Called about every 25 ms.
         on_closed: Called when the program has closed the descriptor.
         on_unsent: Called then with each output that is not in the recording: stream and text.
@@ -122,9 +123,10 @@ class EventWriter:
         self.flush_at = min(FRAME_EVENTS, max_events)
         self._events = 0
         self._bytes = 0
-        self.lock = _thread.allocate_lock()
+        self.lock = _thread.RLock()
         self._stop = _thread.allocate_lock()
         self._stopped = _thread.allocate_lock()
+        self.is_held = False
         self._open = True
         self._has_thread = False
         self.on_idle: Callable[[], None] = lambda: None
@@ -188,12 +190,23 @@ class EventWriter:
             self.write()
 
     def write(self) -> None:
-        """Write what waits; leave it to `flush` to cut the recording."""
+        """Write what waits, unless it is held back; leave it to `flush` to cut the recording."""
+        with self.lock:
+            if not self.is_held:
+                self.write_events(self.take())
+
+    def take(self) -> list[tuple[Any, ...]]:
+        """Return what waits; it waits no longer."""
         with self.lock:
             batch = self.waiting[:]
+            del self.waiting[: len(batch)]
+        return batch
+
+    def write_events(self, batch: list[tuple[Any, ...]]) -> None:
+        """Write these events."""
+        with self.lock:
             if not batch or not self._open:
                 return
-            del self.waiting[: len(batch)]
             if not self._descriptor.is_same:
                 self._drop(batch)
                 return
@@ -241,6 +254,7 @@ class EventWriter:
 
     def wait_until_written(self) -> None:
         """Write all that waits, now."""
+        self.is_held = False
         while self.waiting and self._open:
             self.flush()
             sleep(0)

@@ -22,6 +22,7 @@ import torch
 from torch.optim import Optimizer
 
 from tutor.recorder.gaps import LoopSampler, length_of
+from tutor.recorder.rewinding import Rewinder
 from tutor.recorder.torch_private import DisableTorchFunction
 from tutor.recorder.twins import Calls, Gate
 from tutor.recorder.variables import Frame
@@ -114,6 +115,7 @@ class KeptIterations:
 
     Args:
         append: Adds an event.
+        rewinder: Watches for what is to be recorded wherever it happens.
         sampler: Records names.
         gate: Chooses the twins.
         current: Returns the frame of the last statement.
@@ -134,6 +136,7 @@ class KeptIterations:
     def __init__(
         self,
         append: Callable[[Any], None],
+        rewinder: Rewinder,
         sampler: LoopSampler,
         gate: Gate,
         current: Callable[[], Frame | None],
@@ -141,6 +144,7 @@ class KeptIterations:
         by_id: dict[int, Frame],
     ) -> None:
         self._append = append
+        self.rewinder = rewinder
         self._sampler = sampler
         self._gate = gate
         self._current = current
@@ -216,8 +220,8 @@ class KeptIterations:
 
     # ------------------------------------------------------------ iterations
 
-    def begins(self, site: int, frame: Frame, number: int) -> bool:
-        """Note that iteration `number` of a loop begins, which would be recorded; return whether a gap begins."""
+    def begins(self, site: int, frame: Frame, number: int, python: types.FrameType) -> bool:
+        """Note that iteration `number` of a loop begins, which would be recorded; return whether it is in a gap."""
         if self.line and not self.loop and site not in self._asked:
             self._asked.add(site)
             if self.line_of(site) == self.line:
@@ -229,11 +233,20 @@ class KeptIterations:
             self._select_if_too_many(index, frame)
         if self.selection is None or not self._is_confirmed(index) or not self.may_begin():
             return False
-        if self.selection.includes(index, self._left(frame, number)):
+        if self._includes(index, frame, number):
             return False
         frame.loops[site] = number
         self._begin(frame, number)
+        self.rewinder.iteration_begins(index, python)
+        if self.rewinder.includes(index):
+            frame.loops[site] = number - 1
+            self._end_empty()
+            return False
         return True
+
+    def _includes(self, index: int, frame: Frame, number: int) -> bool:
+        assert self.selection is not None
+        return self.rewinder.includes(index) or self.selection.includes(index, self._left(frame, number))
 
     def _is_confirmed(self, index: int) -> bool:
         return self._confirmed or index >= _UNCONFIRMED
@@ -295,6 +308,7 @@ class KeptIterations:
         gate.tick = gate.tick_while = self._ticks.__getitem__
         gate.calls = self._calls
         self.switch(False)
+        self.rewinder.gap_begins()
 
     def _begins_in_gap(self, site: int) -> Callable[[], Any]:
         """Return what says whether a call of the function defined at `site` runs plain."""
@@ -316,8 +330,8 @@ class KeptIterations:
         if site != self.loop:
             return False
         index, self._count = self._count, self._count + 1
-        assert self.selection is not None
-        if self.selection.includes(index, self._left(frame, number)):
+        self.rewinder.iteration_begins(index, python)
+        if self._includes(index, frame, number):
             self.end(python, is_iteration=True)
             return False
         gap.count += 1
@@ -363,10 +377,12 @@ class KeptIterations:
         gap, self.gap = self.gap, None
         if gap is None:
             return
-        self._gate.tick, self._gate.tick_while, self._gate.calls = self._replaced
-        self.switch(True)
+        if sys.exc_info()[1] is None or not self.rewinder.is_needed_on_error:
+            self.rewinder.release()
+        self._switch_on()
         append = self._append
-        append((_SKIPPED, gap.frame, self.loop, gap.first, gap.last, False, "", gap.count, "keep"))
+        why = "until" if self.rewinder.condition else "keep"
+        append((_SKIPPED, gap.frame, self.loop, gap.first, gap.last, False, "", gap.count, why))
         for serial, site in gap.ended:
             if serial not in gap.left:
                 append((_LOOP_END, serial, site))
@@ -383,6 +399,20 @@ class KeptIterations:
         for frame, stack_frame in reversed(frames):
             self._sampler.record_names(frame, stack_frame, {}, ())
         self.record_state()
+
+    def _end_empty(self) -> None:
+        """End a gap before its first iteration."""
+        self.gap = None
+        self.rewinder.release()
+        self._switch_on()
+
+    def _switch_on(self) -> None:
+        self._gate.tick, self._gate.tick_while, self._gate.calls = self._replaced
+        self.switch(True)
+
+    def failed(self) -> None:
+        """Go back if the program fails in a gap and that is what is watched for."""
+        self.rewinder.failed(self._count - 1)
 
     def _frames(self, python: types.FrameType | None) -> Iterator[tuple[Frame, types.FrameType]]:
         """Yield the recorded frames on the stack, the innermost first, with Python's."""

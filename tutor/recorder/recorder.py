@@ -145,6 +145,9 @@ class Recorder:
                 push_mode(self.operations)
             try:
                 yield
+            except Exception:
+                self.frames.kept.failed()
+                raise
             finally:
                 self.frames.sampler.end()
                 self._end_kept_gap()
@@ -193,6 +196,16 @@ class Recorder:
             self.tensors.record_all()
         self.frames.names.scan_around(self.frames.current, self.frames.script)
 
+    def write_held(self) -> None:
+        """Write all that waits, before the process may end at once."""
+        self.frames.kept.rewinder.release()
+        self.writer.write()
+
+    @property
+    def is_forking(self) -> bool:
+        """Whether a fork is being made to go back to."""
+        return self.frames.kept.rewinder.checkpoints.is_forking
+
     def _end_kept_gap(self) -> None:
         """Record what has changed in a gap that lasts until the end of the cell."""
         if self.frames.kept.gap is not None:
@@ -201,6 +214,7 @@ class Recorder:
             if script is not None:
                 script.loops.clear()
                 self.frames.names.store_all(script, sys.modules["__main__"].__dict__)
+        self.frames.kept.rewinder.release()
 
     @contextlib.contextmanager
     def unseen(self) -> Iterator[None]:
@@ -382,7 +396,7 @@ class Recorder:
             self.writer.start()
 
     def _in_child(self) -> None:
-        if self._is_child:
+        if self._is_child or self.is_forking:
             return
         self._is_child = True
         self.frames.sampler.forget()

@@ -49,6 +49,8 @@ class Session:
         keep: Which iterations of the training loop are recorded.
         loop: The line of that loop; 0 for the one around the first backward pass.
         skip: The numbers of the code cells that do not run.
+        until: nan, inf, error or an expression: iterations where it happens are recorded too.
+        last: How many of them.
 
     Attributes:
         command: What the worker is asked to run.
@@ -72,13 +74,15 @@ class Session:
         keep: Selection | None = None,
         loop: int = 0,
         skip: list[int] | None = None,
+        until: str = "",
+        last: int = 0,
     ) -> None:
         self.target = target
         self.workers = workers or Workers()
         self.command = RunCommand(
             target.typed or str(target.path), target.name, args or [], knobs or {}, device,
             max_events=max_events, max_bytes=max_bytes, samples_loops=samples_loops, module=target.module,
-            keep=keep, loop=loop, skip=skip or [],
+            keep=keep, loop=loop, until=until, last=last, skip=skip or [],
         )  # fmt: skip
         self.timeline = Timeline()
         self.phase = "starting"

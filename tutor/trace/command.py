@@ -82,6 +82,10 @@ class RunCommand(msgspec.Struct, frozen=True):
     `selection.AUTOMATIC` if all would not fit into the budget."""
     loop: int = 0
     """The line of the script on which the training loop begins; 0: the one around the first backward pass."""
+    until: str = ""
+    """nan, inf, error or an expression: where it happens, iterations are recorded that are not in `keep`."""
+    last: int = 0
+    """How many of them, up to the one in which it happens; one more follows."""
     language: str = "en"
     """Language of the error for a file that cannot be run; the worker sends no other sentences."""
     module: str = ""

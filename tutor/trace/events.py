@@ -542,7 +542,7 @@ class Skipped(Event, frozen=True, tag=59):
     count: int = 0
     """Number of iterations, where the loop was entered several times; 0: those from `first` to `last`."""
     why: str = ""
-    """keep: iterations of the training loop that were not to be recorded."""
+    """The option by which iterations of the training loop were not to be recorded: keep, until."""
 
 
 class Point(Event, frozen=True, tag=45):

@@ -35,6 +35,12 @@ _GAP_TEXTS = {
         "All iterations of the training loop would not fit into the recording: it has those of `--keep {detail}`. "
         "`--keep` chooses others; with `--all` it has each until it is full."
     ),
+    "until": N_("Iteration {count:,} of the training loop is the first of `--until {detail}`."),
+    "never": N_("`--until {detail}` was never reached."),
+    "no_way_back": N_(
+        "Iteration {count:,} of the training loop is the first of `--until {detail}`. A program with other threads or "
+        "processes cannot go back, so what follows it is recorded, and not what came before."
+    ),
     "printed": N_("{count:,} more characters were printed than the recording keeps."),
     "bytes": N_("{count:,} more bytes were printed by C code or child processes than are kept."),
     "damaged": N_("The recording was damaged by the program: {detail}."),

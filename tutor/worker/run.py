@@ -105,7 +105,7 @@ class Run:
         self._program = program
         self._recorder = recorder
         self._send = recorder.writer.send
-        self._printed = OutputRecorder(recorder.writer, recorder.code.file_of)
+        self._printed = OutputRecorder(recorder.writer, recorder.code.file_of, lambda: recorder.is_forking)
         self._figures = FigureRecorder(self._send, recorder.unseen)
         self._path = os.path.join(os.getcwd(), command.path)
         self._notebook: Notebook | None = None
@@ -140,10 +140,11 @@ class Run:
         hide_frames(Run._run_cell.__code__)
         recorder.signals.watch()
         patches.shield_from_tracers()
-        patches.write_before_the_end(recorder.writer.write)
+        patches.write_before_the_end(recorder.write_held)
         recorder.frames.sampler.on = self._command.samples_loops and not lesson.header.title
         kept = recorder.frames.kept
         kept.selection, kept.line = self._command.keep, self._command.loop
+        kept.rewinder.watch(self._command.until, self._command.last)
         kept.is_automatic = recorder.frames.sampler.on and kept.selection is None
         kept.line_of = lambda site: recorder.code.line_in(self._path, site)
         recorder.writer.start()
@@ -403,6 +404,7 @@ class Run:
                 strip(error)
                 display(error)
         self._printed.close()
+        recorder.frames.kept.rewinder.close()
         self._send(RunEnd(self._outcome, self._status, self._outcome_note))
         recorder.writer.wait_until_written()
         recorder.writer.stop()

@@ -28,14 +28,19 @@ MAX_OUTPUT = 1 << 20
 class OutputRecorder:
     """Records both streams, up to `MAX_OUTPUT` characters.
 
+    Args:
+        writer: Writes the events.
+        file_of: Returns the number of a file of the learner's; None for others.
+        goes_on: Returns whether a fork that is being made goes on with this recording.
+
     Attributes:
         streams: The replacements for `sys.stdout` and `sys.stderr`.
     """
 
-    def __init__(self, writer: EventWriter, file_of: Callable[[str], int | None]) -> None:
+    def __init__(self, writer: EventWriter, file_of: Callable[[str], int | None], goes_on: Callable[[], bool]) -> None:
         self._writer = writer
         self._file_of = file_of
-        """Returns the number of a file of the learner's; None for others."""
+        self._goes_on = goes_on
         self._recorded = 0
         self._dropped = 0
         self._in_child = False
@@ -59,7 +64,7 @@ class OutputRecorder:
         module._showwarnmsg = show_and_send
 
     def _forked(self) -> None:
-        self._in_child = True
+        self._in_child = self._in_child or not self._goes_on()
 
     @property
     def bypasses_recording(self) -> bool:
