@@ -48,6 +48,16 @@ def align_right(text: str, cells: int) -> str:
     return " " * (cells - width(text)) + text
 
 
+def last_written(line: str) -> str:
+    """Return what is left of a line of output: after a carriage return, as progress bars print, it begins again."""
+    return line.rstrip("\r").rpartition("\r")[2]
+
+
+def printed_lines(text: str) -> list[str]:
+    """Return the lines of output as a terminal shows them: of a progress bar, what it showed last."""
+    return [last_written(line) for line in text.removesuffix("\n").split("\n")] if text else []
+
+
 def wrap(text: str, cells: int) -> list[str]:
     """Wrap running text to lines of at most `cells` cells. Runs of spaces and line ends count as one space."""
     return ["".join(piece for piece, _ in row) for row in wrapped([(" ".join(text.split()), "")], cells)]

@@ -8,6 +8,7 @@ import pytest
 
 from tests.worker.plain_run import run_plainly
 from tests.worker.recording import Forker, Recording
+from tutor.text.show import lines
 from tutor.text.show import record as state_of
 from tutor.trace import events as ev
 from tutor.trace.drawings import unpack
@@ -133,3 +134,33 @@ def test_a_warning_of_matplotlib_names_the_line_of_the_program(record: Forker, t
     plain, recorded = run_plainly(script, tmp_path / "out"), record(script)
     assert "script.py:4: UserWarning: Glyph" in plain.stderr
     assert recorded.stderr == plain.stderr
+
+
+def test_what_is_logged_is_a_curve_and_a_progress_bar_one_line(record: Forker) -> None:
+    pytest.importorskip("tensorboardX")
+    recorded = record("""\
+import tempfile
+import torch
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+w = torch.tensor([1.0], requires_grad=True)
+with tempfile.TemporaryDirectory() as folder:
+    writer = SummaryWriter(folder)
+    for epoch in tqdm(range(5), mininterval=0):
+        loss = (w * 2).sum()
+        loss.backward()
+        w.data -= 0.1 * w.grad
+        w.grad = None
+        writer.add_scalar("loss", loss, epoch)
+        writer.add_scalar("accuracy/test", epoch / 10, global_step=epoch)
+    writer.close()
+""")
+    assert (recorded.status, "Warning" in recorded.stderr) == (0, False)
+    series = state_of(recorded.timeline, recorded.timeline.steps)["series"]
+    assert [value for _x, value in series["accuracy/test"]] == [0.0, 0.1, 0.2, 0.3, 0.4]
+    assert len(series["loss"]) == 5
+    assert series["loss (add_scalar)"] == series["loss"]
+    assert recorded.stderr.count("\r") >= 5
+    bar = [line for line in lines(recorded.timeline, recorded.timeline.steps) if "it/s" in line]
+    assert len(bar) == 1
+    assert "5/5" in bar[0]

@@ -1,4 +1,4 @@
-"""Record the figures that matplotlib shows or saves, drawn as cells.
+"""Record the figures that matplotlib shows or saves, drawn as cells, and the scalars that TensorBoard is to show.
 
 A copy is drawn, as drawing changes a figure. No window opens: a backend that would open one is replaced by Agg, which
 draws into memory. `show` and `pause` do not wait.
@@ -30,7 +30,7 @@ from tutor.recorder.exceptions import is_recorder_code
 from tutor.recorder.figure_contents import contents
 from tutor.recorder.formulas import plain_text
 from tutor.trace import drawings
-from tutor.trace.events import Drawing, Figure, Gap
+from tutor.trace.events import Drawing, Figure, Gap, Point
 
 SIZES = ((40, 7), (60, 7), (70, 12), (70, 16), (96, 22), (156, 35))
 """Columns and rows of the drawings of a figure."""
@@ -59,7 +59,7 @@ class FigureRecorder:
         unseen: Returns a context in which operations are not recorded.
     """
 
-    def __init__(self, send: Callable[[Figure | Gap], None], unseen: Callable[[], Any]) -> None:
+    def __init__(self, send: Callable[[Figure | Gap | Point], None], unseen: Callable[[], Any]) -> None:
         self._send = send
         self._unseen = unseen
         self._process = os.getpid()
@@ -75,7 +75,8 @@ class FigureRecorder:
         """The last figure past `MOST_FIGURES`: what `_pickled` returned, and the file that it was saved in."""
         self.patches = {
             "matplotlib._api": _attribute_warnings, "matplotlib.pyplot": self._watch_pyplot,
-            "matplotlib.figure": self._watch_figures,
+            "matplotlib.figure": self._watch_figures, "torch.utils.tensorboard.writer": self._watch_scalars,
+            "tensorboardX.writer": self._watch_scalars,
         }  # fmt: skip
         """By the name of a module: what is to be called with it when it was imported."""
 
@@ -162,6 +163,21 @@ class FigureRecorder:
             return plain_flush(canvas)
 
         module.FigureCanvasBase.flush_events = flush_events
+
+    def _watch_scalars(self, module: Any) -> None:
+        """Make what is logged with `SummaryWriter.add_scalar` a curve of the chart."""
+        plain = module.SummaryWriter.add_scalar
+
+        @functools.wraps(plain)
+        def add_scalar(writer: Any, tag: str, scalar_value: Any, *args: Any, **kwargs: Any) -> Any:
+            result = plain(writer, tag, scalar_value, *args, **kwargs)
+            if os.getpid() == self._process:
+                with self._unseen(), _quiet(), contextlib.suppress(Exception):  # it may be no number
+                    value = scalar_value.detach() if isinstance(scalar_value, torch.Tensor) else scalar_value
+                    self._send(Point(str(tag), float(value), logged=True))
+            return result
+
+        module.SummaryWriter.add_scalar = add_scalar
 
     # ------------------------------------------------------------ a figure
 

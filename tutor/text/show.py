@@ -27,7 +27,7 @@ from tutor.text.figures import figure_lines, figures_between
 from tutor.text.figures import to_json as figure_json
 from tutor.text.format import dtype_of, escape_controls, gradient_json, guard, table, write_json_line
 from tutor.text.prose import filled_in, prose_at, text_lines
-from tutor.text_width import cut
+from tutor.text_width import cut, printed_lines
 from tutor.trace.events import Update
 from tutor.trace.graph import gradients_by_edge, graph_of, is_leaf
 from tutor.trace.history import code_of, last_write, views
@@ -510,7 +510,7 @@ def _output_lines(output: str) -> list[str]:
     """Return the last lines of the output."""
     if not output:
         return []
-    output_lines = output.splitlines()
+    output_lines = printed_lines(output)
     cut_off = len(output_lines) > _MAX_OUTPUT_LINES
     title = _("output")
     if cut_off:

@@ -31,7 +31,7 @@ from tutor.text.format import escape_controls, guard
 from tutor.text.prose import cells_of
 from tutor.text.show import change_lines
 from tutor.text.speech import in_words, one_line, rows_of, spoken
-from tutor.text_width import width, wrap
+from tutor.text_width import printed_lines, width, wrap
 from tutor.trace import navigation
 from tutor.trace.timeline import Timeline
 
@@ -502,7 +502,7 @@ class Walker:
         self._print(f"{step}: {head}")
         if step > previous:
             printed = self.timeline.output(step)[len(self.timeline.output(previous)) :]
-            for text in printed.splitlines():
+            for text in printed_lines(printed):
                 self._write(_("printed: {text}", text=text))
             for figure in figures_between(self.timeline, previous, step):
                 for text in guard(self.timeline, partial(figure_lines, *figure), lambda why: [why]):

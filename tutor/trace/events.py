@@ -546,7 +546,8 @@ class Skipped(Event, frozen=True, tag=59):
 
 
 class Point(Event, frozen=True, tag=45):
-    """Once the recording is full: the value of a scalar that backward was called on, for the charts."""
+    """A value for the charts: of a scalar that backward was called on, once the recording is full; or one that the
+    program logs."""
 
     name: str
     """Empty: it has none."""
@@ -558,6 +559,8 @@ class Point(Event, frozen=True, tag=45):
     """Number of roots."""
     parts: list[tuple[str, float]] = []
     """The named scalars that it is a sum of or scaled from, if it has no name."""
+    logged: bool = False
+    """Whether the program logs it, under this name, with `SummaryWriter.add_scalar`."""
 
 
 class Gap(Event, frozen=True, tag=46):

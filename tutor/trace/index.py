@@ -435,6 +435,8 @@ class Contents:
     def __init__(self, definitions: Definitions) -> None:
         self.columns = Columns()
         self.series: dict[str, list[Point]] = {}
+        self._logged: dict[str, str] = {}
+        """The series of what the program logs, by its name there: that may be the name of a loss too."""
         self.passes: list[PassInfo] = []
         self.cells: list[CellInfo] = []
         self.iteration_starts: dict[int, array[int]] = {}
@@ -530,6 +532,12 @@ class Contents:
                 break
 
     def _point(self, event: ev.Point, state: State) -> None:
+        if event.logged:
+            if event.name not in self._logged:
+                taken = event.name in self.series
+                self._logged[event.name] = f"{event.name} (add_scalar)" if taken else event.name
+            self._add_point(self._logged[event.name], event.value)
+            return
         if not event.site:
             self._add_point(event.name, event.value)
             return

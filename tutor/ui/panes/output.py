@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from tutor.i18n import N_, _, current_language, ngettext
-from tutor.text_width import cut, wrapped
+from tutor.text_width import cut, last_written, wrapped
 from tutor.trace import events as ev
 from tutor.trace.drawings import largest_that_fits, unpack
 from tutor.trace.events import Figure
@@ -214,8 +214,7 @@ class OutputPane(Pane):
                     hint = _("Enter shows them")
                     self._rows += wrapped([(f"{lead}  {self.glyphs.more} {count}: {hint}", "note")], self.inner)
                     continue
-                # A bare carriage return overwrites the line, as progress bars do.
-                line = line.rstrip("\r").rpartition("\r")[2]
+                line = last_written(line)
                 if draws:
                     line = _COLOURS.sub("", line)
                 shown = clean(cut(line.expandtabs(8), self.inner * 20, self.glyphs.more))
