@@ -172,6 +172,23 @@ async def test_every_action_can_be_asked_for_before_anything_is_recorded() -> No
         assert screen_of(app).model.cursor == 0
 
 
+async def test_the_screen_is_written_as_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = viewer(two_paths(), TAUGHT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("right", "E")
+        await pilot.pause()
+        (path,) = tmp_path.glob("*.svg")
+        assert path.name == f"gradtutor-graph-two-paths-step-{screen_of(app).model.cursor}.svg"
+        assert path.name in text(app)
+        assert "requires_grad" in path.read_text("utf-8")
+        path.unlink()
+        path.mkdir()
+        await pilot.press("E")
+        await pilot.pause()
+        assert "cannot be written: Is a directory" in text(app)
+
+
 async def test_settings_that_cannot_be_used_are_told_on_the_screen(home: Path) -> None:
     file = paths.settings_file()
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -105,6 +105,7 @@ KEYS: tuple[Key, ...] = (
         N_("everything about the tensor or node under the mark, or the step: it follows the cursor")),
     Key("copy_value", "y", "y", N_("copy the value of the tensor under the mark, or of the one the step brought")),
     Key("copy_step", "Y", "Y", N_("copy the step as text"), joins=True),
+    Key("export", "E", "E", N_("write the screen as a picture (SVG) into the current folder")),
     Key("chart", "c", "c", N_("chart the tensor under the mark over time; again: no more")),
     Key("view", "v", "v",
         N_("the graph as lanes, boxes, or one node with those around it; the chart: figure, curves, log axis, memory"),

@@ -299,7 +299,7 @@ LIST_KEYS = (
     Key("last", "end", "End", N_("the last row"), action="move(10000)"),
     Key("open", "enter,right,l", "Enter", N_("open the lesson under the mark")),
     Key("find", "slash", "/", N_("show the lessons that have a word in title, summary or topics")),
-    Key("file", "o", "o", N_("open a file of your own: a Python script or a recording")),
+    Key("file", "o", "o", N_("open a file of your own: a Python script, a notebook or a recording")),
     Key("palette", "colon,ctrl+p", ": Ctrl+P", BY_ID["palette"].about, action="app.command_palette"),
     Key("reset", "R", "R", N_("forget what was done with the lesson; press it twice")),
     Key("language", "L", "L", BY_ID["language"].about, action="app.change_language"),

@@ -1,8 +1,10 @@
-"""The keys that walk: moves, jumps and back, play, the prompt that goes to places and finds text, and copies."""
+"""The keys that walk: moves, jumps and back, play, the prompt for places and texts to find, copies and pictures."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from textual.widgets import Input
@@ -222,6 +224,19 @@ class WalkScreen(PaneScreen):
             self._copy(text, text)
         else:
             self.say(*first_step(self.explain.glyphs))
+
+    def action_export(self) -> None:
+        """Write the screen as a picture into the current folder."""
+        name = re.sub(r"[^\w.-]+", "-", self.model.target.name.removeprefix(".")).strip("-") or "screen"
+        path = Path(f"gradtutor-{name[-_SHOWN:]}-step-{self.model.cursor}.svg")
+        try:
+            path.write_text(
+                self.app.export_screenshot(title=self.model.target.name), encoding="utf-8", errors="replace"
+            )
+        except OSError as error:
+            self.say((_("cannot be written: {why}.", why=clean(error.strerror or str(error))), "error"))
+        else:
+            self.say((f"{_('written')}  ", "quiet"), (clean(str(path)), "value"))
 
     def _copy(self, text: str, shown: str) -> None:
         """Give a text to the terminal's clipboard (OSC 52), and say what it is."""
