@@ -13,6 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from operator import mul
 from typing import Any
 
 from tutor.explain.rules.arrays import MOST_WORK, Grid, Shape, count, map_slices
@@ -154,19 +155,31 @@ def _convolution(node: NodeView, a: Shape, w: Shape, result: Shape) -> list[tupl
     if count(small) * count(w[1:]) > MOST_WORK:
         raise LookupError("too large to work out again")
     by_large, by_small, by_w = strides(large), strides(small), strides(w)
-    products = []
-    for n, o, *at in product(*map(range, small)):
-        small_index = sum(x * y for x, y in zip((n, o, *at), by_small, strict=True))
-        for c, *k in product(*map(range, w[1:])):
+    places = []  # by place in the small one: its offset, and those in the large one and in the weight that meet there
+    for at in product(*map(range, small[2:])):
+        pairs = []
+        for k in product(*map(range, w[2:])):
             position = [x * s + y * d - p for x, s, y, d, p in zip(at, stride, k, dilation, padding, strict=True)]
             if all(0 <= x < size for x, size in zip(position, large[2:], strict=True)):
-                channel = o // channels_per_group * w[1] + c
-                large_index = sum(x * y for x, y in zip((n, channel, *position), by_large, strict=True))
-                weight = sum(x * y for x, y in zip((o, c, *k), by_w, strict=True))
-                products.append(
-                    (large_index, small_index, weight) if transposed else (small_index, large_index, weight)
-                )
+                pairs.append((_offset(position, by_large[2:]), _offset(k, by_w[2:])))
+        places.append((_offset(at, by_small[2:]), pairs))
+    products: list[tuple[int, int, int]] = []
+    for n, o in product(*map(range, small[:2])):
+        first, group = _offset((n, o), by_small), o // channels_per_group * w[1]
+        for place, pairs in places:
+            small_index = first + place
+            for c in range(w[1]):
+                start, weight = _offset((n, group + c), by_large), _offset((o, c), by_w)
+                if transposed:
+                    products += [(start + large_at, small_index, weight + w_at) for large_at, w_at in pairs]
+                else:
+                    products += [(small_index, start + large_at, weight + w_at) for large_at, w_at in pairs]
     return products
+
+
+def _offset(index: Sequence[int], by: Sequence[int]) -> int:
+    """Return the flat index of a place, or of the beginning of its index, by strides."""
+    return sum(map(mul, index, by))
 
 
 @explains(
