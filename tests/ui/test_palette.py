@@ -159,7 +159,10 @@ async def test_theme_language_speed_and_views_are_there_the_next_time(monkeypatc
     assert viewer(training(), SCRIPT).theme == "gradtutor-dark"  # the environment comes first
 
 
-async def test_every_action_can_be_asked_for_before_anything_is_recorded() -> None:
+async def test_every_action_can_be_asked_for_before_anything_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a picture is written too
     app = GradtutorApp(SCRIPT, lessons=Path("lessons"), timeline=Timeline())
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()

@@ -63,13 +63,16 @@ class Palette(CommandPalette):
         self.set_class(palette_of(self.app).glyphs.ascii, "-ascii")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Take the row under the mark, as soon as the rows are those of what is typed."""
+        """Take the row under the mark once the rows are those of what is typed, unless one types on until then."""
+        if event.value != event.input.value:
+            event.stop().prevent_default()
+            return
         rows = self.query_one(CommandList)
         row = None if rows.highlighted is None else rows.get_option_at_index(rows.highlighted)
         hit = row.hit if isinstance(row, Option) else None
         if rows.option_count and not (isinstance(hit, Match) and hit.query == event.input.value.strip()):
             event.stop().prevent_default()
-            self.set_timer(_AGAIN, lambda: self.post_message(Input.Submitted(event.input, event.input.value)))
+            self.set_timer(_AGAIN, lambda: self.post_message(Input.Submitted(event.input, event.value)))
 
 
 @dataclass(eq=False)
