@@ -132,7 +132,7 @@ async def test_the_end_of_a_good_run(record: Forker) -> None:
         await pilot.pause()
         assert "5 backward passes · loss" in flat(app)
         assert "the script is done" in explained(app)
-        assert "iteration 5/5 · pass 5" in lines(app)[-2]
+        assert "epoch 5/5 · pass 5" in lines(app)[-2]
         await pilot.press("home")
         await pilot.pause()
         assert "iteration" not in lines(app)[-2]

@@ -168,6 +168,17 @@ def test_gaps_are_marked_where_they_are_few() -> None:
     )
 
 
+def test_each_cell_has_its_place_in_the_bar_beside_one_with_a_long_loop() -> None:
+    scale = Scale(10_000, cells=[1, 11, 21, 9_981])
+    columns = [time_bar.column_of(step, 60, scale) for step in (0, 10, 20, 9_980, 10_000)]
+    # By square roots the four cells are as 3 : 3 : 100 : 4 of 60 columns.
+    assert [after - before for before, after in itertools.pairwise(columns)] == pytest.approx([2, 2, 53, 2], abs=1)
+    assert len(set(columns)) == 5
+    for step in range(0, 10_001, 7):
+        assert abs(scale.step(scale.place(step)) - step) < 1e-6
+    assert Scale(40, cells=[1]).place(10) == Scale(40).place(10)
+
+
 def test_what_a_question_hides_is_dotted() -> None:
     shown = text_of([time_bar.Bar(41, Scale(40), bytes(41), [], limit=20).row(10, UNICODE)])[0]
     assert shown[30:].strip("┄") == ""

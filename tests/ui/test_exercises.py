@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.app import App
 from textual.widgets import TextArea
 
-from tests.ui.conftest import ended, opened, text
+from tests.ui.conftest import ended, lines, opened, text
 from tutor.study.progress import Store
+from tutor.ui.screens.editor import Editor
 from tutor.ui.screens.lesson import LessonScreen
 
 LESSON = """\
@@ -60,6 +62,10 @@ async def test_a_wrong_attempt_is_told_why_and_can_be_walked(tmp_path: Path, hom
         await ended(pilot, screen)
         shown = text(pilot.app)
         assert "y is 6, but the square of 3 is 9." in shown
+        assert isinstance(pilot.app.screen, Editor)  # it stays open
+        assert area.text == "y = w + w"
+        await pilot.press("escape")
+        await pilot.pause()
         # The cursor stands where the learner's code has ended; it is walked like any other.
         assert screen.model.timeline.kind(screen.model.cursor) == "cell_end"
         codes = [screen.model.timeline.view(step).code for step in range(1, screen.model.timeline.steps + 1)]
@@ -111,6 +117,43 @@ async def test_hints_come_one_at_a_time_and_the_solution_when_asked_twice(tmp_pa
         assert "y = w * w" in text(pilot.app)
     progress = Store().load("graph/one")
     assert (progress.hints, progress.opened, progress.solved) == ({"square": 2}, {"square"}, set())
+
+
+def editor_of(app: App[int]) -> Editor:
+    assert isinstance(app.screen, Editor)
+    return app.screen
+
+
+@pytest.mark.parametrize("size", [(80, 24), (140, 44)])
+async def test_the_editor_takes_the_place_of_the_code(tmp_path: Path, home: Path, size: tuple[int, int]) -> None:
+    async with opened(tmp_path, LESSON, size) as (pilot, screen):
+        await pilot.press("home", "right_square_bracket", "e")
+        await pilot.pause()
+        editor = editor_of(pilot.app)
+        assert editor.area.region.offset == screen.code.region.offset
+        assert editor.area.region.height + 1 == screen.code.region.height
+        assert "the square of w" in " ".join(text(pilot.app).split())  # the task stays in view
+        await pilot.press("f2")
+        await pilot.pause(0.1)
+        assert "A square is a product." in text(pilot.app)
+        editor.area.text = "y = w\ny = y * nothing\n"
+        await pilot.press("f5")
+        await ended(pilot, screen)
+        assert editor_of(pilot.app) is editor
+        rows = lines(pilot.app)
+        wrong = next(row for row, line in enumerate(rows) if "y = y * nothing" in line)
+        assert "NameError" in rows[wrong + 1]  # under its line
+        await pilot.press("backspace")
+        assert not editor.problem.display
+        editor.area.text = "y = w *\n"
+        await pilot.press("f5")
+        await pilot.pause(0.1)
+        assert "invalid syntax" in lines(pilot.app)[wrong]
+        editor.area.text = "y = w * w"
+        await pilot.press("f5")
+        await ended(pilot, screen)
+        assert not isinstance(pilot.app.screen, Editor)
+        assert "solved" in text(pilot.app)
 
 
 async def test_where_there_is_no_exercise_the_keys_say_so(tmp_path: Path, home: Path) -> None:
@@ -208,7 +251,7 @@ y = 2
 
 async def test_a_second_question_at_the_same_place_comes_into_view(tmp_path: Path, home: Path) -> None:
     async with opened(tmp_path, TWICE, (80, 24)) as (pilot, screen):
-        assert "The first question" in text(pilot.app)
+        assert "What is x?" in text(pilot.app)
         await pilot.press("1", "enter")
         await pilot.pause(0.1)
         assert "what is y?" in text(pilot.app)
@@ -237,7 +280,7 @@ async def test_what_a_check_says_follows_the_language(tmp_path: Path, home: Path
             await pilot.press("f5")
             await ended(pilot, screen)
             assert english in text(pilot.app)
-            await pilot.press("L")
+            await pilot.press("escape", "L")
             await pilot.pause()
             assert chinese in text(pilot.app)
             assert english not in text(pilot.app)

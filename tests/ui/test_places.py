@@ -1,4 +1,4 @@
-"""A walk through lessons at 80x24: no step moves a pane."""
+"""Where panes are: no step of a lesson moves one at 80x24, and keys size them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.sampling import sample
-from tests.ui.conftest import screen_of
+from tests.ui.conftest import screen_of, text
+from tests.ui.recordings import TAUGHT, two_paths, viewer
 from tests.worker.recording import Forker
 from tutor.lesson.catalog import Target
+from tutor.study.settings import Settings
 from tutor.ui.app import GradtutorApp
 from tutor.ui.screens.lesson import LessonScreen
 
@@ -49,3 +51,32 @@ async def test_no_step_of_a_lesson_moves_a_pane(record: Forker, path: Path) -> N
                 await pilot.press("s" if screen.model.asking else "right")
         assert timeline.steps in walked
         assert {timeline.kind(step) for step in walked if step} >= {"op", "cell_end"}
+
+
+async def test_plus_and_minus_size_a_pane_and_that_is_kept(home: Path) -> None:
+    app = viewer(two_paths(), TAUGHT)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        screen = screen_of(app)
+        before = {name: pane.region for name, pane in screen.panes.items() if pane.display}
+        assert screen.lesson.has_focus
+        await pilot.press("plus", "plus")
+        await pilot.pause()
+        assert screen.lesson.region.height == before["lesson"].height + 4
+        assert screen.code.region.bottom == before["code"].bottom
+        assert screen.graph.region == before["graph"]
+        assert "lesson: 15 rows" in text(app)
+        await pilot.press(*["plus"] * 4)  # the code keeps its least height, and the keys are not counted
+        await pilot.press("minus")
+        await pilot.pause()
+        assert screen.code.region.height == 3 + 2
+        app.open(TAUGHT, screen.model.timeline)
+        await pilot.pause()
+        assert screen_of(app).lesson.region.height == screen.lesson.region.height
+        assert Settings().get("panes") == {"lesson": 2}
+        await pilot.press("end")
+        await pilot.pause()
+        assert screen_of(app).model.asking
+        await pilot.press("minus", "3")  # a number below zero
+        await pilot.pause()
+        assert screen_of(app).ask.value == "-3"

@@ -1,4 +1,5 @@
-"""What was set on the screen and is kept: language, theme, speed and views, in a JSON file beside the progress.
+"""What was set on the screen and is kept: language, theme, speed, views and the sizes of panes, in a JSON file beside
+the progress.
 
 Options and environment variables come before it. No failure here stops anything: what cannot be used is ignored, and
 `problem` says so in a line.
@@ -23,6 +24,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "speed": lambda value: type(value) is int and 1 <= value <= _FASTEST,
     "graph": lambda value: value in ("lanes", "boxes", "focus"),
     "chart": lambda value: value in ("figure", "curves", "log", "memory"),
+    "panes": lambda value: isinstance(value, dict) and all(type(rows) is int for rows in value.values()),
 }
 """By setting: whether it can have a value."""
 

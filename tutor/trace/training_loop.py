@@ -21,6 +21,8 @@ _LEAST = 3
 class TrainingLoop:
     """The iterations of a loop, up to what is recorded."""
 
+    site: int
+    """The site of its header."""
     starts: array[int]
     """The steps at which its iterations begin."""
     end: int | None
@@ -59,7 +61,7 @@ def find_training_loop(timeline: Timeline) -> TrainingLoop | None:
                     left_out += waiting.pop()[1].count
                 numbers.append(place + left_out)
             last = numbers[-1] + sum(gap.count for _, gap in waiting)
-            best = TrainingLoop(starts[:], _end(timeline, site, starts[-1]), numbers, last)
+            best = TrainingLoop(site, starts[:], _end(timeline, site, starts[-1]), numbers, last)
     return best
 
 

@@ -130,6 +130,8 @@ KEYS: tuple[Key, ...] = (
     Key("next_pane", "tab", "Tab", N_("the next pane"), K_("pane"), 11, action="turn(1)"),
     Key("previous_pane", "shift+tab", "Shift+Tab", N_("the pane before"), joins=True, action="turn(-1)"),
     Key("zoom", "z", "z", N_("maximize the pane, and restore it"), K_("zoom"), 10),
+    Key("larger", "plus", "+", N_("make the pane larger"), action="size(2)"),
+    Key("smaller", "minus", "-", N_("smaller"), joins=True, action="size(-2)"),
     Key("next_lesson", "N", "N", N_("the next lesson")),
     Key("glossary", "t", "t",
         N_("the glossary: in the lesson the words of the text, one by one; then, and elsewhere, all")),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
-from itertools import islice
-from math import ceil
+from itertools import islice, pairwise
+from math import ceil, sqrt
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -32,15 +33,25 @@ _OUTSIDE = 4
 
 
 class Scale:
-    """Where each step lies between the ends of the bar: each iteration of the training loop takes the same room."""
+    """Where each step lies between the ends of the bar.
 
-    def __init__(self, steps: int, loop: TrainingLoop | None = None) -> None:
+    Each iteration of the training loop takes the same room. A long cell is folded: it takes more room than a short one,
+    but not in proportion, so that each has its place.
+    """
+
+    def __init__(self, steps: int, loop: TrainingLoop | None = None, cells: Sequence[int] = ()) -> None:
+        """Lay out a recording of so many steps; `cells` are the steps at which its cells begin."""
         self.steps = steps
         self._steps: list[int] = [0, max(steps, 1)]
         self._places: list[float] = [0.0, 1.0]
         starts = [] if loop is None else [start for start in loop.starts if 0 < start <= steps]
-        if loop is None or len(starts) < 2:
-            return
+        if loop is not None and len(starts) > 1:
+            self._fold_loop(loop, starts)
+        self._fold_cells([start - 1 for start in cells if 1 < start <= steps])
+
+    def _fold_loop(self, loop: TrainingLoop, starts: Sequence[int]) -> None:
+        """Give each iteration the same room."""
+        steps = self.steps
         end = steps if loop.end is None else max(min(loop.end, steps), starts[-1])
         before, after = starts[0] - 1, steps - end
         outside = before + after
@@ -50,6 +61,17 @@ class Scale:
         self._steps = [0, *(start - 1 for start in starts), end, steps]
         inside = [first + (last - first) * number / len(starts) for number in range(len(starts) + 1)]
         self._places = [0.0, *inside, 1.0]
+
+    def _fold_cells(self, bounds: Sequence[int]) -> None:
+        """Give each cell room by the square root of what it would have."""
+        if not bounds:
+            return
+        before = [0.0, *(self.place(bound) for bound in bounds), 1.0]
+        roots = [sqrt(max(last - first, 0.0)) for first, last in pairwise(before)]
+        after = [sum(roots[:count]) / sum(roots) for count in range(len(before))]
+        steps = sorted({*self._steps, *bounds})
+        self._places = [_interpolated(self.place(step), before, after) for step in steps]
+        self._steps = steps
 
     def place(self, step: float) -> float:
         """Return the place of a step, from 0 to 1."""
@@ -78,6 +100,13 @@ def step_at(x: int, cells: int, scale: Scale) -> int:
 def column_of(step: int, cells: int, scale: Scale) -> int:
     """Return the column of a bar in which a step lies."""
     return round(scale.place(step) * (cells - 1)) if scale.steps else 0
+
+
+def _counts_epochs(timeline: Timeline, loop: TrainingLoop) -> bool:
+    """Return whether the variable of a loop is called after epochs."""
+    site = timeline.sites.get(loop.site)
+    code = None if site is None else timeline.definitions.code(site.file, site.span)
+    return code is not None and re.match(r"for\s+\w*epoch", code) is not None
 
 
 class BackwardSteps:
@@ -223,25 +252,28 @@ class TimeBar(Surface):
             self._loop = find_training_loop(timeline)
             back = self._back.update(timeline.steps, timeline.passes)
             starts = [info.start for info in timeline.cells]
-            scale = Scale(timeline.steps, self._loop)
+            scale = Scale(timeline.steps, self._loop, starts)
             columns = width - 2 - cells_of(self._place_text(timeline, timeline.steps))
             self._bar = Bar(columns, scale, back, starts, self._limit, self._problems, timeline.columns.gaps())
         place: Piece = (self._place_text(timeline, self._cursor), "quiet")
         return [((" ", "plain"), *self._bar.row(self._cursor, self.glyphs), place)]
 
     def _place_text(self, timeline: Timeline, step: int) -> str:
-        """Return the iteration and the pass of a step, right-aligned; blank before the loop, empty without one, and
-        without room."""
+        """Return the iteration (or the epoch) and, where there is room, the pass of a step, right-aligned; blank before
+        the loop, empty without one."""
         loop = self._loop
-        if loop is None or self.size.width < WIDE:
+        if loop is None:
             return ""
+        name = _("epoch") if _counts_epochs(timeline, loop) else _("iteration")
         last = loop.last
         total = str(last) if loop.end is not None else ""
         iteration, pass_number = loop.iteration(step), self._pass(timeline, step)
         texts = []
         for number, of_passes in ((iteration, pass_number), (last, len(timeline.passes))):
-            text = f"{_('iteration')} {number}" + (f"/{total}" if total else "")
-            texts.append(f"  {text} {self.glyphs.dot} {_('pass {number}', number=of_passes)}")
+            text = f"  {name} {number}" + (f"/{total}" if total else "")
+            if self.size.width >= WIDE:
+                text += f" {self.glyphs.dot} {_('pass {number}', number=of_passes)}"
+            texts.append(text)
         room = cells_of(texts[1])
         return " " * (room - cells_of(texts[0])) + texts[0] if iteration else " " * room
 

@@ -92,7 +92,7 @@ class Said(Message):
 class SettingChanged(Message):
     """Posted when something was set that is kept for the next time."""
 
-    def __init__(self, name: str, value: str | int) -> None:
+    def __init__(self, name: str, value: str | int | dict[str, int]) -> None:
         super().__init__()
         self.name, self.value = name, value
 

@@ -286,7 +286,7 @@ class LessonPane(Pane):
     # ------------------------------------------------------------ the text
 
     def keep_in_view(self, what: str) -> None:
-        """Keep the `exercise` or the `end` of the section to read now visible from the next update on."""
+        """Keep the `first` row, the `exercise` or the `end` of the section to read in view from the next update on."""
         self._next_pinned = what
 
     def _lay_out_text(self, cells: int) -> _Text:

@@ -7,11 +7,13 @@ import os
 import shlex
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.geometry import Region
 from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
@@ -21,23 +23,39 @@ from tutor.ui.panes.base import Surface
 from tutor.ui.render.segments import Piece, Row, clean
 
 
-class _Foot(Surface):
-    """The lines below the editor: the problem, wrapped, and the keys."""
+class _Keys(Surface):
+    """The keys, below the editor."""
 
     BASE = "bar"
 
     def __init__(self) -> None:
         super().__init__()
-        self.problem = ""
         self.keys: list[Piece] = []
+
+    def rows(self, width: int, height: int) -> list[Row]:
+        return [tuple((text, f"bar {role}") for text, role in self.keys)]
+
+
+class _Problem(Surface):
+    """What is wrong with the code: under its line, or above the keys where it has none."""
+
+    BASE = "bar"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+        self.line: int | None = None
+        """The line of the code, from 1."""
 
     def problem_rows(self, width: int) -> list[Row]:
         """Return the rows of the problem, for this width."""
-        return wrapped([(clean(self.problem), "error")], max(width - 2, 1)) if self.problem else []
+        return wrapped([(clean(self.text), "bar error")], max(width - 3, 1)) if self.text else []
 
     def rows(self, width: int, height: int) -> list[Row]:
-        rows: list[Row] = [((" ", "plain"), *row) for row in self.problem_rows(width)[: height - 1]]
-        return [tuple((text, f"bar {role}") for text, role in row) for row in (*rows, tuple(self.keys))]
+        marks = [f"{self.glyphs.no} ", *["  "] * height]
+        return [
+            ((mark, "bar error"), *row) for mark, row in zip(marks, self.problem_rows(width)[:height], strict=False)
+        ]
 
 
 class _Area(TextArea):
@@ -57,68 +75,101 @@ class _Area(TextArea):
 
 
 class Editor(ModalScreen[tuple[str, bool]]):
-    """Edits code; the result is the code and whether to run it now."""
+    """Edits code in the place of the code pane; the result is the code and whether to run it now.
+
+    With `attempt` it stays open while the code runs: `report` says what came of it.
+    """
 
     BINDINGS = [
         Binding("f5,ctrl+r", "run", "run", show=False, priority=True),
+        Binding("f2", "hint", "hint", show=False, priority=True),
         Binding("ctrl+o", "outside", "in $EDITOR", show=False, priority=True),
         Binding("f8", "original", "restore", show=False, priority=True),
         Binding("escape", "back", "back", show=False, priority=True),
     ]
 
-    def __init__(self, title: str, text: str, original: str, problem: str = "") -> None:
+    def __init__(
+        self, title: str, text: str, original: str, place: Callable[[], Region], *,
+        attempt: Callable[[str], None] | None = None, hint: Callable[[], None] | None = None,
+    ) -> None:  # fmt: skip
         """Make the editor.
 
         Args:
             title: The title of the frame.
             text: The code to begin with.
             original: The code of the lesson.
-            problem: Why the code did not run, if it was tried.
+            place: Returns where the code pane is.
+            attempt: Runs the code of an exercise.
+            hint: Shows the next hint of the exercise.
         """
         super().__init__()
-        self._title, self._original, self._problem = title, original, problem
+        self._title, self._original, self._place = title, original, place
+        self._attempt, self._hint = attempt, hint
         self.area = _Area(
             text, language="python", show_line_numbers=True, tab_behavior="indent", soft_wrap=False, id="editor"
         )
-        self.foot = _Foot()
+        self.keys, self.problem = _Keys(), _Problem()
 
     def compose(self) -> ComposeResult:
         yield self.area
-        yield self.foot
+        yield self.problem
+        yield self.keys
 
     def on_mount(self) -> None:
-        glyphs = self.foot.glyphs
+        glyphs = self.keys.glyphs
         self.area.border_title = clean(self._title)
         self.area.set_class(glyphs.ascii, "-ascii")
         with contextlib.suppress(Exception):  # no highlighting without the language's parser
             self.area.theme = "css" if self.app.theme.endswith("light") else "vscode_dark"
         self.area.focus()
-        self.say(self._problem)
+        self.show_keys()
+        self.watch(self.area, "scroll_y", self.place_problem, init=False)
+        self.on_resize()
 
     def on_resize(self) -> None:
-        width, height = self.app.size
-        editor_width = width if width <= 90 else min(width - 8, 110)
-        foot_height = 1 + min(len(self.foot.problem_rows(editor_width)), height // 3)
-        editor_height = max(min(height - foot_height, max(self.area.document.line_count + 6, 14)), 4)
-        left, top = (width - editor_width) // 2, max((height - editor_height - foot_height) // 2, 0)
-        for widget, y, rows in ((self.area, top, editor_height), (self.foot, top + editor_height, foot_height)):
-            widget.styles.offset = (left, y)
-            widget.styles.width, widget.styles.height = editor_width, rows
+        region = self._place()
+        area, keys = region.split_horizontal(-1)
+        for widget, place in ((self.area, area), (self.keys, keys)):
+            widget.styles.offset = (place.x, place.y)
+            widget.styles.width, widget.styles.height = place.width, place.height
+        self.call_after_refresh(self.place_problem)
 
-    def say(self, problem: str = "") -> None:
-        """Show the keys, and above them the problem."""
-        keys: list[Piece] = []
-        for key, label in (
-            ("F5", key_label("run")),
-            ("Esc", key_label("back")),
-            ("Ctrl+O", key_label("$EDITOR")),
-            ("F8", key_label("restore")),
-            ("Ctrl+Z", key_label("undo")),
-        ):
-            keys += [(" ", "quiet"), (key, "key"), (f" {label} ", "quiet")]
-        self.foot.problem, self.foot.keys = problem, keys
-        self.on_resize()
-        self.foot.paint()
+    def show_keys(self) -> None:
+        """Show the keys."""
+        keys = [("F5", key_label("run")), ("Esc", key_label("back"))]
+        keys += [("F2", key_label("hint"))] if self._hint is not None else []
+        keys += [("F8", key_label("restore")), ("Ctrl+O", key_label("$EDITOR")), ("Ctrl+Z", key_label("undo"))]
+        self.keys.keys = []
+        for key, label in keys:
+            self.keys.keys += [(" ", "quiet"), (key, "key"), (f" {label} ", "quiet")]
+        self.keys.paint()
+
+    def report(self, text: str = "", line: int | None = None) -> None:
+        """Show a problem under its line of the code, or above the keys; without a text there is none."""
+        self.problem.text = text
+        self.problem.line = line if line is not None and 1 <= line <= self.area.document.line_count else None
+        if self.problem.line is not None:
+            self.area.move_cursor((self.problem.line - 1, 0))
+        self.place_problem()
+
+    def place_problem(self) -> None:
+        """Put the problem under its line, where that is in view."""
+        area, problem = self.area, self.problem
+        width = max(area.region.width - 2, 1)
+        rows = min(len(problem.problem_rows(width)), max(area.region.height - 3, 1))
+        bottom = area.region.bottom - 1 - rows
+        top = bottom
+        if problem.line is not None:
+            top = min(area.region.y + 1 + problem.line - area.scroll_offset.y, bottom)
+        problem.display = bool(rows) and area.region.height > 2
+        problem.styles.offset = (area.region.x + 1, top)
+        problem.styles.width, problem.styles.height = width, rows
+        problem.paint()
+
+    def on_text_area_changed(self) -> None:
+        """Hide the problem: the code is another one."""
+        if self.problem.text:
+            self.report()
 
     @property
     def text(self) -> str:
@@ -126,18 +177,22 @@ class Editor(ModalScreen[tuple[str, bool]]):
         return self.area.text
 
     def action_run(self) -> None:
-        """Close the editor to run the code; a syntax error is shown instead."""
+        """Run the code, for which the editor of a cell is closed; a syntax error is shown instead."""
         try:
             compile(self.text, "<cell>", "exec", dont_inherit=True)
         except (SyntaxError, ValueError) as error:
-            line = getattr(error, "lineno", None)
-            self.say(
-                _("line {number}: {problem}", number=line, problem=getattr(error, "msg", error)) if line else str(error)
-            )
-            if line:
-                self.area.move_cursor((line - 1, 0))
+            self.report(str(getattr(error, "msg", error)), getattr(error, "lineno", None))
             return
-        self.dismiss((self.text, True))
+        if self._attempt is None:
+            self.dismiss((self.text, True))
+        else:
+            self.report()
+            self._attempt(self.text)
+
+    def action_hint(self) -> None:
+        """Show the next hint of the exercise."""
+        if self._hint is not None:
+            self._hint()
 
     def action_back(self) -> None:
         """Close the editor without running the code."""
@@ -146,13 +201,13 @@ class Editor(ModalScreen[tuple[str, bool]]):
     def action_original(self) -> None:
         """Restore the code of the lesson; Ctrl+Z undoes that."""
         self.area.replace(self._original, (0, 0), self.area.document.end)
-        self.say()
+        self.report()
 
     def action_outside(self) -> None:
         """Edit the code in the editor that `VISUAL` or `EDITOR` names."""
         command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
         if not command.strip():
-            self.say(_("EDITOR names no editor"))
+            self.report(_("EDITOR names no editor"))
             return
         try:
             with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -162,10 +217,12 @@ class Editor(ModalScreen[tuple[str, bool]]):
                     status = subprocess.call([*shlex.split(command), str(path)])
                 changed = path.read_text(encoding="utf-8", errors="replace").rstrip("\n")
         except (OSError, ValueError, NotImplementedError) as error:
-            self.say(f"{command}: {getattr(error, 'strerror', None) or error}")
+            self.report(f"{command}: {getattr(error, 'strerror', None) or error}")
             return
         if status:
-            self.say(_("{command} ended with status {status}: nothing was taken over", command=command, status=status))
+            self.report(
+                _("{command} ended with status {status}: nothing was taken over", command=command, status=status)
+            )
         elif changed != self.text:
             self.area.replace(changed, (0, 0), self.area.document.end)
-            self.say()
+            self.report()

@@ -36,7 +36,10 @@ from tutor.ui.render.segments import clean, styled
 from tutor.ui.screens.walk_screen import WalkScreen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tutor.session.session import Session
+    from tutor.ui.screens.editor import Editor
 
 CHECK_INTERVAL = 0.5
 """Seconds between two checks of the file."""
@@ -52,6 +55,8 @@ class LessonScreen(WalkScreen):
     def __init__(self, model: Model, *, lessons: Path, language: str = "en") -> None:
         super().__init__(model, lessons=lessons, language=language)
         self._file_stamp = file_stamp(model.target.path)
+        self._editor: Editor | None = None
+        """The editor that is open."""
 
     # ------------------------------------------------------------ the recording
 
@@ -110,6 +115,8 @@ class LessonScreen(WalkScreen):
             return
         if result.outcome in ("finished", "solved", "unsolved"):
             self.lesson.keep_in_view("exercise")
+            if result.exercise is not None:
+                self._report_attempt(result.exercise)
         self.show_result(result, soon=bool(result.outcome))
         self.update_later()
 
@@ -213,6 +220,8 @@ class LessonScreen(WalkScreen):
             return action in ("leave", "turn")
         if action == "explain":
             return True
+        if action == "size" and self.model.asking and self.ask.beginning("-"):
+            return parameters != (-2,)  # a minus begins an answer
         if action in ("answer", "again") and self.selection is not None:
             return None
         command = str(parameters[0]) if action == "move" else action
@@ -422,18 +431,57 @@ class LessonScreen(WalkScreen):
             problem = status.problem if status.tried else ""
             title, code = _("exercise {name}", name=exercise.id), model.attempt(exercise)
             form = forms.read(status.kind, code) or forms.read(status.kind, original)
-            screen = (
-                Editor(title, code, original, problem)
-                if form is None
-                else FormScreen(title, form, code, model.timeline, model.cursor, problem)
-            )
-            self.app.push_screen(screen, lambda edited: self._leave_exercise(exercise, edited))
+            if form is None:
+                self._open_editor(
+                    Editor(
+                        title, code, original, self.code_place, attempt=lambda text: self._try(exercise, text),
+                        hint=self.action_hint,
+                    ),
+                    lambda edited: self._leave_exercise(exercise, edited),
+                )  # fmt: skip
+                if problem:
+                    self.call_after_refresh(self._report_attempt, exercise)
+            else:
+                screen = FormScreen(title, form, code, model.timeline, model.cursor, problem)
+                self.app.push_screen(screen, lambda edited: self._leave_exercise(exercise, edited))
         elif number in model.gate.code_cells:
             is_only = len(model.gate.code_cells) == 1
             name = _("edit") if is_only else _("edit cell {number}", number=number)
-            editor = Editor(name, model.code_to_edit(number), model.gate.original(number))
-            self.app.push_screen(editor, lambda edited: self._leave_editor(number, edited))
+            editor = Editor(name, model.code_to_edit(number), model.gate.original(number), self.code_place)
+            self._open_editor(editor, lambda edited: self._leave_editor(number, edited))
         self.pause()
+
+    def _open_editor(self, editor: Editor, leave: Callable[[tuple[str, bool] | None], None]) -> None:
+        """Show an editor in the place of the code pane, which grows, with the task above it."""
+        self.zoomed = None
+        self.grown, self._editor = "code", editor
+        self.lesson.keep_in_view("first")
+        self.shown = None
+        self.update_screen()
+
+        def left(edited: tuple[str, bool] | None) -> None:
+            self._editor = None
+            leave(edited)
+
+        self.call_after_refresh(self.app.push_screen, editor, left)
+
+    def _try(self, exercise: Exercise, text: str) -> None:
+        """Run the learner's code for an exercise."""
+        self.start(self.model.try_exercise(exercise, text))
+        self.say((_("your code runs …"), "quiet"))
+
+    def _report_attempt(self, exercise: Exercise) -> None:
+        """Show in the editor why an attempt failed, or close it."""
+        if self._editor is None:
+            return
+        model = self.model
+        result = model.gate.attempt_result(model.timeline, exercise)
+        if result is None or result.ok:
+            self._editor.dismiss(None)
+            return
+        first = model.gate.code_cells.get(exercise.number, {}).get("first_line", 1)
+        line = result.line - first + 1 if result.line is not None and result.how == "stopped" else None
+        self._editor.report(model.exercise_status(exercise).problem, line)
 
     def _leave_exercise(self, exercise: Exercise, edited: tuple[str, bool] | None) -> None:
         """Run the learner's code for an exercise, or keep it."""
@@ -445,8 +493,7 @@ class LessonScreen(WalkScreen):
             self.shown = None
             self.update_soon()
             return
-        self.start(self.model.try_exercise(exercise, text))
-        self.say((_("your code runs …"), "quiet"))
+        self._try(exercise, text)
 
     def _leave_editor(self, number: int, edited: tuple[str, bool] | None) -> None:
         """Run with the edited cell, or keep it as a draft."""

@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tutor.i18n import N_, _, current_language, key_label
+from tutor.i18n import N_, _, current_language, key_label, ngettext
 from tutor.lesson.model import in_language
 from tutor.study.answer_form import answer_value
 from tutor.study.cards import card_at
@@ -27,7 +27,7 @@ from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
 from tutor.ui.bindings import key_hints, typing_hints
 from tutor.ui.details.pane import DetailsPane
 from tutor.ui.explanation import Room, explanation, title, title_facts
-from tutor.ui.panes.base import NOTHING_LINKED, LessonLeft, Pane, Tab
+from tutor.ui.panes.base import NOTHING_LINKED, LessonLeft, Pane, SettingChanged, Tab
 from tutor.ui.panes.card import CardBox, keys_of
 from tutor.ui.panes.chart import ChartPane
 from tutor.ui.panes.code import CodePane
@@ -71,6 +71,8 @@ class PaneScreen(Screen[None]):
         self.zoomed: str | None = None
         self.front = {"left": "code", "right": "graph"}
         """The pane in front of each group that shares a region."""
+        self.sizes: dict[str, int] = {}
+        """Rows that the learner gave to panes, or took from them."""
         self.grown = ""
         """The pane that the learner went to: it is larger."""
         self._folded: frozenset[str] = frozenset()
@@ -100,6 +102,8 @@ class PaneScreen(Screen[None]):
         self._highlighter = CrossHighlighter()
         self._placed: object = None
         """What the widgets were placed for."""
+        self._regions: dict[str, Region] = {}
+        """Where the panes are."""
         self._last_pane = ""
         self._last_leading: Pane | None = None
         self._update_due = self._resting = False
@@ -328,7 +332,7 @@ class PaneScreen(Screen[None]):
         if self.model.timeline.run_end is not None:
             timeline = self.model.timeline
             self._folded = frozenset(name for name, pane in self.panes.items() if not pane.is_used(timeline))
-        return layout.Rooms(self.grown, self._folded)
+        return layout.Rooms(self.grown, self._folded, dict(self.sizes))
 
     def arrange_widgets(self) -> None:
         """Move and resize all widgets, if anything that matters has changed."""
@@ -356,7 +360,7 @@ class PaneScreen(Screen[None]):
         regions = {} if is_small else layout.pane_regions(
             width, height, front=self.front, zoomed=self.zoomed, asking=ask_height, prose=self._has_prose, rooms=rooms,
         )  # fmt: skip
-        regions = layout.with_card(regions, card)
+        regions = self._regions = layout.with_card(regions, card)
         self.details.floating = sheet is not None
         regions |= {"details": sheet} if sheet is not None else {}
         if question is not None:
@@ -428,6 +432,25 @@ class PaneScreen(Screen[None]):
         self.zoomed = focused.NAME if self.zoomed is None and isinstance(focused, Pane) else None
         self.update_soon()
 
+    def action_size(self, rows: int) -> None:
+        """Give the focused pane rows of the others of its column, or give them back."""
+        pane = self.focused if isinstance(self.focused, Pane) else self.leading
+        if self.zoomed or pane.NAME not in layout.PANES:
+            self.say((_("the size of this pane is fixed"), "quiet"))
+            return
+        before = pane.region.height
+        self.sizes[pane.NAME] = self.sizes.get(pane.NAME, 0) + rows
+        self.arrange_widgets()
+        self.call_after_refresh(self._say_size, pane, before, rows)
+
+    def _say_size(self, pane: Pane, before: int, rows: int) -> None:
+        """Say how high a pane is now; one that cannot be larger or smaller stays as it is."""
+        if pane.region.height == before:
+            self.sizes[pane.NAME] -= rows
+        self.post_message(SettingChanged("panes", dict(self.sizes)))
+        height = pane.region.height
+        self.say((ngettext("{pane}: {count} row", "{pane}: {count} rows", height, pane=_(pane.NAME)), "quiet"))
+
     def action_view(self) -> None:
         """Show the next view of the graph."""
         if not self.graph.display:
@@ -483,6 +506,14 @@ class PaneScreen(Screen[None]):
         if self.focused is not self.panes[name]:
             self.set_focus(self.panes[name])
         self.update_soon()
+
+    def code_place(self) -> Region:
+        """Return where the editor goes: the code pane; in a small terminal with the panes beside it, for its lines."""
+        width, height = self.size
+        region = next((self._regions[name] for name in layout.LEFT if name in self._regions), None)
+        if region is None:
+            return Region(0, 0, width, height)
+        return region if layout.is_wide(width, height) else Region(0, region.y, width, region.height)
 
     def go_to_pane(self, name: str) -> None:
         """Show a pane, larger than the others."""

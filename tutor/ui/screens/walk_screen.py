@@ -30,8 +30,9 @@ class WalkScreen(PaneScreen):
     """Moves the cursor of a walk, and says what came of it."""
 
     def restore(self, setting: Callable[[str], Any]) -> None:
-        """Begin with the speed and the views that are kept; `setting` returns None for those that are not."""
+        """Begin with speed, views and sizes that are kept; `setting` returns None for those that are not."""
         self.timebar.begin_at(setting("speed"))
+        self.sizes = dict(setting("panes") or {})
         self.graph.views.wanted = setting("graph")
         self.chart.view = setting("chart") or self.chart.view
 
