@@ -273,6 +273,10 @@ def _skipped(timeline: Timeline, step: int) -> list[Part]:
     return [(_(text, first=event.first, last=event.last), "quiet")]
 
 
+def _mark(timeline: Timeline, step: int) -> list[Part]:
+    return [(_("breakpoint(): a mark here, the program runs on"), "plain")]
+
+
 def _cell(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.CellStart)
@@ -541,7 +545,7 @@ _LINES: dict[str, Callable[[Timeline, int], list[Part]]] = {
     "cell": _cell, "cell_end": _cell_end, "line": _line, "backward": _backward,
     "backward_end": _backward_end, "accumulate": _accumulate, "captured": _captured,
     "retained": _retained, "hook": _hook, "failed": _failed, "cut": cut_line,
-    "skipped": _skipped,
+    "skipped": _skipped, "mark": _mark,
 }  # fmt: skip
 _PLAIN: dict[str, Callable[[Timeline, int], str]] = {
     "line": _line_plain, "op": op_plain, "node": _node_plain, "accumulate": _accumulate_plain, "failed": _failed_plain,

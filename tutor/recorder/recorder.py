@@ -29,7 +29,7 @@ from tutor.recorder.torch_private import DisableTorchFunction, mode_at, mode_cou
 from tutor.recorder.variables import Frame, VariableRecorder
 from tutor.recorder.wrapped_functions import show_backward, show_hidden_functions, watch_scripted, watch_swaps
 from tutor.trace.command import PIPE_CLOSED, STATEMENT, CrashLocation
-from tutor.trace.events import Cut, Failed, Gap
+from tutor.trace.events import Cut, Failed, Gap, Mark
 
 _SENT = "_gradtutor_told"
 _attributes_of = BaseException.__dict__["__dict__"].__get__
@@ -195,6 +195,12 @@ class Recorder:
             self.tensors.mark_changed([])
             self.tensors.record_all()
         self.frames.names.scan_around(self.frames.current, self.frames.script)
+
+    def mark(self, *args: Any, **kwargs: Any) -> None:
+        """Record, for `breakpoint()`, that the program has come to it."""
+        frame = self.frames.current
+        if self.frames.on and frame is not None and not self._is_other_thread():
+            self.writer.send(Mark(self._location[STATEMENT], frame.serial))
 
     def write_held(self) -> None:
         """Write all that waits, before the process may end at once."""

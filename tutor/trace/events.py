@@ -545,6 +545,15 @@ class Skipped(Event, frozen=True, tag=59):
     """The option by which iterations of the training loop were not to be recorded: keep, until."""
 
 
+class Mark(Event, frozen=True, tag=61):
+    """The program called `breakpoint()`, and ran on."""
+
+    kind = "mark"
+    site: int
+    """The statement that called it."""
+    frame: int
+
+
 class Point(Event, frozen=True, tag=45):
     """A value for the charts: of a scalar that backward was called on, once the recording is full; or one that the
     program logs."""
@@ -660,7 +669,7 @@ class Key(Event, frozen=True, tag=60):
 
 STEP_KINDS: tuple[type[Event], ...] = (
     CellStart, CellEnd, Line, Op, Backward, BackwardEnd, Node, Accumulate, Captured, Retained, HookRan, Failed, Cut,
-    Skipped,
+    Skipped, Mark,
 )  # fmt: skip
 """The events that are steps. The number of a kind is its position here, from 1."""
 

@@ -134,7 +134,7 @@ LINE, OP, CUT = KIND_NUMBERS["line"], KIND_NUMBERS["op"], KIND_NUMBERS["cut"]
 _SKIPPED = KIND_NUMBERS["skipped"]
 NO_STOP = 255
 """In `Columns.stops`: not a step at which next_line and previous_line stop."""
-STOP_KINDS = frozenset(KIND_NUMBERS[name] for name in ("line", "cell_end", "failed", "cut", "skipped"))
+STOP_KINDS = frozenset(KIND_NUMBERS[name] for name in ("line", "cell_end", "failed", "cut", "skipped", "mark"))
 
 
 class Columns:
@@ -458,7 +458,8 @@ class Contents:
             ev.Saved: self._define, ev.Call: self._define, ev.Attributes: self._define,
             **dict.fromkeys((ev.OptimizerState, ev.Warned, ev.Figure, ev.Answer, ev.Checked), self._side_event),
             ev.OptimizerStep: self._optimizer_step,
-            ev.Skipped: self._skipped, ev.Gap: self._gap, ev.Point: self._point, ev.RunEnd: self._run_end,
+            ev.Skipped: self._skipped, ev.Mark: self._mark, ev.Gap: self._gap, ev.Point: self._point,
+            ev.RunEnd: self._run_end,
         }  # fmt: skip
         """By type of event: the method that indexes it, given the state after it."""
 
@@ -486,6 +487,9 @@ class Contents:
 
     def _skipped(self, event: ev.Skipped, state: State) -> None:
         self._step(_SKIPPED, 0, event.loop, state)
+
+    def _mark(self, event: ev.Mark, state: State) -> None:
+        self._step(KIND_NUMBERS["mark"], 0, event.site, state)
 
     def _in_pass(self, event: ev.Event, state: State) -> None:
         self._step(KIND_NUMBERS[event.kind or ""], 0, self._pass_sites[-1] if self._pass_sites else 0, state)

@@ -139,6 +139,8 @@ class Run:
         attribute_warnings()
         hide_frames(Run._run_cell.__code__)
         recorder.signals.watch()
+        if "PYTHONBREAKPOINT" not in os.environ:
+            sys.breakpointhook = recorder.mark
         patches.shield_from_tracers()
         patches.write_before_the_end(recorder.write_held)
         recorder.frames.sampler.on = self._command.samples_loops and not lesson.header.title
