@@ -606,3 +606,19 @@ def test_only_the_model_writes_the_cursor() -> None:
     assert isinstance(inspect.getattr_static(Model, "cursor"), property)
     with pytest.raises(AttributeError):
         Model(SCRIPT).cursor = 3  # type: ignore[misc]
+
+
+async def test_a_cell_that_failed_is_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "book.md"
+    path.write_text("```python\nx = 1\n```\n\n```python\nx = 1 / 0\n```\n\n```python\nx += 1\n```\n", encoding="utf-8")
+    target = Target("file", path, "book.md")
+    model = Model(target, session=Session(target, workers=forked_workers()))
+    session = model.begin()
+    assert session is not None
+    await record(model, session)
+    assert (model.failed_cell, is_possible(model, "skip")) == (2, True)
+
+    await record(model, model.run_without_failed_cell())
+    assert [(cell.cell, cell.outcome) for cell in model.timeline.cells] == [(1, "ok"), (2, "skipped"), (3, "ok")]
+    assert [run.name for run in model.runs.all] == ["as written", "cell 2 skipped"]
+    assert (model.failed_cell, is_possible(model, "skip")) == (None, False)

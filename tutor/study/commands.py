@@ -29,8 +29,10 @@ def is_possible(model: Model, command: str) -> bool:
         case "next_iteration":
             frames = timeline.state(step).frames
             return bool(frames and frames[-1].iterations)
-        case "answer" | "skip":
+        case "answer":
             return model.asking
+        case "skip":
+            return model.asking or (model.can_run and model.failed_cell is not None)
         case "again":
             return model.next_retry is not None
         case "problem":

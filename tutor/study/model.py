@@ -441,7 +441,8 @@ class Model:
         attempts = self.study.progress.attempts
         if attempts:
             session.command = msgspec.structs.replace(session.command, attempts=dict(attempts))
-        self.runs.add(session, describe_changes(session.command.knobs, session.command.edits))
+        command = session.command
+        self.runs.add(session, describe_changes(command.knobs, command.edits, command.skip))
         return session
 
     def check_run(self) -> Result:
@@ -508,6 +509,21 @@ class Model:
             del edits[number]
         return None if edits == before else self._change(edits=edits)
 
+    @property
+    def failed_cell(self) -> int | None:
+        """The number of the cell that ended the run of a script or notebook of several cells by failing, else None."""
+        cells, end = self.timeline.cells, self.timeline.run_end
+        document = self.timeline.document
+        several = document is not None and sum(cell.get("number") is not None for cell in document.cells) > 1
+        failed = self.target.kind == "file" and several and end is not None and end.outcome == "failed"
+        return cells[-1].cell if failed and cells else None
+
+    def run_without_failed_cell(self) -> Session:
+        """Return a session in which the cell that failed does not run."""
+        assert self.session is not None
+        assert self.failed_cell is not None
+        return self._change(skip=[*self.session.command.skip, self.failed_cell])
+
     def _change(self, **changes: Any) -> Session:
         """Return a session with these fields of its command changed; the run that is shown becomes its ghost, or is
         dropped if it has not begun.
@@ -523,7 +539,8 @@ class Model:
             target = counterpart(previous.timeline, step, self.timeline)
             return self.timeline.steps if target is None and not self.running else target
 
-        self.runs.add(session, describe_changes(session.command.knobs, session.command.edits))
+        command = session.command
+        self.runs.add(session, describe_changes(command.knobs, command.edits, command.skip))
         if self._is_only_read:
             self.runs.drop(previous)
             return self._start(session, None)

@@ -66,10 +66,11 @@ class Runs:
         return next(candidate for candidate in candidates if candidate not in names)
 
 
-def describe_changes(knobs: dict[str, str], edits: dict[int, str]) -> str:
-    """Return a name for a run: the knobs and cells that differ from the lesson's."""
+def describe_changes(knobs: dict[str, str], edits: dict[int, str], skipped: list[int]) -> str:
+    """Return a name for a run: the knobs and cells that differ from the lesson's, and the cells that do not run."""
     parts = [f"{name} = {text}" for name, text in knobs.items()]
     if edits:
         numbers = _(" and ").join(map(str, sorted(edits)))
         parts.append(ngettext("cell {numbers} edited", "cells {numbers} edited", len(edits), numbers=numbers))
+    parts += [_("cell {number} skipped", number=number) for number in skipped]
     return ", ".join(parts) or _("as written")

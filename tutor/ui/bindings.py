@@ -119,7 +119,7 @@ KEYS: tuple[Key, ...] = (
     Key("stop", "x", "x", N_("stop the program"), K_("stop"), 3),
     Key("hint", "H", "H", N_("the next hint of the exercise"), K_("hint"), 3),
     Key("solution", "S", "S", N_("the solution of the exercise"), joins=True),
-    Key("skip", "s", "s", N_("skip the question"), K_("skip"), 2),
+    Key("skip", "s", "s", N_("skip the question, or the cell that failed"), K_("skip"), 2),
     Key("up", "up", "↑", N_("up in the pane"), action="move(-1)"),
     Key("down", "down", "↓", N_("down in the pane"), joins=True, action="move(1)"),
     Key("choose_left", "shift+left", N_("Shift+←"),

@@ -28,23 +28,27 @@ class CardKey:
 AWAY = CardKey("Esc", N_("away"), "escape")
 EVERYTHING = CardKey("Enter", N_("everything"), "enter")
 EDIT = CardKey("e", N_("edit"), "e")
+SKIP = CardKey("s", N_("skip the cell"), "s")
 CAUSE = CardKey("!", N_("to that step"), "exclamation_mark")
 NEXT = CardKey("!", N_("the next problem"), "exclamation_mark")
 FIRST = CardKey("Home", N_("from the beginning"), "home")
 
 
-def keys_of(card: Card, can_edit: bool, has_others: bool) -> list[CardKey]:
+def keys_of(card: Card, can_edit: bool, has_others: bool, can_skip: bool) -> list[CardKey]:
     """Return the keys to name on a card.
 
     Args:
         card: The card.
         can_edit: Whether the code can be edited now.
         has_others: Whether the recording has problems at other steps.
+        can_skip: Whether the cell that failed can be left out.
     """
     keys = [CAUSE] if card.leads else [NEXT] if has_others else []
     keys.append(FIRST if card.kind == "end" else EVERYTHING)
     if can_edit and card.kind != "end":
         keys.append(EDIT)
+    if can_skip and card.kind == "failed":
+        keys.append(SKIP)
     return [*keys, AWAY]
 
 

@@ -362,7 +362,11 @@ class LessonScreen(WalkScreen):
         grew()
 
     def action_skip(self) -> None:
-        """Skip the open question, which reveals what it hides."""
+        """Skip the open question, which reveals what it hides; where there is none, the cell that failed."""
+        if not self.model.asking and self.model.failed_cell is not None:
+            if self._can_run():
+                self._start_changed(self.model.run_without_failed_cell())
+            return
         result = self.model.skip()
         if result.outcome == "skipped":
             self.focus_pane()

@@ -221,7 +221,7 @@ class PaneScreen(Screen[None]):
         with suppress(Exception):  # a recording may be malformed
             card = None if self._put_away else card_at(model)
         others = any(problem.step != model.cursor for problem in model.problems.all(model.limit))
-        keys = keys_of(card, is_possible(model, "edit"), others) if card is not None else []
+        keys = keys_of(card, is_possible(model, "edit"), others, is_possible(model, "skip")) if card is not None else []
         self.card.show(card, keys)
 
     def put_card_away(self) -> bool:
