@@ -147,7 +147,7 @@ class TensorsPane(Pane):
         kept = optimizer_tree(state, {number: leaf.name for number, leaf in leaves.items()})
         self._with_grids = self._by_module
         self._add_all(trees, kept)
-        if self._with_grids and len(self._entries) > self.page:
+        if self._with_grids and len(self._entries) > self.outer_size.height - 3:  # the frame, and the columns' titles
             self._with_grids = False
             self._add_all(trees, kept)
         kind = BY_MEMORY if self._by_memory else BY_MODULE if self._by_module else FLAT
