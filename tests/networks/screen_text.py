@@ -13,8 +13,8 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 
 from tutor.trace import number_format
-from tutor.trace.state import State, TensorState
-from tutor.trace.values import elements
+from tutor.trace.state import State
+from tutor.trace.values import Value, elements
 from tutor.ui.panes.base import Pane, Surface
 
 SIZES = ((80, 24), (100, 30), (120, 40), (200, 60))
@@ -167,7 +167,7 @@ _PLACE = re.compile(r"\b(?:line|step|iteration|pass|node|cell|number) $")
 _NAME = 6
 """Cells of the end of a name, with the sign after it, by which an assignment is known again."""
 _NARROW_GRAPH = 60
-"""Cells of a graph pane in which a norm may have no room for three digits."""
+"""Cells of a graph pane in which a norm may have no room for three digits, as in any box."""
 
 
 class Spellings:
@@ -180,19 +180,20 @@ class Spellings:
 
     def at(self, state: State) -> tuple[set[str], set[str]]:
         """Return the numbers and the norms of a state."""
-        both = [self._spelled(tensor) for tensor in state.tensors.values()]
+        both = [self._spelled(tensor.value, tensor.dtype) for tensor in state.tensors.values()]
+        both += [self._spelled(node.value, "float32") for node in state.nodes.values()]  # of tensors that are gone
         return {number for number, _norm in both if number}, {norm for _number, norm in both if norm}
 
-    def _spelled(self, tensor: TensorState) -> tuple[str, str]:
-        held = self._of.get(id(tensor.value))
-        if held is None or held[0] is not tensor.value:
-            flat, spelled, norm = elements(tensor.value), "", ""
+    def _spelled(self, value: Value, dtype: str) -> tuple[str, str]:
+        held = self._of.get(id(value))
+        if held is None or held[0] is not value:
+            flat, spelled, norm = elements(value), "", ""
             if flat is not None and len(flat) == 1 and isinstance(flat[0], float) and math.isfinite(flat[0]):
-                spelled = number_format.number(flat[0], tensor.dtype).lstrip(number_format.ROUGHLY)
-            statistics = number_format.statistics(tensor.value) if not tensor.dtype.startswith("complex") else None
+                spelled = number_format.number(flat[0], dtype).lstrip(number_format.ROUGHLY)
+            statistics = number_format.statistics(value) if not dtype.startswith("complex") else None
             if statistics is not None and math.isfinite(statistics.norm):
                 norm = number_format.statistic(statistics.norm)
-            held = self._of[id(tensor.value)] = tensor.value, spelled, norm
+            held = self._of[id(value)] = value, spelled, norm
         return held[1], held[2]
 
 
@@ -218,7 +219,8 @@ def second_spellings(panes: Panes, spellings: tuple[set[str], set[str]], source:
                 if _PLACE.search(row[: match.start()]) or _OTHER_STATISTIC.search(row[: match.start()]):
                     continue
                 is_passing = "∇" in row[: match.start()]  # a gradient that no tensor holds
-                if pane == "graph" and is_statistic and (is_passing or len(row) < _NARROW_GRAPH):
+                is_narrow = len(row) < _NARROW_GRAPH or _BOX.search(row) is not None
+                if pane == "graph" and is_statistic and (is_passing or is_narrow):
                     continue
                 is_rough = number_format.ROUGHLY in row[max(match.start() - 2, 0) : match.end()]
                 if not is_rough and text not in expected and text not in source:
