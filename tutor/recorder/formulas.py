@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-_SUPERSCRIPTS = str.maketrans("0123456789+-−=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿ")
+_SUPERSCRIPTS = str.maketrans("0123456789+-−=()nit", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱᵗ")
 _SUBSCRIPTS = str.maketrans("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
 _NAMED = re.compile(r"\\([A-Za-z]+)\s?")
+_FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _RAISED = re.compile(r"([\^_])(?:\{([^{}]*)\}|(\S))")
 
 
@@ -24,6 +25,7 @@ def _formula(text: str) -> str:
 
     for command in ("mathdefault", "mathrm", "mathbf", "mathit", "mathcal", "mathbb", "text", "rm", "bf", "it"):
         text = re.sub(rf"\\{command}\b\s*", "", text)
+    text = _FRACTION.sub(r"\1/\2", text)
     text = _NAMED.sub(lambda match: chr(tex2uni[match[1]]) if match[1] in tex2uni else match[1], text)
     text = re.sub(r"\\([^A-Za-z])", lambda match: " " if match[1] in ",;: !" else match[1], text)
 
