@@ -219,7 +219,8 @@ _COMMANDS = {
         N_("run a script or notebook without a screen and keep the recording"),
         N_(
             "Run a script or a notebook without a screen and keep the recording. Options stand before or after FILE; "
-            "from the first word after FILE that is none of them, or from --, all is the script's."
+            "from the first word after FILE that is none of them, or from --, all is the script's, and so is standard "
+            "input."
         ),
         (_OUTPUT, _ALL, *_PART, _FILE, _SCRIPT),
     ),

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 FINE, FAILED, WRONG, MISSING, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit statuses."""
+_PASS_STDIN = frozenset(("record", "steps", "show"))
+"""Commands that run a script with their own standard input."""
 _RESOURCE_ERRORS = frozenset((errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM))
 """Error numbers for a lack of files, processes or memory."""
 
@@ -52,12 +54,18 @@ def print_message(text: str, status: int) -> int:
 
 
 def make_session(target: Target, arguments: Arguments, workers: Workers | None = None) -> Session:
-    """Return a session that runs a target as the command line says."""
-    from tutor.session.session import Session
+    """Return a session that runs a target as the command line says.
 
+    Its workers are new ones if none are given. A script that is not walked through reads our standard input.
+    """
+    from tutor.session.session import Session
+    from tutor.session.worker_process import Workers
+    from tutor.text.format import closed_streams
+
+    passes_stdin = target.kind == "file" and arguments.command in _PASS_STDIN
     return Session(
         target,
-        workers=workers,
+        workers=workers or Workers(passes_stdin=passes_stdin),
         knobs=arguments.knobs,
         device=arguments.device,
         args=arguments.script,
@@ -67,6 +75,7 @@ def make_session(target: Target, arguments: Arguments, workers: Workers | None =
         skip=arguments.skip,
         until=arguments.until,
         last=arguments.last,
+        has_stdin=not (passes_stdin and "stdin" in closed_streams),
     )
 
 

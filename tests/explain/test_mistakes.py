@@ -160,6 +160,7 @@ MISTAKES = [
         p, t = torch.full((4, 1), 0.5), torch.ones(4)
         torch.nn.functional.binary_cross_entropy(p, t)
         """, ("shape 4×1 and the target 4:", "t.unsqueeze(1)")),
+    Mistake("a question on the screen", "name = input()", ("a program cannot ask yet", "`gradtutor record FILE`")),
     Mistake("in a function", """
         def train(p):
             loss = p * p
@@ -189,6 +190,10 @@ ALIKE = {
         w = torch.tensor(2.0, requires_grad=True)
         rate = None
         0.1 * rate
+        """,
+    "another end of a file": """
+        import io, pickle
+        pickle.load(io.BytesIO())
         """,
     "backward of a text": '"loss".backward()',
     "another error in a backward": """

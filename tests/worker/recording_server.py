@@ -29,12 +29,14 @@ def main() -> None:
 
 
 def work(request: dict[str, Any], descriptors: list[int]) -> None:
-    """In the fork: the worker process, with its control socket, events, page, output, and where to tell its number."""
+    """In the fork: the worker process, with its control socket, events, page, streams, and where to tell its number."""
     os.setsid()
     os.environ.clear()
     os.environ.update(request["environment"])
     fork_server.reseed()
-    *numbers, stdout, stderr, told = descriptors
+    *numbers, stdin, stdout, stderr, told = descriptors
+    os.dup2(stdin, 0)
+    os.close(stdin)
     fork_server.print_to([stdout, stderr])
     os.write(told, str(os.getpid()).encode())
     os.close(told)

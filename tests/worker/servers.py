@@ -140,12 +140,12 @@ def forked_session(script: Path) -> Session:
     return Session(Target("file", script, str(script)), workers=forked_workers())
 
 
-async def launch_fork(descriptors: Sequence[int], stdout: int, stderr: int) -> Process:
+async def launch_fork(descriptors: Sequence[int], stdin: int, stdout: int, stderr: int) -> Process:
     """Start a worker as a fork."""
     request = {"environment": dict(os.environ), "folder": os.getcwd()}
     read_end, write_end = os.pipe()
     try:
-        fork = recording_server().fork(json.dumps(request).encode(), [*descriptors, stdout, stderr, write_end])
+        fork = recording_server().fork(json.dumps(request).encode(), [*descriptors, stdin, stdout, stderr, write_end])
     finally:
         os.close(write_end)
     with os.fdopen(read_end) as told:

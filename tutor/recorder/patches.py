@@ -9,6 +9,8 @@ locks that it holds, or call it again.
 
 The end: what is recorded is written before the program ends its process at once, replaces it, or sends a signal.
 
+Secrets: what is typed at a prompt of `getpass` is not recorded.
+
 Figures: the calls of plotext are recorded, so that a figure can be drawn again at any size.
 """
 
@@ -17,6 +19,7 @@ from __future__ import annotations
 import _thread
 import contextlib
 import functools
+import getpass
 import inspect
 import os
 import signal
@@ -170,6 +173,19 @@ def write_before_the_end(write: Callable[[], None]) -> None:
     for module, names in _ENDS:
         for name in names:
             setattr(module, name, written(getattr(module, name)))
+
+
+def keep_secrets(add: Callable[[str], None]) -> None:
+    """Call `add` with what is typed at a prompt of `getpass.getpass`, from now on."""
+    ask = getpass.getpass
+
+    @functools.wraps(ask)
+    def asked(*args: Any, **kwargs: Any) -> str:
+        secret = ask(*args, **kwargs)
+        add(secret)
+        return secret
+
+    getpass.getpass = asked
 
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep

@@ -51,6 +51,7 @@ class Recorder:
         tensors: Records tensors.
         operations: The function mode that records operations.
         backward: Records backward passes.
+        add_secret: Adds a text that is not recorded as the value of a name.
         signals: Defers the program's signal handlers while the recorder's own code runs.
         full: Whether the budget is used up.
     """
@@ -68,6 +69,7 @@ class Recorder:
             append, self.tensors.serial, self.tensors.find, lambda kind: module_of(kind) in self._own_modules
         )
         variables = VariableRecorder(append, self.tensors, containers, self._record_made)
+        self.add_secret = variables.secrets.add
         self.signals = DeferredSignals()
         threads = ThreadWatcher(self.writer.send, self.tensors, self.code.own_code)
         threads.watch()

@@ -87,6 +87,8 @@ class VariableRecorder:
         self._containers = containers
         self._made = made
         self.recent: deque[tuple[str, int]] = deque(maxlen=_RECENT)
+        self.secrets: set[str] = set()
+        """Texts that are not recorded as the value of a name."""
         self.on_optimizer: Callable[[Optimizer, str, int], None] = lambda optimizer, name, depth: None
         self.on_error: Callable[[Exception], None] = lambda error: None
 
@@ -94,7 +96,9 @@ class VariableRecorder:
         """Record what a name means now; `made_at` is the site of the call that made the value, or 0."""
         try:
             kind = type(value)
-            if kind is float or kind is int or kind is bool or value is None or kind is str:
+            if self.secrets and kind is str and value in self.secrets:
+                self.forget(frame, name)
+            elif kind is float or kind is int or kind is bool or value is None or kind is str:
                 if frame.holders:
                     frame.holders.pop(name, None)
                 if kind is int and not -(1 << 63) <= value < 1 << 63:

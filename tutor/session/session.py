@@ -51,6 +51,7 @@ class Session:
         skip: The numbers of the code cells that do not run.
         until: nan, inf, error or an expression: iterations where it happens are recorded too.
         last: How many of them.
+        has_stdin: Whether the program has a standard input.
 
     Attributes:
         command: What the worker is asked to run.
@@ -76,13 +77,14 @@ class Session:
         skip: list[int] | None = None,
         until: str = "",
         last: int = 0,
+        has_stdin: bool = True,
     ) -> None:
         self.target = target
         self.workers = workers or Workers()
         self.command = RunCommand(
             target.typed or str(target.path), target.name, args or [], knobs or {}, device,
             max_events=max_events, max_bytes=max_bytes, samples_loops=samples_loops, module=target.module,
-            keep=keep, loop=loop, until=until, last=last, skip=skip or [],
+            keep=keep, loop=loop, until=until, last=last, skip=skip or [], has_stdin=has_stdin,
         )  # fmt: skip
         self.timeline = Timeline()
         self.phase = "starting"

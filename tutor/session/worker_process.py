@@ -16,6 +16,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeAlias, cast
 
@@ -79,15 +80,15 @@ class Process(Protocol):
     def send_signal(self, signal: int) -> None: ...
 
 
-Launch: TypeAlias = Callable[[Sequence[int], int, int], Awaitable[Process]]
-"""Starts `tutor.worker` in a new session, given its three descriptors, and two to print to."""
+Launch: TypeAlias = Callable[[Sequence[int], int, int, int], Awaitable[Process]]
+"""Starts `tutor.worker` in a new session, given its three descriptors, one to read from, and two to print to."""
 
 
-async def launch(descriptors: Sequence[int], stdout: int, stderr: int) -> Process:
+async def launch(descriptors: Sequence[int], stdin: int, stdout: int, stderr: int) -> Process:
     """Start a worker in a new Python process."""
     return await asyncio.create_subprocess_exec(
         sys.executable or "", "-P", "-m", "tutor.worker", *map(str, descriptors), str(os.getpid()),
-        stdin=asyncio.subprocess.DEVNULL, stdout=stdout, stderr=stderr,
+        stdin=stdin, stdout=stdout, stderr=stderr,
         pass_fds=descriptors, start_new_session=True, env=environment(),
     )  # fmt: skip
 
@@ -118,20 +119,20 @@ class WorkerProcess:
         self._printed = printed
 
     @classmethod
-    async def start(cls, launch: Launch = launch) -> WorkerProcess:
-        """Start a process that imports torch and stands by.
+    async def start(cls, launch: Launch = launch, *, passes_stdin: bool = False) -> WorkerProcess:
+        """Start a process that imports torch and stands by; its standard input is ours if `passes_stdin`, else empty.
 
         Raises:
             StartError: It cannot be started.
         """
         check_folder()
         try:
-            return await cls._start(launch)
+            return await cls._start(launch, passes_stdin)
         except (OSError, RuntimeError) as error:  # no such Python, or no descriptor, process, thread or memory left
             raise StartError(error) from None
 
     @classmethod
-    async def _start(cls, launch: Launch) -> WorkerProcess:
+    async def _start(cls, launch: Launch, passes_stdin: bool) -> WorkerProcess:
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             control, worker_end = socket.socketpair()
             ours.enter_context(control)
@@ -150,7 +151,9 @@ class WorkerProcess:
             file = theirs.enter_context(unnamed_file())
             file.truncate(mmap.PAGESIZE)
             location = CrashLocation(mmap.mmap(file.fileno(), mmap.PAGESIZE))
-            process = await launch((worker_end.fileno(), write_end, file.fileno()), printed[0][1], printed[1][1])
+            stdin = 0 if passes_stdin else theirs.enter_context(open(os.devnull, "rb")).fileno()
+            descriptors = worker_end.fileno(), write_end, file.fileno()
+            process = await launch(descriptors, stdin, printed[0][1], printed[1][1])
             ours.pop_all()  # `end` closes them from here on
         control.setblocking(False)
         return cls(process, control, events, location, [await _reader(pipe[0]) for pipe in printed])
@@ -238,16 +241,21 @@ async def _reader(descriptor: int) -> Printed:
 
 
 class Workers:
-    """Keeps one worker on stand-by, so that a run starts at once."""
+    """Keeps one worker on stand-by, so that a run starts at once.
 
-    def __init__(self, launch: Launch = launch) -> None:
-        self._launch = launch
+    Args:
+        launch: Starts a process.
+        passes_stdin: Whether the workers read our standard input; if not, theirs is empty.
+    """
+
+    def __init__(self, launch: Launch = launch, *, passes_stdin: bool = False) -> None:
+        self._start = partial(WorkerProcess.start, launch, passes_stdin=passes_stdin)
         self._standby: asyncio.Task[WorkerProcess] | None = None
 
     def prepare(self) -> None:
         """Start the stand-by worker if there is none. Returns at once."""
         if self._standby is None:
-            self._standby = asyncio.create_task(WorkerProcess.start(self._launch))
+            self._standby = asyncio.create_task(self._start())
 
     async def take(self) -> WorkerProcess:
         """Return the stand-by worker, or a new one if it has died.
@@ -263,7 +271,7 @@ class Workers:
             if worker.alive:
                 return worker
             await worker.end()
-        return await WorkerProcess.start(self._launch)
+        return await self._start()
 
     async def close(self) -> None:
         """End the stand-by worker."""

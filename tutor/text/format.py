@@ -60,10 +60,16 @@ class _Descriptor(io.FileIO):
         return count
 
 
+closed_streams: set[str] = set()
+"""Names of the standard streams that were closed when this process started."""
+
+
 def prepare_streams() -> None:
     """Let the standard streams take any text in any encoding, and any bytes; open those that are closed."""
     codecs.register_error("gradtutor", _replace_unencodable)
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            closed_streams.add(name)
         if getattr(sys, name) is None or (name == "stdin" and _is_unreadable(number)):
             _open_null(number)
             stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115

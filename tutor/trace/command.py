@@ -92,6 +92,8 @@ class RunCommand(msgspec.Struct, frozen=True):
     """The name by which the file is run as `python -m` does; empty where it is run as a script."""
     skip: list[int] = []
     """Numbers of the code cells that do not run."""
+    has_stdin: bool = True
+    """Whether the program has a standard input; it has none where that of `gradtutor` was closed at its start."""
 
 
 class ForkRequest(msgspec.Struct, frozen=True):

@@ -143,6 +143,7 @@ class Run:
             sys.breakpointhook = recorder.mark
         patches.shield_from_tracers()
         patches.write_before_the_end(recorder.write_held)
+        patches.keep_secrets(recorder.add_secret)
         recorder.frames.sampler.on = self._command.samples_loops and not lesson.header.title
         kept = recorder.frames.kept
         kept.selection, kept.line = self._command.keep, self._command.loop
@@ -216,6 +217,8 @@ class Run:
         if self._notebook is not None:  # there is no script that a spawned child could run
             del main.__dict__["__file__"]
         sys.modules["__main__"] = main
+        if not self._command.has_stdin:
+            sys.stdin = sys.__stdin__ = None  # type: ignore[misc]
         sys.argv = ["-m" if self._module else self._command.path, *self._command.args]
         folder = os.getcwd() if self._module else os.path.dirname(os.path.realpath(self._path))
         sys.path.insert(0, folder)

@@ -1,0 +1,93 @@
+"""`record`, `steps` and `show` pass standard input on to a script, as `python` has it; what is walked has none."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.by_forks import COMMAND, inherited
+from tests.cli.test_cli import environment, script
+from tutor.trace import tracefile
+
+ASKS = "name = input('Name: ')\nprint(f'Hello {name}.')\n"
+READS = "import sys\nprint(sys.stdin and (sys.stdin.fileno(), sys.stdin.isatty()))\nprint(sys.stdin.buffer.read())\n"
+SECRET = """\
+import getpass
+name = input("Name: ")
+password = getpass.getpass()
+print(name, len(password))
+"""
+
+
+def run(folder: Path, words: list[str], streams: str = "", typed: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run a command with its streams as the shell redirects them."""
+    program = ["sh", "-c", f'exec "$@" {streams}', "sh", *words]
+    return subprocess.run(program, cwd=folder, input=typed, capture_output=True, **inherited(environment(folder)))
+
+
+@pytest.mark.sampled(3)
+@pytest.mark.parametrize(
+    ("text", "streams", "typed"),
+    [
+        (ASKS, "", b"Ada\nrest"),
+        (ASKS, "</dev/null", b""),
+        (ASKS, "<&-", b""),
+        (READS, "", b"\xff\x00\r\n\xfe"),
+        (READS, "<script.py", b""),
+        (READS, "<&-", b""),
+        (READS, "0>>empty", b""),
+    ],
+)
+def test_a_recorded_script_reads_what_a_plain_one_reads(tmp_path: Path, text: str, streams: str, typed: bytes) -> None:
+    script(tmp_path, text)
+    plain = run(tmp_path, [sys.executable, str(tmp_path / "script.py")], streams, typed)
+    recorded = run(tmp_path, [*COMMAND, "record", "script.py"], streams, typed)
+    said = [line for line in recorded.stderr.splitlines() if not line.startswith(b"gradtutor: recorded ")]
+    assert said == plain.stderr.splitlines()
+    assert (recorded.stdout, recorded.returncode) == (plain.stdout, plain.returncode)
+
+
+def test_a_script_of_steps_and_show_reads_too(tmp_path: Path) -> None:
+    script(tmp_path, ASKS)
+    for command in ("steps", "show"):
+        done = run(tmp_path, [*COMMAND, command, "script.py"], typed=b"Ada\n")
+        assert done.returncode == 0
+    assert b"Name: Hello Ada." in done.stdout
+
+
+def test_what_is_walked_reads_nothing_and_says_so(tmp_path: Path) -> None:
+    script(tmp_path, ASKS)
+    done = run(tmp_path, [*COMMAND, "open", "--plain", "script.py"], typed=b"\n" * 5)
+    assert done.returncode == 1
+    assert b"EOFError" in done.stdout
+    assert b"on the screen a program cannot ask yet" in done.stdout
+    assert b"gradtutor record FILE" in done.stdout
+
+
+def test_a_secret_typed_at_a_terminal_is_not_recorded(tmp_path: Path) -> None:
+    """With a real worker: in a session that has no terminal, `getpass` reads the one behind standard input."""
+    script(tmp_path, SECRET)
+    ours, theirs = pty.openpty()
+    program = [sys.executable, "-P", "-m", "tutor", "record", "script.py"]
+    process = subprocess.Popen(
+        program, cwd=tmp_path, env=environment(tmp_path), stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    os.close(theirs)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.read(6) == b"Name: "
+    os.write(ours, b"Ada\n")
+    assert process.stderr.read(10) == b"Password: "
+    os.write(ours, b"open sesame\n")
+    printed, _ = process.communicate()
+    assert (printed, process.returncode) == (b"Ada 11\n", 0)
+    assert b"sesame" not in os.read(ours, 1000)
+    timeline = tracefile.load(tmp_path / "script.trace")
+    recorded = repr(timeline.state(timeline.steps)) + timeline.output(timeline.steps)
+    assert "Ada" in recorded
+    assert "sesame" not in recorded
