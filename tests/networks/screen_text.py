@@ -72,13 +72,15 @@ class Finding:
 def cut_texts(panes: Panes) -> list[Finding]:
     """Return the rows in which a text ends in `…`, or has one in its middle, beside empty cells.
 
-    Those are the cells after it in its row, and the columns of a pane that are empty in all of its rows.
+    Those are the cells after it in its row, and the columns of a pane that are empty in all of its rows. The last
+    column of a table is as wide as its widest row, in view or not.
     """
     return [
         Finding(pane, row.rstrip())
         for pane, rows in panes.items()
         for row in rows
-        if is_cut(row) and (empty_columns(rows) > (VALUE if pane == "graph" else GAP) or is_cut_beside_room(row))
+        if is_cut(row)
+        and (empty_columns(rows) > (VALUE if pane in ("graph", "tensors") else GAP) or is_cut_beside_room(row))
     ]
 
 
@@ -119,7 +121,7 @@ _NUMBER = re.compile(r"(?<![\w.×:])(?<!\d,)≈?-?\d+(?:\.\d*)?(?:e[-+]?\d+)?(?!
 _INDEX = re.compile(r"(?<=[\w)\]])\[[\d, ]+\]")
 _OWN = ("code", "lesson", "output")
 """Panes that show what the lesson or the program has written."""
-_FIGURE = re.compile(r"\d┤")
+_FIGURE = re.compile(r"\d ?┤")
 """A row of a figure of the program's, whose axes plotext draws."""
 _TICKS = re.compile(r"[\s\d.-]+")
 """The numbers below such a figure."""

@@ -85,6 +85,10 @@ def fit_columns(
         if narrow <= room or not removable:
             break
         shown.remove(max(removable, key=lambda index: columns[index].goes))
+    lacking = sum(max(natural[i] - columns[i].minimum, 0) for i in shown if columns[i].whole and not columns[i].goes)
+    if narrow + lacking > room:  # a bar only repeats a number: it goes before a name is cut
+        shown = [index for index in shown if columns[index].title]
+        room = cells - gap * (len(shown) - 1)
     widths = [0] * len(columns)
     for index in shown:
         widths[index] = min(natural[index], columns[index].minimum)

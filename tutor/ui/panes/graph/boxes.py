@@ -144,13 +144,17 @@ def _edges_into(
     """Return the lines that lead down to a layer, and the arrows at their ends."""
     lines: dict[int, list[int]] = {}
     arrows: list[Arrow] = []
+    half = shape.width // 2
+    lefts = sorted(column_of[spot] - (0 if spot.passing else half) for spot in layer)
+    right = max(column_of.values()) + half + 1
     for spot in layer:
         above = sorted(layers.up.get(spot, ()), key=column_of.__getitem__)
         if spot.passing:
             lines.setdefault(column_of[above[0]], []).append(column_of[spot])
             continue
         entries = ports(column_of[spot], shape.width, len(above)) if above else []
-        ends = [*entries[1:], column_of[spot] + shape.width // 2 + 1]
+        following = next((left for left in lefts if left > column_of[spot]), right)
+        ends = [*entries[1:], max(following, column_of[spot] + half + 1)]
         for source, entry, end in zip(above, entries, ends, strict=False):
             lines.setdefault(column_of[source], []).append(entry)
             arrows.append(Arrow(entry, edges_between[source.node, spot.node].pop(), end - entry - 1))
