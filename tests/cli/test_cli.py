@@ -138,7 +138,7 @@ def test_files_that_are_none(run: Run, tmp_path: Path) -> None:
     refused(run("record", script(tmp_path, "import torch\nx = (1 +\n", "broken.py")), 2, "broken.py:2", "syntax")
     assert not (tmp_path / "broken.trace").exists()
     refused(run("steps", script(tmp_path, "{}", "definitions.ipynb")), 2, "no cells")
-    refused(run("steps", script(tmp_path, "# hello", "text.md")), 2, "Markdown")
+    refused(run("steps", script(tmp_path, "# hello", "text.md")), 2, "no cell with Python code")
     (tmp_path / "bad.trace").write_bytes(b"nonsense")
     refused(run("view", "bad.trace"), 2, "bad.trace")
     header = "# ---\n# jupyter:\n#   gradtutor: {title: [\n# ---\n# %%\n1\n"

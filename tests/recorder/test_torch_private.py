@@ -186,6 +186,9 @@ ALLOWED = {
     "_version",  # read on the hottest path; `torch_private` sees to it that tensors have it
     "_getframe", "_exit",  # of `sys` and `os`
     "_registry", "_shutdown", "_run_exitfuncs", "_showwarnmsg", "_extra_reducers",  # of Python's library
+    "_children", "_get_module_details", "_run_module_as_main",  # of it too
+    "_repr_markdown_", "_repr_html_",  # what a notebook shows of a value
+    "_colorbar", "_layout_engine", "_cid_gen",  # of matplotlib
     "_extract_from_extended_frame_gen", "_target",
 }  # fmt: skip
 OWN = {"_run_cell", "_call_expr"}

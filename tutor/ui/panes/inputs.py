@@ -84,8 +84,11 @@ class AnswerInput(Input):
         last_two, self._last_key = self._last_key + (char or ""), char or ""
         if last_two in _ANSWER_PREFIXES and self._question is not None and self._question.kind == "predict":
             return last_two
-        starts = _ANSWER_STARTS + ("tf" if self._is_boolean else "")
-        return char if char and char in starts else ""
+        return char if char and self.begins(char) else ""
+
+    def begins(self, char: str) -> bool:
+        """Return whether this character begins an answer, whatever was pressed before."""
+        return char in _ANSWER_STARTS + ("tf" if self._is_boolean else "")
 
     def action_mark_line(self, by: int) -> None:
         """Mark another line of code, for a question that asks for one."""

@@ -220,7 +220,7 @@ class LessonScreen(WalkScreen):
             return action in ("leave", "turn")
         if action == "explain":
             return True
-        if action == "size" and self.model.asking and self.ask.beginning("-"):
+        if action == "size" and self.model.asking and self.ask.begins("-"):
             return parameters != (-2,)  # a minus begins an answer
         if action in ("answer", "again") and self.selection is not None:
             return None
