@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -170,3 +172,22 @@ def test_a_folder_of_lessons_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(LessonError) as caught:
         catalog.load(tmp_path / "nothing")
     assert caught.value.status == 3
+
+
+@pytest.mark.parametrize("name", ["outer.inner.run", "outer.inner", "whole.inner.run"])
+def test_a_module_in_folders_without_init_is_where_python_has_it(lessons: Path, name: str) -> None:
+    for package in ("outer", "whole"):
+        folder = Path(package, "inner")
+        folder.mkdir(parents=True)
+        for file in ("run.py", "__main__.py"):
+            (folder / file).write_text("import sys\nsys.stdout.write(__file__)\n")
+    Path("whole/__init__.py").touch()
+    plain = subprocess.run([sys.executable, "-m", name], capture_output=True, text=True, check=True)
+    assert catalog.of_module(name).path == Path(plain.stdout).relative_to(Path.cwd())
+
+
+def test_a_name_inside_of_a_package_means_no_module_of_python(lessons: Path) -> None:
+    Path("outer").mkdir()
+    for name in ("outer.time", "outer.json", "outer.time.x"):
+        with pytest.raises(LessonError, match="no module"):
+            catalog.of_module(name)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from itertools import pairwise
 from pathlib import Path
 
@@ -215,8 +215,11 @@ def _find_module(name: str) -> ModuleSpec | None:
     for end in range(1, len(parts) + 1):
         if places is None or not parts[end - 1]:
             return None
-        found = (finder.find_spec(".".join(parts[:end]), list(places)) for finder in sys.meta_path)
-        spec = next((each for each in found if each is not None), None)
+        searched, whole, last = list(places), ".".join(parts[:end]), parts[end - 1]
+        # For a folder without __init__.py a whole name would need its package among the imported modules.
+        names = ((finder, last if finder is PathFinder else whole) for finder in sys.meta_path)
+        specs = (finder.find_spec(name, searched) for finder, name in names)
+        spec = next((spec for spec in specs if spec is not None), None)
         places = None if spec is None else spec.submodule_search_locations
     return spec
 
