@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.app import App
+from textual.geometry import Region
 from textual.widgets import TextArea
 
 from tests.ui.conftest import ended, lines, opened, text
@@ -154,6 +155,17 @@ async def test_the_editor_takes_the_place_of_the_code(tmp_path: Path, home: Path
         await ended(pilot, screen)
         assert not isinstance(pilot.app.screen, Editor)
         assert "solved" in text(pilot.app)
+
+
+@pytest.mark.parametrize("code", ["%matplotlib inline", "!pip list", "await asyncio.sleep(0)"])
+def test_the_editor_leaves_the_code_of_a_notebook_to_its_run(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    runs: dict[bool, list[tuple[str, bool] | None]] = {True: [], False: []}
+    for is_notebook, results in runs.items():
+        editor = Editor("cell", code, code, lambda: Region(0, 0, 40, 9), is_notebook=is_notebook)
+        monkeypatch.setattr(editor, "dismiss", results.append)
+        monkeypatch.setattr(editor, "report", lambda *problem: None)
+        editor.action_run()
+    assert runs == {True: [(code, True)], False: []}
 
 
 async def test_where_there_is_no_exercise_the_keys_say_so(tmp_path: Path, home: Path) -> None:

@@ -90,7 +90,7 @@ class Editor(ModalScreen[tuple[str, bool]]):
 
     def __init__(
         self, title: str, text: str, original: str, place: Callable[[], Region], *,
-        attempt: Callable[[str], None] | None = None, hint: Callable[[], None] | None = None,
+        attempt: Callable[[str], None] | None = None, hint: Callable[[], None] | None = None, is_notebook: bool = False,
     ) -> None:  # fmt: skip
         """Make the editor.
 
@@ -101,10 +101,11 @@ class Editor(ModalScreen[tuple[str, bool]]):
             place: Returns where the code pane is.
             attempt: Runs the code of an exercise.
             hint: Shows the next hint of the exercise.
+            is_notebook: Whether it is a cell of a notebook, whose run takes commands of IPython and `await` too.
         """
         super().__init__()
         self._title, self._original, self._place = title, original, place
-        self._attempt, self._hint = attempt, hint
+        self._attempt, self._hint, self._is_notebook = attempt, hint, is_notebook
         self.area = _Area(
             text, language="python", show_line_numbers=True, tab_behavior="indent", soft_wrap=False, id="editor"
         )
@@ -177,9 +178,13 @@ class Editor(ModalScreen[tuple[str, bool]]):
         return self.area.text
 
     def action_run(self) -> None:
-        """Run the code, for which the editor of a cell is closed; a syntax error is shown instead."""
+        """Run the code, for which the editor of a cell is closed; a syntax error is shown instead.
+
+        Of a notebook's cell the run shows it.
+        """
         try:
-            compile(self.text, "<cell>", "exec", dont_inherit=True)
+            if not self._is_notebook:
+                compile(self.text, "<cell>", "exec", dont_inherit=True)
         except (SyntaxError, ValueError) as error:
             self.report(str(getattr(error, "msg", error)), getattr(error, "lineno", None))
             return

@@ -10,7 +10,7 @@ from textual import events
 from textual.widgets import Input
 
 from tutor.i18n import N_, _
-from tutor.lesson import forms
+from tutor.lesson import forms, notebooks
 from tutor.lesson.files import file_stamp
 from tutor.lesson.markdown import prepare
 from tutor.study.commands import is_possible
@@ -451,7 +451,10 @@ class LessonScreen(WalkScreen):
         elif number in model.gate.code_cells:
             is_only = len(model.gate.code_cells) == 1
             name = _("edit") if is_only else _("edit cell {number}", number=number)
-            editor = Editor(name, model.code_to_edit(number), model.gate.original(number), self.code_place)
+            editor = Editor(
+                name, model.code_to_edit(number), model.gate.original(number), self.code_place,
+                is_notebook=notebooks.is_notebook(model.target.path),
+            )  # fmt: skip
             self._open_editor(editor, lambda edited: self._leave_editor(number, edited))
         self.pause()
 
