@@ -39,7 +39,16 @@ def test_to_python(source: str, python: str | None, skipped: list[tuple[str, str
     assert found.source.count("\n") == source.count("\n")
 
 
-@pytest.mark.parametrize("source", ["files = !ls", "a, b = %who_ls int", "if 1:\n    x['a'] = !ls | wc"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "files = !ls",
+        "a, b = %who_ls int",
+        "if 1:\n    x['a'] = !ls | wc",
+        "x = !ls \\\n  -l \\\n\n",
+        "if 1:\n    x = !ls \\\n -l it's\n    y = 2",
+    ],
+)
 def test_a_name_without_its_value_is_an_error(source: str) -> None:
     with pytest.raises(NotImplementedError, match="needs IPython or a shell"):
         exec(to_python(source).source, {})

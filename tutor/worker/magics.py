@@ -76,15 +76,20 @@ def _replace(lines: list[str], row: int, skipped: list[Skipped]) -> bool:
     line = lines[row] if row < len(lines) else ""
     assigned, command = _ASSIGNED.match(line), _LINE.match(line)
     if assigned is not None:
-        text = f"`{line.strip()}` needs IPython or a shell. Edit the cell so that the name gets its value in Python."
+        code = line.rstrip("\\").strip()
+        text = f"`{code}` needs IPython or a shell. Edit the cell so that the name gets its value in Python."
         lines[row] = f"{assigned['indent']}raise NotImplementedError({text!r})"
+        while line.endswith("\\") and row + 1 < len(lines):
+            row += 1
+            line = lines[row]
+            lines[row] = "#" + line[1:].rstrip("\\")
     elif command is not None and command["name"] in _RUN_THEIR_CODE:
         indent = command["indent"]
-        code = _CODE_OF_MAGIC.match(line, len(indent))
-        if code is None:  # no code after it
+        magic = _CODE_OF_MAGIC.match(line, len(indent))
+        if magic is None:  # no code after it
             lines[row] = _left_out(line, indent)
         else:  # a form feed begins the indentation again, so that the code stays in its columns
-            lines[row] = " " * (code.end() - len(indent) - 1) + "\f" + indent + line[code.end() :]
+            lines[row] = " " * (magic.end() - len(indent) - 1) + "\f" + indent + line[magic.end() :]
     elif command is not None or _HELP.match(line):
         indent = line[: len(line) - len(line.lstrip())]
         name = command["name"] if command is not None else None
