@@ -91,3 +91,11 @@ def test_only_cells_are_read(tmp_path: Path) -> None:
     cell = {"cell_type": "code", "source": "x", "outputs": [output]}
     (tmp_path / "a.ipynb").write_text(json.dumps({"cells": [cell]}))
     assert notebooks.read(tmp_path / "a.ipynb") == [RawCell(True, "x", 1, {})]
+
+
+@pytest.mark.parametrize("cells", [5, None, {"a": 1}, "text"])
+def test_sheets_whose_cells_are_no_list(tmp_path: Path, cells: Any) -> None:
+    path = tmp_path / "a.ipynb"
+    path.write_text(json.dumps({"worksheets": [{"cells": cells}, 7]}))
+    with pytest.raises(LessonError, match="no cell with Python code"):
+        notebooks.read(path)

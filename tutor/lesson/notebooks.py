@@ -53,8 +53,8 @@ def _load_json(path: Path) -> dict[str, Any]:
         line = getattr(error, "lineno", None)
         raise LessonError(_("is no notebook: it is not JSON."), path=str(path), line=line) from None
     if isinstance(notebook, dict) and isinstance(notebook.get("worksheets"), list):  # format 3
-        sheets = [sheet for sheet in notebook["worksheets"] if isinstance(sheet, dict)]
-        notebook["cells"] = [cell for sheet in sheets for cell in sheet.get("cells", ())]
+        lists = [_mapping(sheet).get("cells") for sheet in notebook["worksheets"]]
+        notebook["cells"] = [cell for cells in lists if isinstance(cells, list) for cell in cells]
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise LessonError(_("is no notebook: it has no cells."), path=str(path))
     metadata = _mapping(notebook.get("metadata"))
