@@ -137,13 +137,18 @@ _PART = (
     _argument(
         "--loop",
         metavar="LINE",
-        help=N_("the line on which that loop begins; if not given, it is the loop around the first backward pass"),
+        help=N_(
+            "the line of a script on which that loop begins (not of a notebook); if not given, it is the loop around "
+            "the first backward pass"
+        ),
     ),
     _argument(
         "--skip",
         action="append",
         metavar="CELL",
-        help=N_("leave out a cell of a notebook, by its number, for instance one that fails; may be repeated"),
+        help=N_(
+            "leave out a cell of a notebook or script, by its number, for instance one that fails; may be repeated"
+        ),
     ),
     _argument(
         "--until",
@@ -453,14 +458,14 @@ def _parse_selection(text: str) -> Selection:
 
 def _parse_count(option: str, text: str | int) -> int:
     """Return the value of an option that is a number from 1; 0 where it was not given."""
-    if isinstance(text, str) and not (text.isascii() and text.isdigit() and 0 < int(text[:9]) == int(text)):
+    if isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
         raise UsageError(_("{option} wants a number from 1, not {text}.", option=option, text=repr(text)))
     return int(text)
 
 
 def _parse_cell(text: str) -> int:
     """Return the number of a cell."""
-    if not text.isdecimal() or not int(text):
+    if not (text.isdecimal() and len(text) < 10 and int(text)):
         raise UsageError(_("--skip wants the number of a cell, from 1, not {text}.", text=repr(text)))
     return int(text)
 

@@ -89,8 +89,8 @@ def load(target: Target, arguments: Arguments) -> Timeline:
 
     if arguments.knobs or arguments.device is not None:
         raise Refusal(_("{name} is a recording: --set and --device are for what is run.", name=target.name))
-    if arguments.selection is not None or arguments.loop:
-        text = _("{name} is a recording: --keep, --loop and --until are for what is run.", name=target.name)
+    if arguments.selection is not None or arguments.loop or arguments.skip:
+        text = _("{name} is a recording: --keep, --loop, --until and --skip are for what is run.", name=target.name)
         raise Refusal(text)
     try:
         return tracefile.load(target.path)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tutor import i18n
 from tutor.arguments import COMMANDS, HelpWanted, UsageError, parse
+from tutor.lesson.catalog import Target
+from tutor.recordings import Refusal, load
 from tutor.text_width import width
 from tutor.trace.selection import Selection
 
@@ -231,6 +234,9 @@ def test_the_part_of_a_run_to_be_recorded() -> None:
     [
         (["--keep", "0-2,x"], "not 'x'"),
         (["--loop", "0"], "--loop wants a number from 1, not '0'"),
+        (["--loop", "9" * 5000], "--loop wants a number from 1"),
+        (["--skip", "9" * 5000], "--skip wants the number of a cell"),
+        (["--skip", "0"], "--skip wants the number of a cell"),
         (["--last", "many", "--until", "nan"], "--last wants a number from 1, not 'many'"),
         (["--last", "3"], "--keep last:3"),
         (["--until", "loss >"], "not 'loss >'"),
@@ -239,3 +245,10 @@ def test_the_part_of_a_run_to_be_recorded() -> None:
 def test_what_is_wrong_with_the_part_is_said(words: list[str], said: str) -> None:
     with pytest.raises(UsageError, match=re.escape(said)):
         parse(["record", *words, "train.py"])
+
+
+@pytest.mark.parametrize("option", [["--keep", "0-2"], ["--loop", "3"], ["--skip", "3"], ["--until", "nan"]])
+def test_options_for_a_run_are_refused_for_a_recording(option: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "x.trace"
+    with pytest.raises(Refusal, match="--until and --skip are for what is run"):
+        load(Target("trace", path, str(path)), parse(["show", *option, str(path)]))

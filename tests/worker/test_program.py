@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.worker.servers import forked_workers
 from tutor.lesson.catalog import Target
+from tutor.lesson.model import LessonError
 from tutor.session.session import Session
 from tutor.session.worker_process import Workers
+from tutor.trace.command import RunCommand
+from tutor.worker.program import ProgramReader, read_program
 
 CODE = "x = 1\ny = 2  # @param {type: number}\n"
 
@@ -80,3 +86,26 @@ async def test_the_text_is_recorded_once(tmp_path: Path) -> None:
     document = session.timeline.document
     assert document is not None
     assert document.knobs == {"y": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("a.py", {"skip": [1, 4]}, "a.py: there is no code cell 4 to skip."),
+        ("a.py", {"loop": 2}, "no loop begins on line 2"),
+        ("a.md", {"loop": 1}, "a notebook, whose lines are counted in each cell"),
+    ],
+)
+def test_options_that_name_nothing_in_the_file(tmp_path: Path, name: str, options: dict[str, Any], said: str) -> None:
+    code = "for i in 'ab':\n    print(i)\n"
+    path = tmp_path / name
+    path.write_text(f"```python\n{code}```\n" if name == "a.md" else f"{code}# %%\nx = 1\n# %%\nx = 2\n")
+    with pytest.raises(LessonError, match=re.escape(said)):
+        read_program(RunCommand(str(path), name, **options))
+    read_program(RunCommand(str(tmp_path / name), name, skip=[1]))
+
+
+def test_a_fault_while_reading_is_raised_in_the_thread_that_waits() -> None:
+    with pytest.raises(ValueError, match="Expecting value"):
+        ProgramReader(io.BytesIO(b"no command\n"), -1).wait()
+    assert ProgramReader(io.BytesIO(b""), -1).wait() is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import threading
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import IO, Any
 import msgspec
 
 from tutor import i18n
+from tutor.i18n import _
 from tutor.lesson import knobs as knobs_of
 from tutor.lesson.files import load
-from tutor.lesson.model import Lesson, LessonError
+from tutor.lesson.model import UNPARSED, Lesson, LessonError
 from tutor.lesson.overrides import apply_edits
 from tutor.lesson.parser import read
 from tutor.recorder.event_writer import wire_tuple
@@ -34,13 +36,18 @@ def read_program(command: RunCommand) -> Program:
     """Read the file of a command.
 
     Raises:
-        LessonError: It is malformed, or has no such knob, cell or exercise.
+        LessonError: It is malformed, or has no such knob, cell, exercise or loop.
     """
     lesson = written = read(Path(command.path))
+    for number in command.skip:
+        if number not in {cell.number for cell in written.code_cells}:
+            raise LessonError(_("there is no code cell {number} to skip.", number=number), path=command.name)
     if command.edits or command.attempts:
         lesson, text = apply_edits(lesson, command.edits, command.attempts)
     else:
         text = "" if lesson.is_notebook else load(Path(lesson.path))
+    if command.loop:
+        _check_loop(lesson, text, command)
     both = zip(written.code_cells, lesson.code_cells, strict=True)
     originals = {old.number: old.source for old, new in both if old.number and old.source != new.source}
     values = knobs_of.resolve(lesson, command.knobs, command.device)
@@ -50,6 +57,21 @@ def read_program(command: RunCommand) -> Program:
         command.name, dict(lesson.header.title), cells, knobs_of.all_values(lesson, values), command.device, originals
     )
     return Program(lesson, text, document)
+
+
+def _check_loop(lesson: Lesson, text: str, command: RunCommand) -> None:
+    """Raise LessonError if no loop begins on the line of `--loop`."""
+    if lesson.is_notebook:
+        what = _("is a notebook, whose lines are counted in each cell: --loop is for scripts.")
+        raise LessonError(what, path=command.name)
+    try:
+        tree = ast.parse(text)
+    except UNPARSED:  # that is said when it runs
+        return
+    loops = ast.For | ast.AsyncFor | ast.While
+    if not any(isinstance(node, loops) and node.lineno == command.loop for node in ast.walk(tree)):
+        what = _("no loop begins on line {line}.", line=command.loop)
+        raise LessonError(what, path=command.name, fix=_("--loop wants the line of a `for` or a `while`."))
 
 
 class ProgramReader:
@@ -66,16 +88,28 @@ class ProgramReader:
         self._control = control
         self._events = events
         self._read: tuple[RunCommand, Program] | None = None
+        self._error: BaseException | None = None
         # A thread without a name would take a number from those that the program starts.
         self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
         self._thread.start()
 
     def wait(self) -> tuple[RunCommand, Program] | None:
-        """Return the command and its program when they are read; None where there was no command."""
+        """Return the command and its program when they are read; None where there was no command.
+
+        Whatever was raised while they were read, other than for a program that cannot be run, is raised here.
+        """
         self._thread.join()
+        if self._error is not None:
+            raise self._error
         return self._read
 
     def _run(self) -> None:
+        try:
+            self._read_command()
+        except BaseException as error:
+            self._error = error
+
+    def _read_command(self) -> None:
         try:
             line = self._control.readline()
         except OSError:

@@ -5,7 +5,6 @@ For finite differences, one element of a tensor is nudged on the way.
 
 from __future__ import annotations
 
-import ast
 import atexit
 import builtins
 import gc
@@ -185,7 +184,7 @@ class Run:
         """Read the program, and send its `Document`, unless both have been done.
 
         Raises:
-            LessonError: The file is malformed, needs a GPU that is missing, or has no loop on the line of `--loop`.
+            LessonError: The file cannot be run, or needs a GPU that is missing.
         """
         program = self._program or read_program(self._command)
         lesson, self._text = program.lesson, program.text
@@ -197,9 +196,6 @@ class Run:
         if wants_cuda and not torch.cuda.is_available():
             fix = _("`gradtutor doctor` says more.")
             raise LessonError(_("CUDA is not there: torch finds no GPU."), fix=fix, status=MISSING)
-        if self._command.loop and not _has_loop(self._text, self._command.loop):
-            what = _("no loop begins on line {line}.", line=self._command.loop)
-            raise LessonError(what, path=self._command.name, fix=_("--loop wants the line of a `for` or a `while`."))
         if self._program is None:
             self._send(program.document)
         self._knobs = program.document.knobs
@@ -433,16 +429,6 @@ class Run:
         module = main()
         if module is not None:
             module.__dict__.clear()
-
-
-def _has_loop(text: str, line: int) -> bool:
-    """Return whether a loop begins on a line, also where the code is not valid: that is said when it runs."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return True
-    loops = ast.For | ast.AsyncFor | ast.While
-    return any(isinstance(node, loops) and node.lineno == line for node in ast.walk(tree))
 
 
 def _text_with(lesson: Lesson, text: str) -> str:
