@@ -64,15 +64,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
 
 
+SLOW_SHARE = 3
+"""Of the slow tests that are in no sample a run takes one of this many."""
+
+
 def _outside_samples(items: list[pytest.Item]) -> set[pytest.Item]:
-    """Return the tests marked `sampled` that their sample leaves out: of a test by its own mark, else of its file."""
+    """Return the tests that their sample leaves out: those marked `sampled`, of a test by its own mark, else of its
+    file; and slow ones that are not.
+    """
+    slow = [item for item in items if item.get_closest_marker("slow") and not item.get_closest_marker("sampled")]
     groups: dict[tuple[str, int], list[pytest.Item]] = {}
     for item in items:
         for node, mark in item.iter_markers_with_node("sampled"):
             name = item.nodeid.partition("[")[0] if node is item else node.nodeid
             groups.setdefault((name, mark.args[0]), []).append(item)
             break
-    return {item for (_, size), group in groups.items() for item in {*group} - {*sampling.sample(group, size)}}
+    samples = [(slow, -(-len(slow) // SLOW_SHARE)), *((group, size) for (_, size), group in groups.items())]
+    return {item for group, size in samples for item in {*group} - {*sampling.sample(group, size)}}
 
 
 @pytest.hookimpl(wrapper=True)

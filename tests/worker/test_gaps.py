@@ -333,7 +333,7 @@ def program(number: int) -> str:
 @pytest.mark.slow
 def test_random_loops(record: Forker, tmp_path: Path) -> None:
     skipped = 0
-    for number in range(count(12, 200)):
+    for number in range(count(5, 200)):
         script = program(seed() * 1000 + number)
         path = tmp_path / f"{number}.py"
         path.write_text(script)

@@ -19,7 +19,7 @@ from tests.worker.statements import compare_statements
 
 BATCH = 500
 """Cases in one script."""
-OVERLOADS = 50
+OVERLOADS = 25
 """So many of them are a sample."""
 
 
