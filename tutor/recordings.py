@@ -6,19 +6,19 @@ late: `gradtutor --version` loads next to nothing.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from tutor.i18n import _, ngettext
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tutor.arguments import Arguments
     from tutor.lesson.catalog import Target
     from tutor.session.session import Session
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 FINE, FAILED, WRONG, MISSING, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit statuses."""
+_WIPE = "\r\x1b[K"
+"""Wipes the line of a terminal in which the cursor is."""
 _PASS_STDIN = frozenset(("record", "steps", "show"))
 """Commands that run a script with their own standard input."""
 _RESOURCE_ERRORS = frozenset((errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM))
@@ -121,13 +123,13 @@ def print_notices(timeline: Timeline, shown: Sequence[str] = ()) -> None:
 
 
 def run(
-    target: Target, arguments: Arguments, out: Path | None = None, echo: Callable[[str, str], None] | None = None
+    target: Target, arguments: Arguments, out: Path | None = None, echo: Echo | None = None
 ) -> tuple[Timeline, int]:
     """Run a script or a lesson to its end.
 
     Args:
         out: The file to write the recording to; None keeps it in memory.
-        echo: Called with the stream's name and each text that the script prints.
+        echo: Forwards what the script prints; None for its questions at a terminal alone.
 
     Returns:
         The recording and the exit status.
@@ -139,8 +141,9 @@ def run(
     from tutor.session.worker_process import StartError
 
     session = make_session(target, arguments)
+    tick = echo.show_progress if echo is not None else Questions().show if sys.stdin.isatty() else None
     try:
-        timeline = record_blocking(session, out=out, echo=echo)
+        timeline = record_blocking(session, out=out, echo=echo, tick=tick)
     except StartError as error:
         raise Refusal(str(error), MISSING) from None
     except OSError as error:
@@ -195,16 +198,19 @@ def record(target: Target, arguments: Arguments) -> int:
     out = Path(arguments.output) if arguments.output is not None else Path(stem + ".trace")
     regular = check_destination(out, target)
     echo = Echo()
-    timeline, status = run(target, arguments, out=out if regular else None, echo=echo)
+    try:
+        timeline, status = run(target, arguments, out=out if regular else None, echo=echo)
+    finally:
+        echo.wipe_progress()
     if not regular:
         try:
             save(timeline, out)  # not while it runs: whoever reads a pipe may keep us waiting, and Ctrl-C must work
         except OSError as error:
             raise write_refusal(out, error) from None
-    print_message(
-        ngettext("recorded {count:,} step in {out}", "recorded {count:,} steps in {out}", timeline.steps, out=out),
-        status,
-    )
+    text = ngettext("recorded {count:,} step in {out}", "recorded {count:,} steps in {out}", timeline.steps, out=out)
+    if status == INTERRUPTED:
+        text = _("interrupted: {what}", what=text)
+    print_message(text, status)
     print_notices(timeline)
     if echo.problem:
         return print_message(_("cannot write: {why}", why=echo.problem), status or FAILED)
@@ -259,11 +265,16 @@ def _is_recording(path: Path) -> bool:
 class Echo:
     """Forwards what the script prints to our own streams, but not what a notebook shows; if they cannot be written, the
     recording goes on.
+
+    On a terminal a line at the end says how far the recording is, while the script has printed no part of a line.
     """
 
     def __init__(self) -> None:
         self.problem = ""
         """Why standard output could not be written; empty if it could."""
+        self._shows_progress = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self._is_shown = self._is_mid_line = False
+        self._began = monotonic()
 
     def __call__(self, stream: str, text: str) -> None:
         from tutor.text.format import OutputError, close_quietly
@@ -271,6 +282,9 @@ class Echo:
         if stream == "display":
             return
         to = sys.stderr if stream == "stderr" else sys.stdout
+        if self._shows_progress and to.isatty():
+            self.wipe_progress()
+            self._is_mid_line = not text.endswith("\n")
         try:
             to.write(text)
             to.flush()
@@ -279,3 +293,50 @@ class Echo:
         except (OutputError, OSError) as error:
             close_quietly(to)
             self.problem = self.problem or (str(error) if to is sys.stdout else "")
+
+    def show_progress(self, timeline: Timeline) -> None:
+        """Write the line about the recording, over the one before."""
+        from tutor.text_width import width
+
+        if not self._shows_progress or self._is_mid_line:
+            return
+        contents = timeline.contents
+        counts = map(len, (contents.series or contents.iteration_starts).values())
+        text = _(
+            "recording: {iterations:,} iterations, {events:,} events, {seconds:,} s",
+            iterations=max(counts, default=0), events=timeline.frames.events, seconds=int(monotonic() - self._began),
+        )  # fmt: skip
+        with contextlib.suppress(OSError):
+            if width(text) < os.get_terminal_size(sys.stderr.fileno()).columns:
+                print(f"{_WIPE}{text}", end="", file=sys.stderr, flush=True)
+                self._is_shown = True
+
+    def wipe_progress(self) -> None:
+        """Wipe the line about the recording, if it is shown."""
+        if self._is_shown:
+            self._is_shown = False
+            with contextlib.suppress(OSError):
+                print(_WIPE, end="", file=sys.stderr, flush=True)
+
+
+class Questions:
+    """Shows on standard error what the script asks at a terminal: text that stands at the end of what it has printed,
+    in a line that has not ended for a while.
+    """
+
+    def __init__(self) -> None:
+        self._length = self._shown = 0
+
+    def show(self, timeline: Timeline) -> None:
+        """Show the question that has come since the last one, if nothing was printed since the last call."""
+        from tutor.text.format import escape_controls
+
+        printed = [part for part in timeline.contents.printed if part.stream != "display"]
+        length = printed[-1].length if printed else 0
+        if length == self._length > self._shown:
+            self._shown = length
+            question = "".join(part.text for part in printed[-2:]).rpartition("\n")[2]
+            if "\r" not in question:  # that is a progress bar
+                with contextlib.suppress(OSError):
+                    print(escape_controls(question), end="", file=sys.stderr, flush=True)
+        self._length = length

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
+import re
+import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -22,6 +26,32 @@ name = input("Name: ")
 password = getpass.getpass()
 print(name, len(password))
 """
+
+
+class Terminal:
+    """A command at a terminal of 80 columns, which is its standard input, output and error."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self._ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, 80))
+        inherits = inherited(environment(folder))
+        self.process = subprocess.Popen(
+            [*COMMAND, *words], cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, **inherits
+        )
+        os.close(theirs)
+        self._read = b""
+
+    def read_until(self, end: bytes) -> bytes:
+        """Return what has been written, once it has `end` in it; empty: once the command has ended."""
+        with contextlib.suppress(OSError):  # nobody has the terminal open any more
+            while not end or end not in self._read:
+                self._read += os.read(self._ours, 1000)
+        if not end:
+            self.process.wait()
+        return self._read
+
+    def type(self, text: bytes) -> None:
+        os.write(self._ours, text)
 
 
 def run(folder: Path, words: list[str], streams: str = "", typed: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -67,6 +97,30 @@ def test_what_is_walked_reads_nothing_and_says_so(tmp_path: Path) -> None:
     assert b"EOFError" in done.stdout
     assert b"on the screen a program cannot ask yet" in done.stdout
     assert b"gradtutor record FILE" in done.stdout
+
+
+def test_questions_and_progress_are_shown_at_a_terminal(tmp_path: Path) -> None:
+    """`show` shows the question; `record` its progress, in no line of the script's, and wipes it."""
+    script(
+        tmp_path,
+        "import os\nname = input('Name: ')\nprint(f'Hello {name}.')\nwhile not os.path.exists('go'):\n    pass\n",
+    )
+    (tmp_path / "go").touch()
+    shown = Terminal(tmp_path, "show", "script.py")
+    assert shown.read_until(b"Name: ") == b"Name: "
+    shown.type(b"Ada\n")
+    assert b"Hello Ada." in shown.read_until(b"")
+    (tmp_path / "go").unlink()
+    recorded = Terminal(tmp_path, "record", "script.py")
+    assert recorded.read_until(b"Name: ") == b"Name: "
+    recorded.type(b"Ada\n")
+    assert recorded.read_until(b"iterations, ").startswith(b"Name: Ada\r\nHello Ada.\r\n\r\x1b[Krecording: ")
+    recorded.process.send_signal(signal.SIGINT)
+    assert re.fullmatch(
+        rb"Name: Ada\r\nHello Ada\.\r\n(\r\x1b\[Krecording: [\d,]+ iterations, [\d,]+ events, \d+ s)+\r\x1b\[K"
+        rb"gradtutor: interrupted: recorded \d+ steps in script\.trace\r\n(gradtutor: .*\r\n)*",
+        recorded.read_until(b""),
+    )
 
 
 def test_a_secret_typed_at_a_terminal_is_not_recorded(tmp_path: Path) -> None:

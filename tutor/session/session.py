@@ -26,6 +26,8 @@ from tutor.trace.tracefile import Writer, save
 
 UPDATE_INTERVAL = 0.03
 """Seconds between two calls of `updated`, at least."""
+TICK = 0.5
+"""Seconds between two calls of `tick`."""
 MAX_PRINTED = 1 << 20
 """Bytes that are kept of what C code and child processes print."""
 LINE_WAIT = 0.06
@@ -319,7 +321,11 @@ async def _read_lines(reader: asyncio.StreamReader) -> bytes:
 
 
 def record_blocking(
-    session: Session, *, out: Path | None = None, echo: Callable[[str, str], None] | None = None
+    session: Session,
+    *,
+    out: Path | None = None,
+    echo: Callable[[str, str], None] | None = None,
+    tick: Callable[[Timeline], None] | None = None,
 ) -> Timeline:
     """Run a session without a screen, to its end; Ctrl-C stops the run and keeps the recording.
 
@@ -327,6 +333,7 @@ def record_blocking(
         session: The session.
         out: A file that the recording is written to as it grows.
         echo: Called with what is printed, as it comes: stream and text.
+        tick: Called twice a second while the program runs.
 
     Raises:
         OSError: The recording cannot be written.
@@ -342,8 +349,15 @@ def record_blocking(
                 echo(part.stream, part.text)
             echoed = len(parts)
 
+    async def keep_ticking(tick: Callable[[Timeline], None]) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            if session.timeline.cells:
+                tick(session.timeline)
+
     async def run() -> None:
         loop = asyncio.get_running_loop()
+        ticking = None if tick is None else asyncio.create_task(keep_ticking(tick))
         stopping: set[asyncio.Task[None]] = set()
 
         def interrupted() -> None:
@@ -355,6 +369,8 @@ def record_blocking(
         try:
             await session.run(updated, out=out)
         finally:
+            if ticking is not None:
+                ticking.cancel()
             await session.workers.close()
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.remove_signal_handler(number)
