@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.worker.plain_run import run_plainly
 from tests.worker.recording import Forker, Recording, value_in
+from tutor.recorder import checkpoints
 from tutor.trace import events as ev
 from tutor.trace import names, selection
 
@@ -230,3 +232,51 @@ def test_an_expression_is_a_condition(record: Forker) -> None:
     code = "for i in range(40):\n    at = i\n" + STEP.format("    ")
     recorded = record(SETUP + code, keep=selection.parse("0"), until="at == 20", last=2)
     assert passes(recorded) == [0, 19, 20, 21]
+
+
+INTERRUPTED = """\
+import os, subprocess, time, weakref
+class Part:
+    pass
+part = Part()
+gone = weakref.proxy(part)
+del part
+from tensorboardX.writer import SummaryWriter
+log = SummaryWriter()
+log_file = open(folder + "/log.txt", "a")
+interrupts = 0
+for i in range(60):
+    at = i
+    os.kill(os.getpid(), 0)
+    if i >= 38:
+        log.add_scalar("at", i, i)
+        log_file.write("x")
+        log_file.flush()
+    if i == 39:
+        try:
+            subprocess.run(["sh", "-c", f"kill -INT {os.getpid()}"])
+            time.sleep(20)
+        except KeyboardInterrupt:
+            interrupts += 1
+"""
+
+
+def test_after_going_back_the_program_is_the_same(record: Forker, tmp_path: Path) -> None:
+    """It can be interrupted, a file that it appends to begins as it was, and its scalars are recorded."""
+    code = f"folder = {str(tmp_path)!r}\n" + INTERRUPTED + STEP.format("    ") + "print(interrupts)\n"
+    writer = {
+        "tensorboardX/__init__.py": "",
+        "tensorboardX/writer.py": "class SummaryWriter:\n    def add_scalar(self, *args): pass\n",
+    }
+    recorded = record(SETUP + code, keep=selection.parse("0"), until="at == 40", last=2, beside=writer)
+    assert recorded.stdout == "1\n"
+    assert passes(recorded) == [0, 39, 40, 41]
+    assert (tmp_path / "log.txt").read_text() == "x" * 22
+    assert [point.value for point in recorded.timeline.contents.series["at"]] == list(range(38, 60))
+
+
+def test_a_process_that_the_program_has_started_is_a_child() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        assert process.pid in checkpoints._children()
+        process.kill()
+    assert process.pid not in checkpoints._children()

@@ -6,7 +6,9 @@ of the program that ran unrecorded runs once more, recorded, with the same state
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import glob
 import os
 import random
 import signal
@@ -15,6 +17,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from os import _exit, close, fork, kill, pipe, read, waitpid, write
+from signal import getsignal
 from signal import signal as install_handler
 from time import perf_counter
 from typing import NamedTuple, NoReturn
@@ -36,11 +39,11 @@ class _Checkpoint(NamedTuple):
 
 
 class _File(NamedTuple):
-    """An open file, with its position and its size; the size is 0 unless text is appended."""
+    """An open file, with its position, and its size if text is appended."""
 
     descriptor: int
     position: int
-    size: int
+    size: int | None
 
 
 class Checkpoints:
@@ -57,13 +60,23 @@ class Checkpoints:
         """Called in a fork that is resumed."""
         self._held: list[_Checkpoint] = []
         self._due = 0.0
+        self._has_failed = False
         self.is_forking = False
 
     @property
     def are_possible(self) -> bool:
-        """Whether a fork is the whole program: it has no other threads and processes, and uses no GPU."""
+        """Whether a fork is the whole program: it has no other threads and processes, and uses no GPU.
+
+        Processes that were not started by `multiprocessing` are looked for when a fork is due.
+        """
         children = getattr(sys.modules.get("multiprocessing.process"), "_children", ())
-        return len(threading.enumerate()) == 1 and not children and not torch.cuda.is_initialized()
+        if len(threading.enumerate()) > 1 or children or torch.cuda.is_initialized():
+            return False
+        return not self._is_due or _children() <= {each.process for each in self._held}
+
+    @property
+    def _is_due(self) -> bool:
+        return not self._has_failed and (not self._held or perf_counter() >= self._due)
 
     def take(self, number: int, needed: int) -> int | None:
         """Make a fork if one is due; drop those that are not needed.
@@ -75,14 +88,20 @@ class Checkpoints:
         Returns:
             None; in a fork that is resumed, what it was resumed for.
         """
-        started = perf_counter()
-        if self._held and started < self._due:
+        if not self._is_due:
             return None
-        files, state = list(_files()), random.getstate()
-        read_end, write_end = pipe()
+        started = perf_counter()
+        files, state, on_interrupt = list(_files()), random.getstate(), getsignal(signal.SIGINT)
+        ends: tuple[int, ...] = ()
         self.is_forking = True
         try:
+            read_end, write_end = ends = pipe()
             process = fork()
+        except OSError:  # no memory, process or descriptor is left
+            self._has_failed = True
+            for end in ends:
+                close(end)
+            return None
         finally:
             self.is_forking = False
         if not process:
@@ -91,6 +110,8 @@ class Checkpoints:
                 close(each.wake)
             self._held.clear()
             reason = self._wait(read_end)
+            if on_interrupt is not None:  # installed by C code
+                install_handler(signal.SIGINT, on_interrupt)
             random.setstate(state)  # forks seed it
             _restore(files)
             torch.set_num_threads(1)  # the threads of OpenMP are not in a fork
@@ -147,6 +168,17 @@ class Checkpoints:
         return int.from_bytes(message, "big")
 
 
+def _children() -> set[int]:
+    """Return the processes that this one has started and not waited for; none where there is no `/proc`."""
+    children: set[int] = set()
+    for path in glob.iglob("/proc/[0-9]*/stat"):
+        with contextlib.suppress(OSError), open(path, "rb") as file:  # it may have ended
+            number, _, rest = file.read().partition(b" ")
+            if int(rest.rpartition(b")")[2].split()[1]) == os.getpid():
+                children.add(int(number))
+    return children
+
+
 def _files() -> Iterator[_File]:
     """Yield the regular files that are open."""
     for name in os.listdir("/dev/fd"):
@@ -155,7 +187,7 @@ def _files() -> Iterator[_File]:
             info = os.fstat(descriptor)
             if stat.S_ISREG(info.st_mode):
                 appends = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_APPEND
-                yield _File(descriptor, os.lseek(descriptor, 0, os.SEEK_CUR), info.st_size if appends else 0)
+                yield _File(descriptor, os.lseek(descriptor, 0, os.SEEK_CUR), info.st_size if appends else None)
         except OSError:  # the one by which the folder was read
             continue
 
@@ -164,7 +196,7 @@ def _restore(files: list[_File]) -> None:
     """Put files back to where they were: what is written once more is the same."""
     for file in files:
         try:
-            if file.size:
+            if file.size is not None:
                 os.ftruncate(file.descriptor, file.size)
             os.lseek(file.descriptor, file.position, os.SEEK_SET)
         except OSError:  # closed since

@@ -57,12 +57,15 @@ class FigureRecorder:
     Args:
         send: Sends an event.
         unseen: Returns a context in which operations are not recorded.
+        is_child: Returns whether this is a forked child, which records nothing.
     """
 
-    def __init__(self, send: Callable[[Figure | Gap | Point], None], unseen: Callable[[], Any]) -> None:
+    def __init__(
+        self, send: Callable[[Figure | Gap | Point], None], unseen: Callable[[], Any], is_child: Callable[[], bool]
+    ) -> None:
         self._send = send
         self._unseen = unseen
-        self._process = os.getpid()
+        self._is_child = is_child
         self._last: weakref.WeakKeyDictionary[Any, list[Drawing]] = weakref.WeakKeyDictionary()
         """By figure: its drawings when it was shown last."""
         self._drawn: weakref.WeakKeyDictionary[Any, tuple[set[int], Figure]] = weakref.WeakKeyDictionary()
@@ -171,7 +174,7 @@ class FigureRecorder:
         @functools.wraps(plain)
         def add_scalar(writer: Any, tag: str, scalar_value: Any, *args: Any, **kwargs: Any) -> Any:
             result = plain(writer, tag, scalar_value, *args, **kwargs)
-            if os.getpid() == self._process:
+            if not self._is_child():
                 with self._unseen(), _quiet(), contextlib.suppress(Exception):  # it may be no number
                     value = scalar_value.detach() if isinstance(scalar_value, torch.Tensor) else scalar_value
                     self._send(Point(str(tag), float(value), logged=True))
@@ -199,7 +202,7 @@ class FigureRecorder:
         self, figure: Any, file: str = "", *, changed_only: bool = False, copy: _Copy | Exception | None = None
     ) -> None:
         """Send a figure as it was when it was copied; with `changed_only`, unless it looks as when shown last."""
-        if os.getpid() != self._process or len(figure.get_children()) < 2:  # its ground alone
+        if self._is_child() or len(figure.get_children()) < 2:  # its ground alone
             return
         copy = copy or self._copied(figure)
         if isinstance(copy, Exception):

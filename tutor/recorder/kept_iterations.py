@@ -204,7 +204,7 @@ class KeptIterations:
             self.loop = running.site
             self._count = running.frame.loops[running.site]
             self._before = self._count - 1, self.share()
-            self._confirmed = not any(isinstance(each, Optimizer) for each in gc.get_objects())
+            self._confirmed = not any(issubclass(type(each), Optimizer) for each in gc.get_objects())
 
     def _running(self) -> Iterator[_Running]:
         """Yield the loops that run, the innermost first."""

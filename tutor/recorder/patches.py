@@ -152,27 +152,45 @@ def check_recursion() -> None:
     raise RecursionError("maximum recursion depth exceeded")
 
 
-_ENDS = (
-    (os, ("_exit", "abort", "execv", "execve", "kill", "killpg")),
-    (signal, ("raise_signal", "pthread_kill")),
+def _signals_itself(pid: Any = 0, number: Any = 1) -> bool:
+    """Return whether `os.kill` sends a signal to this process too; signal 0 only asks whether there is a process."""
+    return number != 0 and pid in (os.getpid(), 0, -1, -os.getpgrp())
+
+
+def _signals_own_group(group: Any = 0, number: Any = 1) -> bool:
+    return number != 0 and group in (0, os.getpgrp())
+
+
+_ENDS: tuple[tuple[Any, dict[str, Callable[..., bool]]], ...] = (
+    (os, dict.fromkeys(("_exit", "abort", "execv", "execve"), lambda *_, **__: True)),
+    (os, {"kill": _signals_itself, "killpg": _signals_own_group}),
+    (signal, {
+        "raise_signal": lambda number=1, /: number != 0,
+        "pthread_kill": lambda thread=0, number=1, /: number != 0,
+    }),
 )  # fmt: skip
-"""Functions after which this process may do nothing more; the other ways to replace it call `execv` or `execve`."""
+"""By name, functions after which this process may do nothing more, and what says so of their arguments; the other ways
+to replace it call `execv` or `execve`."""
 
 
 def write_before_the_end(write: Callable[[], None]) -> None:
     """Call `write` before a function that may end this process at once, from now on."""
 
-    def written(function: Callable[..., Any]) -> Callable[..., Any]:
+    def written(function: Callable[..., Any], may_end: Callable[..., bool]) -> Callable[..., Any]:
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
-            write()
+            ends = True
+            with contextlib.suppress(TypeError):  # other arguments than it takes
+                ends = may_end(*args, **kwargs)
+            if ends:
+                write()
             return function(*args, **kwargs)
 
         return call
 
-    for module, names in _ENDS:
-        for name in names:
-            setattr(module, name, written(getattr(module, name)))
+    for module, functions in _ENDS:
+        for name, may_end in functions.items():
+            setattr(module, name, written(getattr(module, name), may_end))
 
 
 def keep_secrets(add: Callable[[str], None]) -> None:

@@ -132,7 +132,7 @@ class Recorder:
         self._error_count = 0
         self._starting: set[int] = set()
         self.full = False
-        self._is_child = False
+        self.is_child = False
         os.register_at_fork(before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._in_child)
 
     def own_module(self, name: str) -> None:
@@ -395,18 +395,18 @@ class Recorder:
     # ------------------------------------------------------------ forks
 
     def _before_fork(self) -> None:
-        if not self._is_child:
+        if not self.is_child:
             self.writer.flush()
             self.writer.stop()
 
     def _after_fork(self) -> None:
-        if not self._is_child:
+        if not self.is_child:
             self.writer.start()
 
     def _in_child(self) -> None:
-        if self._is_child or self.is_forking:
+        if self.is_child or self.is_forking:
             return
-        self._is_child = True
+        self.is_child = True
         self.frames.sampler.forget()
         self.frames.kept.forget()
         self.frames.calls.pending.clear()

@@ -69,6 +69,7 @@ class Rewinder:
     def iteration_begins(self, number: int, python: types.FrameType) -> None:
         """Check the condition before an iteration that is in a gap, and make a fork if one is due; the program goes
         back if the condition has become true in the iteration before."""
+        self.gap_begins()  # a signal that the program has sent to itself may have released what was held
         if not self._writer.is_held:
             return
         events = self._writer.take()

@@ -58,10 +58,17 @@ def main() -> None:
             return
         readable, _, _ = select.select([control], [], [], 0)
         if readable and not control.recv(1, socket.MSG_PEEK):
-            killpg(os.getpid(), signal.SIGKILL)
+            killpg(os.getpgrp(), signal.SIGKILL)  # a fork that was gone back to leads no group
 
     recorder = Recorder(events, CrashLocation(memory), command.max_events, command.max_bytes)
     recorder.writer.on_idle = look_at_control
+    process = os.getpid()
+
+    def forked() -> None:
+        if recorder.is_forking:
+            _end_with(process)
+
+    os.register_at_fork(after_in_child=forked)
     if command.nudge is not None:
         nudge_when_due(recorder, command.nudge)
     status = Run(command, recorder, program).run()
@@ -70,7 +77,10 @@ def main() -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Have Linux kill this process when the front end dies, even while C code holds the interpreter."""
+    """Have Linux kill this process when its parent dies, even while C code holds the interpreter.
+
+    The parent is the front end; that of a fork to go back to is the program.
+    """
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
