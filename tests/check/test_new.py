@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +76,22 @@ def test_a_folder_of_lessons_is_checked_whole(tmp_path: Path) -> None:
     said = [f"{Path(problem.path).name}: {problem.what}" for problem in problems]
     assert sorted(said)[0] == "02-one.py: is the lesson graph/one, as " + f"{first} is."
     assert sorted(said)[1:] == ["03-b.py: stands in no family's folder."]
+
+
+def test_a_family_with_a_folder_of_other_scripts_is_checked_itself(tmp_path: Path) -> None:
+    first = write("graph/one", tmp_path)
+    (tmp_path / "graph" / "helpers").mkdir()
+    (tmp_path / "graph" / "helpers" / "data.py").write_text("")
+    assert lesson_files(tmp_path / "graph") == ([first], [])
+
+
+def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path) -> list[Path]:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(LessonError, match="cannot be read: Permission denied"):
+        lesson_files(tmp_path)
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:

@@ -61,17 +61,21 @@ def check_all(paths: list[Path], on_checked: Callable[[Path, list[Finding]], Non
 def lesson_files(path: Path) -> tuple[list[Path], list[Finding]]:
     """Return the lesson files of a path, and the problems of its folder.
 
+    A folder with lessons is no collection of families for a subfolder in which no file is named as a lesson.
+
     Raises:
-        LessonError: The path is missing, or has no lessons.
+        LessonError: The path is missing, cannot be read, or has no lessons.
     """
     if not path.is_dir():
         files.check(path)
         return [path], []
-    in_families = [
-        file for entry in path.iterdir() if entry.is_dir() and is_family(entry.name) for file in entry.glob("*.py")
-    ]
-    if not in_families:
-        return _require_lessons(sorted(path.glob("*.py")), path), []
+    entries = catalog.list_folder(path)
+    in_families = [file for entry in entries if entry.is_dir() and is_family(entry.name) for file in entry.glob("*.py")]
+    is_family_itself = any(map(catalog.is_named_as_lesson, entries)) and not any(
+        map(catalog.is_named_as_lesson, in_families)
+    )
+    if is_family_itself or not in_families:
+        return _require_lessons([entry for entry in entries if entry.suffix == ".py"], path), []
     lesson_paths = sorted(in_families, key=_sort_key)
     # What is wrong inside a file is found when it is read.
     problems = [

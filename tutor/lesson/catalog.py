@@ -98,17 +98,27 @@ def _misnamed(path_lessons: list[Header], lessons: dict[str, Header]) -> list[Le
 
 def _files(folder: Path, problems: list[LessonError]) -> list[Path]:
     """Return the lesson files in learning order, and add misplaced files to `problems`."""
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise LessonError(_("cannot be read: {why}.", why=why), path=str(folder), status=MISSING) from None
+    entries = list_folder(folder)
     for entry in entries:
-        if entry.suffix == ".py" and header.FILE_NAME.fullmatch(entry.stem):
+        if is_named_as_lesson(entry):
             what = _("stands in no family's folder.")
             problems.append(LessonError(what, path=str(entry), fix=_("Put it into a folder, such as graph.")))
     paths = [path for entry in entries if entry.is_dir() and is_family(entry.name) for path in entry.glob("*.py")]
     return sorted(paths, key=lambda path: (family_place(path.parent.name), _order(path), path.name))
+
+
+def list_folder(folder: Path) -> list[Path]:
+    """Return what is in a folder, sorted. Raises LessonError if it cannot be read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise LessonError(_("cannot be read: {why}.", why=why), path=str(folder), status=MISSING) from None
+
+
+def is_named_as_lesson(path: Path) -> bool:
+    """Return whether a file is named `<nn>-<slug>.py`."""
+    return path.suffix == ".py" and header.FILE_NAME.fullmatch(path.stem) is not None
 
 
 def _order(path: Path) -> int:
