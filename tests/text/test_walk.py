@@ -227,6 +227,7 @@ def test_a_failure_is_explained_and_its_cause_found(record: Forker, plain: Timel
     assert steps_told(walk(plain, "1", "!")) == [1, failed]
     twice = record("import torch\nw = torch.tensor(1., requires_grad=True)\ny = w * w\ny.backward()\ny.backward()\n")
     (failed,) = twice.steps_of("failed")
+    assert steps_told(walk(twice.timeline, "g 5", "'", '"')) == [5, 1, 5]
     cause = twice.timeline.passes[0].start_step
     assert steps_told(walk(twice.timeline, str(failed), "!", "!")) == [failed, cause, failed]
 

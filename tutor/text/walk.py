@@ -349,8 +349,8 @@ class Walker:
         step = (jumps.forward if forward else jumps.back)(self.timeline, self.step)
         if step is None:
             self._print(_("there is no place to go forward to") if forward else _("there was no jump to go back from"))
-        elif step:
-            self._move_to(step)
+        else:
+            self._move_to(max(step, 1))  # before the first step nothing can be shown
 
     def _go_to(self, place: str) -> None:
         """Move to a place such as `7`, `line 8` or `end`."""
