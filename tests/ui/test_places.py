@@ -53,6 +53,21 @@ async def test_no_step_of_a_lesson_moves_a_pane(record: Forker, path: Path) -> N
         assert {timeline.kind(step) for step in walked if step} >= {"op", "cell_end"}
 
 
+async def test_a_key_that_had_fewer_rows_to_give_counts_only_those(home: Path) -> None:
+    app = viewer(two_paths(), TAUGHT)
+    async with app.run_test(size=(80, 26)) as pilot:
+        await pilot.pause()
+        screen = screen_of(app)
+        before = screen.code.region.height
+        assert before % 2 == 0  # the least height is odd
+        await pilot.press(*["plus"] * (before // 2))
+        await pilot.pause()
+        assert (screen.code.region.height, screen.sizes["lesson"]) == (3, before - 3)
+        await pilot.press("minus")
+        await pilot.pause()
+        assert screen.code.region.height == 3 + 2
+
+
 async def test_plus_and_minus_size_a_pane_and_that_is_kept(home: Path) -> None:
     app = viewer(two_paths(), TAUGHT)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -433,22 +433,17 @@ class PaneScreen(Screen[None]):
         self.update_soon()
 
     def action_size(self, rows: int) -> None:
-        """Give the focused pane rows of the others of its column, or give them back."""
+        """Give the focused pane rows of the others of its column, or give them back; keep those that were there."""
         pane = self.focused if isinstance(self.focused, Pane) else self.leading
-        if self.zoomed or pane.NAME not in layout.PANES:
+        if self.zoomed or pane.NAME not in layout.PANES or pane.NAME not in self._regions:
             self.say((_("the size of this pane is fixed"), "quiet"))
             return
-        before = pane.region.height
-        self.sizes[pane.NAME] = self.sizes.get(pane.NAME, 0) + rows
+        kept, before = self.sizes.get(pane.NAME, 0), self._regions[pane.NAME].height
+        self.sizes[pane.NAME] = kept + rows
         self.arrange_widgets()
-        self.call_after_refresh(self._say_size, pane, before, rows)
-
-    def _say_size(self, pane: Pane, before: int, rows: int) -> None:
-        """Say how high a pane is now; one that cannot be larger or smaller stays as it is."""
-        if pane.region.height == before:
-            self.sizes[pane.NAME] -= rows
+        height = self._regions[pane.NAME].height
+        self.sizes[pane.NAME] = kept + height - before
         self.post_message(SettingChanged("panes", dict(self.sizes)))
-        height = pane.region.height
         self.say((ngettext("{pane}: {count} row", "{pane}: {count} rows", height, pane=_(pane.NAME)), "quiet"))
 
     def action_view(self) -> None:
