@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -60,9 +62,22 @@ def test_entries_that_cannot_be_used_are_named_and_kept_and_the_others_hold(file
 def test_a_folder_in_its_place_and_one_that_cannot_be_written(file: Path) -> None:
     file.mkdir()
     settings = Settings()
+    assert "settings.json is ignored" in settings.problem
     settings.set("theme", "dark")
-    assert settings.problem
+    assert "not kept" in settings.problem
     assert file.is_dir()
+
+
+def test_a_file_that_may_not_be_read_is_told_and_one_that_is_missing_is_not(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Settings().problem == ""
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr("tutor.study.settings.read", refuse)
+    assert Settings().problem.endswith("settings.json is ignored: Permission denied.")
 
 
 def test_the_option_comes_before_the_language_that_is_kept_and_that_before_the_locale(file: Path) -> None:

@@ -40,10 +40,10 @@ class Settings:
         try:
             self._path = paths.settings_file()
             self._values, self.problem = _usable(_entries(self._path))
-        except (OSError, RuntimeError):  # no file yet, or no home folder
+        except (FileNotFoundError, RuntimeError):  # no file yet, or no home folder
             pass
-        except ValueError as error:
-            self.problem = _("{file} is ignored: {why}.", file=self._path, why=error)
+        except (OSError, ValueError) as error:
+            self.problem = _("{file} is ignored: {why}.", file=self._path, why=reason(error))
 
     def get(self, name: str) -> Any:
         """Return a setting; None if it has no value."""
