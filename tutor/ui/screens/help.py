@@ -161,7 +161,8 @@ def _marks(glyphs: Glyphs) -> list[tuple[str, Entry]]:
                                      _("belongs to what is marked in another pane, or runs backward now"))),
         ("code", Entry(glyphs.full, "error", _("the line at which the recording was full"))),
         ("code", Entry(glyphs.gap, "quiet",
-                       _("iterations or calls without tensors that are not recorded; `--all` records them"))),
+                       _("iterations or calls that are not recorded: without tensors (`--all` records them), or left "
+                         "out by --keep or --until"))),
         ("graph tensors", Entry(glyphs.grad, "grad", _("the gradient that reached it in this pass"))),
         ("graph", Entry(f"{glyphs.arrowhead}3", "grad", _("the share of the gradient that went up along this line"))),
         ("graph", Entry(glyphs.double_joins[0], "quiet", _("an input more than once, as in x * x"))),
