@@ -212,10 +212,10 @@ def used_in(text: str) -> list[tuple[Entry, Span]]:
     A term inside a longer one does not count.
     """
     spans = {entry: list(entry.spans_in(text)) for entry in ENTRIES}
-    every = [span for found in spans.values() for span in found]
+    every = [span for places in spans.values() for span in places]
     first = {}
-    for entry, found in spans.items():
-        alone = [span for span in found if not any(_contains(other, span) for other in every)]
+    for entry, places in spans.items():
+        alone = [span for span in places if not any(_contains(other, span) for other in every)]
         if alone:
             first[entry] = min(alone)
     return sorted(first.items(), key=lambda item: item[1])

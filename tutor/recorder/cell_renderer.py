@@ -19,7 +19,7 @@ from matplotlib.text import Text
 
 from tutor.recorder.formulas import plain_text
 from tutor.text_width import width
-from tutor.trace.drawings import DEFAULT_INK, NO_GROUND, QUIET_INK, Cells
+from tutor.trace.drawings import DEFAULT_INK, NO_GROUND, QUADRANTS, QUIET_INK, Cells
 
 DPI = 28.8
 WIDE, HIGH = 2, 4
@@ -33,8 +33,6 @@ _FRAME = (0.49, 0.53, 0.59)
 """The colour of axes in the figure that is drawn: it is drawn as `QUIET_INK`."""
 _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 """The bit of each dot in the number of a braille character."""
-_QUADRANTS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
-"""By the sum of 1 top left, 2 top right, 4 bottom left and 8 bottom right."""
 _MARGIN = 10
 """Lines are drawn up to this many pixels outside of the figure."""
 _EVEN = 40
@@ -111,7 +109,7 @@ def _leave_out_failing(figure: Any, renderer: _CellRenderer) -> list[str]:
 
 
 def _simplify(figure: Any) -> list[tuple[Any, str]]:
-    """Prepare a figure for cells: no grounds of its own, no grid, no tick marks.
+    """Prepare a figure for cells: no backgrounds, no grid, no tick marks.
 
     Returns:
         The vertical labels of axes, with their texts.
@@ -412,7 +410,7 @@ class _CellRenderer(RendererBase):
             size = width(char)
             if not size or column + size > len(cells):
                 continue
-            ground = _denser(cells[column]) if cells[column][0] in _QUADRANTS[1:] else cells[column][2]
+            ground = _denser(cells[column]) if cells[column][0] in QUADRANTS[1:] else cells[column][2]
             cells[column] = [char, self._ink(np.round(255 * np.array(colour)).astype(int), ground), ground]
             for place in range(column + 1, column + size):
                 cells[place] = ["", *cells[column][1:]]
@@ -444,7 +442,7 @@ class _CellRenderer(RendererBase):
         inks[swapped], grounds[swapped] = grounds[swapped], inks[swapped].copy()
         shapes[swapped] = 15 - shapes[swapped]
         return (
-            [[_QUADRANTS[shape] for shape in row] for row in shapes], _coded(inks).tolist(), _coded(grounds).tolist()
+            [[QUADRANTS[shape] for shape in row] for row in shapes], _coded(inks).tolist(), _coded(grounds).tolist()
         )  # fmt: skip
 
     def _ink_of(self, dots: Any, ground: int) -> int:
@@ -511,7 +509,7 @@ def _coded(colours: Any) -> Any:
 
 def _denser(cell: list[Any]) -> int:
     """Return the ground that most of a cell with two has."""
-    shape = _QUADRANTS.find(cell[0])
+    shape = QUADRANTS.find(cell[0])
     return int(cell[1] if shape.bit_count() >= 2 else cell[2])
 
 

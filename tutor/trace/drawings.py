@@ -17,6 +17,8 @@ Cells: TypeAlias = Sequence[Sequence[Run]]
 """The rows of a drawing."""
 DEFAULT_INK, QUIET_INK, NO_GROUND = -1, -2, -1
 """The screen's own colour of text, that of what is less important, and its ground."""
+QUADRANTS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
+"""Characters by the sum of their inked parts: 1 top left, 2 top right, 4 bottom left and 8 bottom right."""
 _MAX_LENGTH = 4 << 20
 """Maximum length in bytes of a drawing that is unpacked."""
 

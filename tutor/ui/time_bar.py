@@ -40,7 +40,7 @@ class Scale:
     """
 
     def __init__(self, steps: int, loop: TrainingLoop | None = None, cells: Sequence[int] = ()) -> None:
-        """Lay out a recording of so many steps; `cells` are the steps at which its cells begin."""
+        """Lay out a recording of `steps` steps; `cells` are the steps at which its cells begin."""
         self.steps = steps
         self._steps: list[int] = [0, max(steps, 1)]
         self._places: list[float] = [0.0, 1.0]

@@ -38,7 +38,7 @@ class Notebook:
         self._recorder = recorder
         self._printed = printed
         self._number = 0
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def begin(self) -> None:
@@ -61,8 +61,8 @@ class Notebook:
         plain = to_python(cell.source)
         for skipped in plain.skipped:
             kind = skipped.name if skipped.kind == "magic" else skipped.kind
-            if kind not in self._told:
-                self._told.add(kind)
+            if kind not in self._reported:
+                self._reported.add(kind)
                 self._recorder.writer.send(Gap(0, f"notebook-{skipped.kind}", number, skipped.name))
         return self._recorder.code.compile(plain.source, path, cell=number)
 

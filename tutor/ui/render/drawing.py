@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from tutor.text_width import width
-from tutor.trace.drawings import NO_GROUND, Cells
+from tutor.trace.drawings import NO_GROUND, QUADRANTS, Cells
 from tutor.ui.render.segments import Glyphs, Piece, Row
 
-QUARTERS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
-"""By the sum of 1 top left, 2 top right, 4 bottom left and 8 bottom right."""
 _MARKERS = "*+xo#%@"
 """For dots of the first, second, … colour, where colours do not tell them apart."""
 _SHADES, _ASCII_SHADES = " ░▒▓█", " .:*#"
@@ -39,7 +37,7 @@ def drawing_rows(cells: Cells, cells_wide: int, glyphs: Glyphs, *, shades: bool,
                 text = "".join(_without_dots(char, marker_of.get(ink, "")) for char in text)
             if not shades or glyphs.ascii:
                 text = "".join(_shaded(char, ink, ground, dark, glyphs.ascii) for char in text)
-            kind = "area" if any(char in QUARTERS for char in text.strip()) else "drawn"
+            kind = "area" if any(char in QUADRANTS for char in text.strip()) else "drawn"
             pieces.append((glyphs.text(text), f"{kind}:{ink}:{ground if shades else NO_GROUND}"))
         rows.append(tuple(pieces))
     return rows
@@ -63,9 +61,9 @@ def _without_dots(char: str, marker: str) -> str:
 
 def _shaded(char: str, ink: int, ground: int, dark: bool, ascii_only: bool) -> str:
     """Return the character of a cell without grounds: a shade for an area."""
-    if char not in QUARTERS:
+    if char not in QUADRANTS:
         return char
-    share = QUARTERS.index(char).bit_count() / 4
+    share = QUADRANTS.index(char).bit_count() / 4
     if not ascii_only and ground == NO_GROUND and 0 < share < 1:
         return char
     amount = share * _darkness(ink, dark) + (1 - share) * _darkness(ground, dark) if share else _darkness(ground, dark)

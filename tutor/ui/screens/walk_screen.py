@@ -173,7 +173,7 @@ class WalkScreen(PaneScreen):
         if event.input is self.prompt and self.prompt.purpose == "find":
             self._mark_text(event.value)
             count = self.model.count(event.value)
-            self._label_found(f"{count}" if count or not event.value.strip() else self._not_found)
+            self._label_hits(f"{count}" if count or not event.value.strip() else self._not_found)
 
     def on_prompt_moved(self, message: Prompt.Moved) -> None:
         """Find the hit before, or after."""
@@ -184,7 +184,7 @@ class WalkScreen(PaneScreen):
         """Go to the next (or previous) hit, and say which of how many it is."""
         self.pause()
         result = self.model.find(text, previous)
-        self._label_found(self._not_found if result.outcome == "not found" else result.text)
+        self._label_hits(self._not_found if result.outcome == "not found" else result.text)
         self.show_result(result)
 
     @property
@@ -192,8 +192,8 @@ class WalkScreen(PaneScreen):
         """What to say where a text is nowhere: a question may hide where it is."""
         return _("not before the question") if self.model.asking else _("not found")
 
-    def _label_found(self, found: str) -> None:
-        self.label.text = f"{key_label('find')} {found}"
+    def _label_hits(self, hits: str) -> None:
+        self.label.text = f"{key_label('find')} {hits}"
         self.place_prompt()
         self.label.paint()
 
