@@ -23,6 +23,9 @@ from os import killpg  # the one that writes no events first: the pipe may be fu
 
 from tutor.recorder.event_writer import GuardedDescriptor, move_up
 
+PATIENCE = 0.5
+"""Seconds to wait for a run before torch is imported: the front end sends it once its screen is drawn."""
+
 
 def main() -> None:
     """Stand by, run, end."""
@@ -36,7 +39,7 @@ def main() -> None:
     from tutor.trace.command import READY, CrashLocation
     from tutor.worker.program import ProgramReader
 
-    is_early = bool(select.select([control], [], [], 0)[0])
+    is_early = bool(select.select([control], [], [], PATIENCE)[0])
     reader = ProgramReader(control.makefile("rb"), events)
     if is_early:  # the text comes first, before torch takes the processor
         reader.wait()

@@ -171,7 +171,7 @@ class PaneScreen(Screen[None]):
             model.study.furthest,
             dict(model.study.answers),
             [(retry.typed, retry.right) for retry in model.study.retries.values()],
-            (model.timeline, ghost),
+            (model.timeline, model.timeline.document is None, ghost),
         )
         if key != self.shown and self._marked() is None:  # so that panes are drawn once
             linked = self._highlighter.linked(model.timeline, model.cursor, None)
