@@ -280,3 +280,21 @@ def test_a_process_that_the_program_has_started_is_a_child() -> None:
         assert process.pid in checkpoints._children()
         process.kill()
     assert process.pid not in checkpoints._children()
+
+
+def test_the_condition_is_looked_at_in_recorded_iterations(record: Forker) -> None:
+    code = 'for i in range(12):\n    x = x * float("nan") if i == 1 else x\n' + STEP.format("    ")
+    recorded = record(SETUP + code, keep=selection.parse("0-2"), until="nan", last=2)
+    assert passes(recorded) == [0, 1, 2]
+    assert recorded.timeline.notices == ["Iteration 2 of the training loop is the first of `--until nan`."]
+
+
+def test_the_condition_is_looked_at_when_the_loop_is_left(record: Forker) -> None:
+    code = (
+        "def train():\n    for i in range(90):\n        at = i\n"
+        + STEP.format("        ")
+        + "        if i == 30:\n            break\nfor epoch in range(2):\n    train()\n"
+    )
+    recorded = record(SETUP + code, keep=selection.parse("0"), until="at == 30", last=2)
+    assert passes(recorded) == [0, 29, 30, 31]
+    assert recorded.timeline.notices == ["Iteration 31 of the training loop is the first of `--until at == 30`."]

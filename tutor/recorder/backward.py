@@ -11,7 +11,7 @@ import inspect
 import sys
 import types
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -210,7 +210,7 @@ class BackwardRecorder:
         hooks: Records what the learner's hooks change.
         on: Whether events are sent.
         full: Whether the budget is used up, and only losses are recorded.
-        on_pass: Called when a pass begins.
+        on_pass: Called when a pass begins, with its roots if they are charted.
         on_error: Called with an error of the recorder.
     """
 
@@ -250,7 +250,7 @@ class BackwardRecorder:
         self._buffers: dict[int, Storage] = {}
         """Memory that gradients share with other tensors and that this pass has written to, by `id`."""
         self.full = False
-        self.on_pass: Callable[[], None] = lambda: None
+        self.on_pass: Callable[[Sequence[torch.Tensor]], None] = lambda roots: None
         self.on_error: Callable[[Exception], None] = lambda error: None
 
     @property
@@ -310,7 +310,7 @@ class BackwardRecorder:
     def _begin(self, call: BackwardCall, site: OpSite, frame: int) -> list[Any]:
         """Record that a pass begins; return the nodes that it begins at, with the numbers of their tensors."""
         self._number += 1
-        self.on_pass()
+        self.on_pass(call.roots if is_charted(call.name, call.create_graph, site.event[7]) else ())
         roots = [self._tensors.serial(root) for root in call.roots]
         beginnings = [(_first(root), serial) for root, serial in zip(call.roots, roots, strict=True)]
         for grad_fn, serial in [*beginnings, *((node, None) for node in call.edges)]:

@@ -368,7 +368,12 @@ class FrameRecorder:
         if self.sampler.gap is not None:
             self._back()
         frame = self.by_id.get(id(python))
-        if frame is not None and self.kept.gap is not None and self.kept.leaves(frame):
+        if (
+            frame is not None
+            and self.kept.is_on
+            and frame is not self._other_thread
+            and self.kept.leaves(frame, python)
+        ):
             self.kept.end(python)
         self.by_id.pop(id(python), None)
         if frame is None or frame is self._other_thread or frame is self.script:
@@ -453,10 +458,10 @@ class FrameRecorder:
                 self._append((_LOOP_END, frame.serial, loop))
 
     def _leave_loop_in_gap(self, loop: int, python: types.FrameType) -> None:
-        """Note that a loop was left between recorded iterations; record again if none can follow."""
-        if self.kept.gap is not None and not self._threads.is_other_thread():
+        """Note that a loop was left, with the training loop or a gap in it; record again if none can follow."""
+        if (self.kept.gap is not None or loop == self.kept.loop) and not self._threads.is_other_thread():
             frame = self.find(python)
-            if frame is not None and self.kept.loop_ends(frame, loop):
+            if frame is not None and self.kept.loop_ends(frame, loop, python):
                 self.kept.end(python)
 
     def caught(self, loops: tuple[int, ...]) -> None:

@@ -110,7 +110,7 @@ class Checkpoints:
                 close(each.wake)
             self._held.clear()
             reason = self._wait(read_end)
-            if on_interrupt is not None:  # installed by C code
+            if on_interrupt is not None:  # None: that of C code
                 install_handler(signal.SIGINT, on_interrupt)
             random.setstate(state)  # forks seed it
             _restore(files)

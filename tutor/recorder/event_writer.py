@@ -108,6 +108,7 @@ class EventWriter:
         flush_at: How many may wait before `flush` is due.
         lock: Held while `waiting` is written.
         is_held: Whether what waits is held back, for `take`.
+        on_taken: Called with events before they are written, and with those that `take` returns.
         on_idle: Called about every 25 ms.
         on_closed: Called when the program has closed the descriptor.
         on_unsent: Called then with each output that is not in the recording: stream and text.
@@ -129,6 +130,7 @@ class EventWriter:
         self.is_held = False
         self._open = True
         self._has_thread = False
+        self.on_taken: Callable[[list[tuple[Any, ...]]], None] = lambda events: None
         self.on_idle: Callable[[], None] = lambda: None
         self.on_closed: Callable[[], None] = lambda: None
         self.on_unsent: Callable[[str, str], None] = lambda stream, text: None
@@ -200,6 +202,7 @@ class EventWriter:
         with self.lock:
             batch = self.waiting[:]
             del self.waiting[: len(batch)]
+        self.on_taken(batch)
         return batch
 
     def write_events(self, batch: list[tuple[Any, ...]]) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import gc
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -185,8 +185,9 @@ class KeptIterations:
 
     # ------------------------------------------------------------ which loop
 
-    def pass_begins(self) -> None:
+    def pass_begins(self, losses: Sequence[torch.Tensor]) -> None:
         """Note that a recorded backward pass begins: the innermost loop around the first is the training loop."""
+        self.rewinder.pass_begins(losses)
         if not self.loop and not self.line and self.is_on:
             self._choose()
 
@@ -231,9 +232,10 @@ class KeptIterations:
         index, self._count = self._count, self._count + 1
         if self.selection is None:
             self._select_if_too_many(index, frame)
-        if self.selection is None or not self._is_confirmed(index) or not self.may_begin():
+        if self.selection is None or not self._is_confirmed(index):
             return False
-        if self._includes(index, frame, number):
+        self.rewinder.iteration_ends(index - 1, python)
+        if not self.may_begin() or self._includes(index, frame, number):
             return False
         frame.loops[site] = number
         self._begin(frame, number)
@@ -347,8 +349,10 @@ class KeptIterations:
         if self.gap is not None:
             self.gap.entered[event[1]] = event
 
-    def leaves(self, frame: Frame) -> bool:
-        """Note in the gap that a function is left; return whether the gap is over."""
+    def leaves(self, frame: Frame, python: types.FrameType) -> bool:
+        """Note that a function is left; return whether the gap is over with it."""
+        if self.loop in frame.loops:
+            self._loop_left(python)
         gap = self.gap
         if gap is None or gap.outermost.frame is frame:
             return gap is not None
@@ -356,8 +360,10 @@ class KeptIterations:
             gap.left.append(frame.serial)
         return False
 
-    def loop_ends(self, frame: Frame, site: int) -> bool:
-        """Note in the gap that a loop is left; return whether the gap is over."""
+    def loop_ends(self, frame: Frame, site: int, python: types.FrameType) -> bool:
+        """Note that a loop is left; return whether the gap is over with it."""
+        if site == self.loop and site in frame.loops:
+            self._loop_left(python)
         gap = self.gap
         if gap is None:
             return False
@@ -366,6 +372,10 @@ class KeptIterations:
         if frame.loops.pop(site, None) is not None and frame.serial not in gap.entered:
             gap.ended.append((frame.serial, site))
         return False
+
+    def _loop_left(self, python: types.FrameType | None) -> None:
+        if self._is_confirmed(self._count):
+            self.rewinder.iteration_ends(self._count - 1, python)
 
     def end(self, python: types.FrameType | None, *, is_iteration: bool = False) -> None:
         """End the gap, and record what has changed in it.
@@ -410,9 +420,12 @@ class KeptIterations:
         self._gate.tick, self._gate.tick_while, self._gate.calls = self._replaced
         self.switch(True)
 
-    def failed(self) -> None:
-        """Go back if the program fails in a gap and that is what is watched for."""
-        self.rewinder.failed(self._count - 1)
+    def failed(self, *, is_error: bool) -> None:
+        """Go back if the program ends with an exception in a gap, and that, or what has come before, is watched for."""
+        if self.loop in {running.site for running in self._running()}:
+            self._loop_left(None)
+        if is_error:
+            self.rewinder.failed(self._count - 1)
 
     def _frames(self, python: types.FrameType | None) -> Iterator[tuple[Frame, types.FrameType]]:
         """Yield the recorded frames on the stack, the innermost first, with Python's."""

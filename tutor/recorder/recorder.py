@@ -147,8 +147,8 @@ class Recorder:
                 push_mode(self.operations)
             try:
                 yield
-            except Exception:
-                self.frames.kept.failed()
+            except (Exception, SystemExit) as error:
+                self.frames.kept.failed(is_error=isinstance(error, Exception))
                 raise
             finally:
                 self.frames.sampler.end()

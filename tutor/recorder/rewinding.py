@@ -8,9 +8,14 @@ it, so that nothing is recorded twice.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import sys
 import types
+from collections.abc import Sequence
 from typing import Any
+
+import torch
 
 from tutor.recorder.checkpoints import Checkpoints
 from tutor.recorder.event_writer import EventWriter
@@ -39,6 +44,8 @@ class Rewinder:
         """The events of the last iterations, by their numbers."""
         self._code: types.CodeType | None = None
         self._is_announced = False
+        self._has_loss = False
+        """Whether a loss was nan or inf, as the condition says."""
         self.condition = ""
         self.last = 0
         self.target: tuple[int, int] | None = None
@@ -47,7 +54,9 @@ class Rewinder:
     def watch(self, condition: str, last: int) -> None:
         """Watch for a condition from now on."""
         self.condition, self.last = condition, last
-        if condition and condition not in (*_LOSSES, "error"):
+        if condition in _LOSSES:
+            self._writer.on_taken = self._look_at
+        elif condition and condition != "error":
             self._code = compile(condition, "<--until>", "eval")
 
     @property
@@ -72,17 +81,16 @@ class Rewinder:
         self.gap_begins()  # a signal that the program has sent to itself may have released what was held
         if not self._writer.is_held:
             return
-        events = self._writer.take()
-        if self.target is not None:  # what has been written before the program went back
+        if self.target is not None:
+            self._writer.take()  # what has been written before the program went back
             self._writer.is_held = number < self.target[0]
             if not self._writer.is_held and not self._is_announced:
                 self._announce()
             return
-        self._held.append((number - 1, events))
-        if self._is_true(events, python):
-            self._rewind(number - 1)
+        self.iteration_ends(number - 1, python)
+        if self.target is not None:
             return
-        while self._held[0][0] < number - self.last:
+        while self._held and self._held[0][0] < number - self.last:
             self._writer.write_events(self._held.pop(0)[1])
         if self.checkpoints.are_possible:
             reached = self.checkpoints.take(number, number - self.last + 1)
@@ -95,11 +103,45 @@ class Rewinder:
         else:
             self.checkpoints.drop_all()
 
+    def pass_begins(self, losses: Sequence[torch.Tensor]) -> None:
+        """Look at the losses of a recorded pass: they are no points, as those in a gap are."""
+        is_such = _LOSSES.get(self.condition)
+        if is_such is not None and self.target is None:
+            with contextlib.suppress(Exception):  # complex, or a functorch wrapper
+                self._has_loss |= any(is_such(loss.detach().item()) for loss in losses if loss.numel() == 1)
+
+    def iteration_ends(self, number: int, python: types.FrameType | None) -> None:
+        """Check the condition after an iteration: when the next begins, or the loop is left.
+
+        The program goes back if the iteration was in a gap. One that is recorded needs none.
+
+        Args:
+            number: That of the iteration; -1 before the first.
+            python: The frame whose names an expression means; None for those of the module.
+        """
+        if not self.condition or self.target is not None:
+            return
+        is_held = self._writer.is_held
+        if is_held:
+            self._held.append((number, self._writer.take()))
+        else:
+            self._writer.write()
+        if number < 0:
+            self._has_loss = False
+        elif self._is_true(python):
+            if is_held:
+                self._rewind(number)
+            else:
+                self.target = number - self.last + 1, number + 1
+                self._announce()
+
     def failed(self, number: int) -> None:
         """Go back if the program fails in this iteration, and that is what is watched for."""
         if self.is_needed_on_error:
             self._held.append((number, self._writer.take()))
-            self._go_back(number)
+            self._rewind(number)
+        elif self.condition == "error" and self.target is None:  # in a recorded iteration, or outside of the loop
+            self.target = number, number
 
     def release(self) -> None:
         """Write all that is held back: the program cannot go back any more."""
@@ -116,7 +158,8 @@ class Rewinder:
     def close(self) -> None:
         """At the end of the program: say that the condition has never become true."""
         self.release()
-        if self.condition and self.target is None:
+        self._writer.write()
+        if self.condition and self.target is None and not self._has_loss:
             self._writer.waiting.append((_GAP, 0, "never", 0, self.condition))
 
     def _rewind(self, number: int) -> None:
@@ -149,11 +192,17 @@ class Rewinder:
         self._writer.write()
         self._writer.stop()
 
-    def _is_true(self, events: list[Any], python: types.FrameType) -> bool:
-        if self._code is not None:
-            try:
-                return bool(eval(self._code, python.f_globals, python.f_locals))
-            except Exception:  # a name that is not bound yet
-                return False
-        is_such = _LOSSES.get(self.condition)
-        return is_such is not None and any(event[0] == _POINT and is_such(event[2]) for event in events)
+    def _look_at(self, events: list[Any]) -> None:
+        is_such = _LOSSES[self.condition]
+        if self.target is None and any(event[0] == _POINT and is_such(event[2]) for event in events):
+            self._has_loss = True
+
+    def _is_true(self, python: types.FrameType | None) -> bool:
+        if self._code is None:
+            return self._has_loss
+        try:
+            if python is None:
+                return bool(eval(self._code, sys.modules["__main__"].__dict__))
+            return bool(eval(self._code, python.f_globals, python.f_locals))
+        except Exception:  # a name that is not bound yet
+            return False
