@@ -54,6 +54,7 @@ class Recorder:
         add_secret: Adds a text that is not recorded as the value of a name.
         signals: Defers the program's signal handlers while the recorder's own code runs.
         full: Whether the budget is used up.
+        is_child: Whether this is a forked child, which records nothing; a fork to go back to is not.
     """
 
     def __init__(self, descriptor: int, location: CrashLocation, max_events: int, max_bytes: int) -> None:
