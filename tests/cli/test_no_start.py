@@ -64,7 +64,7 @@ def test_a_worker_that_ends_after_its_imports(tmp_path: Path) -> None:
     (tmp_path / "broken" / "jupytext.py").write_text("raise ImportError('not whole')\n")
     name = script(tmp_path, f"# %%\n{GOOD}")
     status, out, errors = run(tmp_path, ["steps", name], PYTHONPATH=str(tmp_path / "broken"))
-    assert (status, out, errors.count("\n")) == (1, "", 1)
+    assert (status, out, errors.count("\n")) == (3, "", 1)
     assert "It printed last: `ImportError: not whole`." in errors
 
 

@@ -28,7 +28,7 @@ Tensor None True False nan inf backward AccumulateGrad AddBackward0 MulBackward0
 UserWarning add mul pow module strided
 """
 # English is the name of the language that `L` turns to.
-KEYS = "English Enter Esc Tab Home End PageUp PageDown Shift Backspace Ctrl F2 F5 F8"
+KEYS = "until English Enter Esc Tab Home End PageUp PageDown Shift Backspace Ctrl F2 F5 F8"
 CODE = """\
 import torch lr requires_grad for turn in range loss with no_grad print is_leaf tensor w.grad loss.backward torch.tensor
 torch.no_grad param epoch type number min max x y w a b pow self other item w.grad.item
