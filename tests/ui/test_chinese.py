@@ -24,11 +24,11 @@ from tutor.ui.screens.lesson import LessonScreen
 SIZES = [(80, 24), (200, 60)]
 TORCH = """
 gradtutor Python PyTorch torch autograd autograd.grad dtype dev req grad_fn grad retain_grad float32 cpu CUDA --all
-Tensor None True False nan inf backward AccumulateGrad AddBackward0 MulBackward0 PowBackward0 EDITOR ASCII
+--until Tensor None True False nan inf backward AccumulateGrad AddBackward0 MulBackward0 PowBackward0 EDITOR ASCII
 UserWarning add mul pow module strided
 """
 # English is the name of the language that `L` turns to.
-KEYS = "until English Enter Esc Tab Home End PageUp PageDown Shift Backspace Ctrl F2 F5 F8"
+KEYS = "English Enter Esc Tab Home End PageUp PageDown Shift Backspace Ctrl F2 F5 F8"
 CODE = """\
 import torch lr requires_grad for turn in range loss with no_grad print is_leaf tensor w.grad loss.backward torch.tensor
 torch.no_grad param epoch type number min max x y w a b pow self other item w.grad.item
