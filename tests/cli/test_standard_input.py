@@ -43,7 +43,7 @@ class Terminal:
 
     def read_until(self, end: bytes) -> bytes:
         """Return what has been written, once it has `end` in it; empty: once the command has ended."""
-        with contextlib.suppress(OSError):  # nobody has the terminal open any more
+        with contextlib.suppress(OSError):  # the command has closed the terminal
             while not end or end not in self._read:
                 self._read += os.read(self._ours, 1000)
         if not end:

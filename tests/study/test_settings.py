@@ -1,4 +1,4 @@
-"""Settings are kept, what cannot be used is told in a line, and options and the environment come before them."""
+"""Settings are kept, unknown ones are reported in one line, and options and the environment take precedence."""
 
 from __future__ import annotations
 

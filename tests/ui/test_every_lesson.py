@@ -28,7 +28,7 @@ from tutor.ui.screens.lesson import LessonScreen
 
 SIZES = ((80, 24), (120, 40))
 STOPS = 3
-"""At so many steps between two questions the screen is drawn."""
+"""Number of steps between two questions at which the screen is drawn."""
 PRESSED = re.compile(r"(?:[Pp]ress|按|[(（])\s*`(\w)`|`(e)`")
 ON = re.compile(r"`c` on `([^`]+)`|`([^`]+)` 上按 `c`")
 PLACE = re.compile(r"`((?:step|line|iteration|cell|pass) \d+)`")

@@ -249,8 +249,8 @@ class Gate:
         return None
 
     def cells_judged(self, timeline: Timeline, cursor: int) -> list[int]:
-        """Return the code cells of which the answers are told at this step: the next one, where its questions have
-        just been answered, and the one that has just ended.
+        """Return the code cells whose answers are judged at this step: the next one, where its questions have just
+        been answered, and the one that has just ended.
         """
         cells: list[int] = []
         if self.question_at(timeline, cursor) is None:

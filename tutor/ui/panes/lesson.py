@@ -457,7 +457,7 @@ class LessonPane(Pane):
         run = result if other is None else study.judged[index]
         typed, right = answer
         if run is None and study.next_retry(index) is None and index not in study.retries:
-            right = None  # it is told where the run gets there
+            right = None  # judged once the run has computed it
         rows: list[Row] = wrapped(verdict(kind, typed, right, run, self.glyphs, other), max(cells - 2, 1))
         diagnosis = study.diagnosis(index, self.timeline) if run is not None else None
         answered = self.gate.run_answer(self.timeline, index)

@@ -1,4 +1,4 @@
-"""Policy gradients on a walk along a line: distributions, a deque, early exit with a status of its own."""
+"""Policy gradients on a walk along a line: distributions, a deque, the exit status says whether it learned."""
 
 import random
 import sys
