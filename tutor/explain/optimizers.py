@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from math import isfinite
 from weakref import WeakKeyDictionary
 
@@ -19,7 +20,7 @@ from tutor.explain.rules.arrays import unravel_index
 from tutor.i18n import _, ngettext
 from tutor.trace import navigation
 from tutor.trace.events import OptimizerStep, Update
-from tutor.trace.number_format import inline, number
+from tutor.trace.number_format import equals, equation, inline, number
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import Value, elements, shape_of
@@ -56,7 +57,7 @@ class Working:
 
     def text_of(self, line: Line) -> str:
         """Return a computation in symbols and in numbers, with its result."""
-        return " = ".join(self.sides_of(line))
+        return reduce(equation, self.sides_of(line))
 
     def sides_of(self, line: Line) -> list[str]:
         """Return a computation in symbols, in numbers, and its result; numbers that are the result are left out."""
@@ -282,8 +283,9 @@ def explain_update(timeline: Timeline, step: int, tensor: int, element: int | No
         state: list[Part] = [(f" ({line.state})", "quiet")] if line.state else []
         rule, *numbers = working.sides_of(line)
         lines.append([(line.symbol, "value"), *state, (" = ", "quiet"), (rule, "code")])
-        for text in numbers:
-            lines[-1] += [(" = ", "quiet"), (text, "value")]
+        for side in numbers:
+            sign, text = equals(side)
+            lines[-1] += [(sign, "quiet"), (text, "value")]
     return lines
 
 

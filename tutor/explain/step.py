@@ -416,7 +416,8 @@ def _accumulate(timeline: Timeline, step: int) -> list[Part]:
     parts.append((f"{accumulated.name}.grad", "leaf"))
     if not accumulated.sums:
         change = _("it was {old}, and {gradient} arrived", old=accumulated.old, gradient=accumulated.incoming)
-        return [*parts, (" = ", "quiet"), (accumulated.now, "grad"), (f" · {change}", "quiet")]
+        sign, now = equals(accumulated.now)
+        return [*parts, (sign, "quiet"), (now, "grad"), (f" · {change}", "quiet")]
     if accumulated.old == "None":
         return [*parts, (": ", "quiet"), (f"None → {accumulated.now}", "grad")]
     return [*parts, (" = ", "quiet"), (_new_sum(accumulated), "grad")]
@@ -478,8 +479,9 @@ def _retained(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.Retained)
     name = readable_name(timeline, step, event.tensor)
-    parts: list[Part] = [("retain_grad", "node"), (" · ", "quiet"), (f"{name}.grad", "leaf"), (" = ", "quiet")]
-    return [*parts, (inline(event.value, _dtype(timeline, step, event.tensor), gradient=True), "grad")]
+    parts: list[Part] = [("retain_grad", "node"), (" · ", "quiet"), (f"{name}.grad", "leaf")]
+    sign, value = equals(inline(event.value, _dtype(timeline, step, event.tensor), gradient=True))
+    return [*parts, (sign, "quiet"), (value, "grad")]
 
 
 def _hook(timeline: Timeline, step: int) -> list[Part]:

@@ -21,7 +21,7 @@ from tutor.trace.events import Figure
 from tutor.trace.history import EVENTS_PER_READ, History, Reader, Tracked, ValueSeries, track
 from tutor.trace.index import Point
 from tutor.trace.memory import KeptMemory, live_memory, memory_of
-from tutor.trace.number_format import number
+from tutor.trace.number_format import equals, number
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.ui.bindings import pane_bindings
@@ -384,7 +384,9 @@ class ChartPane(Pane):
                 rows += wrapped([(text, "error")], max(self.inner, 1))
             elif point is not None:
                 when = self._when_text(curve, point)
-                rows.append(((clean(curve.name), curve.role), (f" = {number(point.value)}", "strong"), (when, "quiet")))
+                rows.append(
+                    ((clean(curve.name), curve.role), ("".join(equals(number(point.value))), "strong"), (when, "quiet"))
+                )
         if has_curve:
             rows.append(tuple(styled("{z} shows the curve", z=("z", "key"))))
         return rows
@@ -452,7 +454,8 @@ class ChartPane(Pane):
             pieces.append((f"{MARKERS[place % len(MARKERS)]} ", "quiet"))
         pieces.append((clean(curve.name), curve.role))
         if point is not None:
-            pieces += [(" = ", "quiet"), (number(point.value), "strong")]
+            sign, value = equals(number(point.value))
+            pieces += [(sign, "quiet"), (value, "strong")]
         return pieces
 
     def _heading(self, names: list[Piece]) -> Row:
