@@ -20,7 +20,7 @@ from tutor.explain.rules.arrays import unravel_index
 from tutor.i18n import _, ngettext
 from tutor.trace import navigation
 from tutor.trace.events import OptimizerStep, Update
-from tutor.trace.number_format import equals, equation, inline, number
+from tutor.trace.number_format import equation, inline, number
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import Value, elements, shape_of
@@ -283,9 +283,8 @@ def explain_update(timeline: Timeline, step: int, tensor: int, element: int | No
         state: list[Part] = [(f" ({line.state})", "quiet")] if line.state else []
         rule, *numbers = working.sides_of(line)
         lines.append([(line.symbol, "value"), *state, (" = ", "quiet"), (rule, "code")])
-        for side in numbers:
-            sign, text = equals(side)
-            lines[-1] += [(sign, "quiet"), (text, "value")]
+        for text in numbers:
+            lines[-1] += [(" = ", "quiet"), (text, "value")]
     return lines
 
 
