@@ -43,6 +43,13 @@ def test_an_expression_gives_way_to_its_value() -> None:
     assert drawn(graph, layout, UNICODE)[0].strip().startswith("╭─ sub = -0.0034917 ")
 
 
+def test_a_share_at_the_right_edge_stays_on_the_picture() -> None:
+    nodes, pairs = [10, 11, 12, 13], [(10, 11), (10, 12), (10, 13), (12, 13), (10, 13)]
+    layout = layout_boxes(arrange_layers(nodes, pairs), pairs, Shape(11, 1, 2))
+    assert layout is not None
+    drawn(graph_of(nodes, [Edge(source, to, "10") for source, to in pairs]), layout, UNICODE)
+
+
 @st.composite
 def graphs(draws: st.DrawFn) -> Graph:
     """Nodes in order of execution, edges from earlier ones to later ones, some of them there twice; with shares."""

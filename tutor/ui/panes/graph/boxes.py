@@ -146,7 +146,7 @@ def _edges_into(
     arrows: list[Arrow] = []
     half = shape.width // 2
     lefts = sorted(column_of[spot] - (0 if spot.passing else half) for spot in layer)
-    right = max(column_of.values()) + half + 1
+    right = 1 + max(column + (0 if spot.passing else half) for spot, column in column_of.items())
     for spot in layer:
         above = sorted(layers.up.get(spot, ()), key=column_of.__getitem__)
         if spot.passing:
