@@ -110,6 +110,19 @@ def test_a_terminal_that_cannot_draw_is_refused_with_a_hint(start: Start) -> Non
     assert "--plain" in terminal.text
 
 
+def test_a_small_terminal_is_refused_in_one_line_and_walks_without_a_screen(start: Start, forked: Start) -> None:
+    terminal = start("graph/two-paths", columns=40, rows=12)
+    assert terminal.wait_for_end() == 3
+    said = "gradtutor: this terminal has 40x12 cells; the screen needs 60x16. --plain needs none."
+    assert "".join(terminal.text.split()) == "".join(said.split())
+    terminal = forked("graph/two-paths", "--plain", columns=40, rows=12)
+    terminal.wait("lists the commands")
+    terminal.press("enter")
+    terminal.wait("3: tensor, x =")
+    terminal.press("q", "enter")
+    assert terminal.wait_for_end() == 0
+
+
 def test_a_file_that_cannot_run_is_told_after_the_screen(start: Start, tmp_path: Path) -> None:
     script = tmp_path / "wrong.py"
     script.write_text("def f(:\n    pass\n")

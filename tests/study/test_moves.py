@@ -126,3 +126,26 @@ def test_the_first_step_shows_a_tensor_and_definitions_are_passed(record: Forker
 def test_a_statement_without_an_operation_is_a_stop_at_the_beginning_too(record: Forker) -> None:
     timeline = record("import torch\nprint('hello')\nk = 2\n").timeline
     assert timeline.view(moves.forward(timeline, 0) or 0).code == "print('hello')"
+
+
+SETTINGS = """import torch
+def main():
+    rate = 0.1
+    torch.manual_seed(0)
+    w = torch.ones(2)
+    w.add_(rate)
+name = "run"
+torch.set_num_threads(1)
+main()
+print(name)
+"""
+
+
+def test_the_first_step_shows_a_tensor_after_settings_and_within_a_call(record: Forker) -> None:
+    timeline = record(SETTINGS).timeline
+    first = moves.forward(timeline, 0) or 0
+    assert (timeline.kind(first), timeline.view(first).code) == ("op", "torch.ones(2)")
+    assert moves.back(timeline, first) == 0
+    call = moves.next_line(timeline, 0) or 0  # not the statement after the call, in which all happens
+    assert timeline.view(call).code == "main()"
+    assert timeline.view(moves.next_line(timeline, call) or 0).code == "print(name)"

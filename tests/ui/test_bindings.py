@@ -74,14 +74,19 @@ async def test_a_key_that_does_nothing_says_why(key: str, reason: str) -> None:
 
 async def test_a_pane_has_keys_of_its_own_while_it_has_the_focus() -> None:
     app = viewer(training(), SCRIPT)
-    async with app.run_test(size=(200, 50)) as pilot:
+    async with app.run_test(size=(120, 40)) as pilot:
         screen = screen_of(app)
         await pilot.press("end")
         await pilot.pause()
         assert "V detail" not in lines(app)[-1]
-        screen.show_pane("graph")
-        await pilot.pause()
-        assert "V detail" in lines(app)[-1]
+        for columns in (120, 80):  # they come before keys of the screen, but for the first
+            await pilot.resize_terminal(columns, 40)
+            for pane, keys in (("graph", ("v view", "V detail")), ("tensors", (", sort", "/ find"))):
+                screen.show_pane(pane)
+                await pilot.pause()
+                for key in (*keys, "← → step", ": palette", "? help", "q quit"):
+                    assert key in lines(app)[-1]
+        await pilot.resize_terminal(120, 40)
         screen.show_pane("chart")
         await pilot.press("c")
         await pilot.pause()

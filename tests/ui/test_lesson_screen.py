@@ -395,9 +395,11 @@ async def test_the_mouse_picks_a_step_and_a_pane() -> None:
         await pilot.click("#timebar", offset=(118, 0))
         await pilot.pause()
         assert screen_of(app).model.cursor == STEPS
+        before = screen_of(app).graph.region
         await pilot.click("#graph", offset=(10, 3))
         await pilot.pause()
         assert screen_of(app).focused is screen_of(app).graph
+        assert screen_of(app).graph.region.height > before.height  # as by Tab
 
 
 async def test_play_walks_by_itself_and_stops_at_the_end() -> None:

@@ -42,17 +42,20 @@ class Move(NamedTuple):
 _DEFINITION = re.compile(r"(import|from|def|class|async def)\b|@")
 
 
-def is_stop(timeline: Timeline, step: int) -> bool:
-    """Return whether moves by steps and statements stop at a step.
+def is_stop(timeline: Timeline, step: int, *, by_lines: bool = False) -> bool:
+    """Return whether moves stop at a step: those by statements with `by_lines`, else those by steps.
 
-    They pass the beginning of a cell, imports and definitions, and a statement before which nothing else has run in the
-    cell, if an operation of it follows: they stop where there is something to see.
+    They pass the beginning of a cell, imports and definitions, what comes before the first tensor in its cell, and a
+    statement before which nothing else has run in the cell, if an operation of it follows: they stop where there is
+    something to see.
     """
     kind = timeline.kind(step)
     if kind != "line":
         return kind != "cell"
     if _is_definition(timeline, step):
         return _brings_tensors(timeline, step)
+    if _is_before_tensors(timeline, step, by_lines):
+        return False
     following = navigation.forward(timeline, step)
     if following is None:
         return timeline.run_end is not None
@@ -70,6 +73,18 @@ def _brings_tensors(timeline: Timeline, step: int) -> bool:
     return bool(changes.tensors or changes.grads) or any(bound and bound.what != "value" for bound in bindings)
 
 
+def _is_before_tensors(timeline: Timeline, step: int, by_lines: bool) -> bool:
+    """Return whether the first operation of the program is in the cell of a statement, and the move from it leads there
+    or to something before: not where it is made within a call that a move by statements passes.
+    """
+    first = timeline.columns.operation(1)
+    if first is None or step > first or timeline.cell_info(step) != timeline.cell_info(first):
+        return False
+    first = navigation.forward(timeline, first - 1, 0) or first  # the operations inside a composite come before it
+    following = navigation.next_line(timeline, step) if by_lines else None
+    return following is None or following < first or navigation.forward(timeline, step) == first
+
+
 def _is_first(timeline: Timeline, step: int) -> bool:
     """Return whether nothing but imports and definitions came before a statement in its cell."""
     before = navigation.back(timeline, step)
@@ -81,9 +96,10 @@ def _is_first(timeline: Timeline, step: int) -> bool:
 def stopping(find: Find, timeline: Timeline, step: int) -> int | None:
     """Repeat a move up to a stop. Where there is none, and the program has ended, the last step is one."""
     place, target = None, find(timeline, step)
+    by_lines = find in (navigation.next_line, navigation.previous_line)
     while target is not None and target != place:
         place = target
-        if is_stop(timeline, place):
+        if is_stop(timeline, place, by_lines=by_lines):
             return place
         target = find(timeline, place)
     return place if place is not None and place > step and timeline.run_end is not None else None

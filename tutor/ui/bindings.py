@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from textual.app import App
 from textual.binding import ActiveBinding, Binding, BindingType
+from textual.screen import Screen
 
 from tutor.i18n import K_, N_
 
@@ -98,7 +100,7 @@ KEYS: tuple[Key, ...] = (
     Key("jump_back", "apostrophe", "'", N_("back to where the last jump came from")),
     Key("jump_forward", "quotation_mark", '"', N_("forward again after it"), joins=True),
     Key("palette", "colon,ctrl+p", ": Ctrl+P", N_("the palette: every key, lesson, step and name, found by typing"),
-        K_("palette"), 6, ":", action="app.command_palette"),
+        K_("palette"), 5, ":", action="app.command_palette"),
     Key("again", "enter", "Enter", label=K_("other numbers"), rank=1),
     Key("answer", "enter", "Enter", label=K_("answer"), rank=1),
     Key("details", "enter", "Enter",
@@ -111,7 +113,8 @@ KEYS: tuple[Key, ...] = (
         N_("the graph as lanes, boxes, or one node with those around it; the chart: figure, curves, log axis, memory"),
         K_("view"), 16),
     Key("others", "V", "V", N_("more of the graph: views, data and numbers; then less"), K_("detail"), 17),
-    Key("sort", "comma", ",", N_("sort the tensors: code order, gradient, gradient over value, memory")),
+    Key("sort", "comma", ",", N_("sort the tensors: code order, gradient, gradient over value, memory"), K_("sort"),
+        18),
     Key("knobs", "k", "k", N_("what if: set the knobs for another run"), K_("what if"), 12),
     Key("edit", "e", "e", N_("edit this cell, and run it; the file stays as it is"), K_("edit"), 4),
     Key("runs", "w", "w", N_("the runs: walk, compare, name and drop them"), K_("runs"), 12),
@@ -142,13 +145,15 @@ KEYS: tuple[Key, ...] = (
     Key("quit", "q", "q", N_("quit"), K_("quit"), action="app.quit"),
 )  # fmt: skip
 BY_ID: Mapping[str, Key] = {key.id: key for key in KEYS}
+OF_PANE = 6
+"""The rank of a key of the focused pane, if its own is higher."""
 PANE_KEYS = ("up", "down")
 """Keys that only panes bind."""
 
 KEY_LINE = (
     "again", "answer", "skip", "stop", "problem", "forward", "next_line", "into", "out", "next_cell", "next_iteration",
-    "next_pass", "play", "knobs", "hint", "edit", "runs", "rerun", "go", "find", "next_pane", "view", "zoom", "others",
-    "palette", "help", "quit",
+    "next_pass", "play", "knobs", "hint", "edit", "runs", "rerun", "go", "find", "sort", "view", "others", "next_pane",
+    "zoom", "palette", "help", "quit",
 )  # fmt: skip
 """The order of the key line."""
 
@@ -204,16 +209,23 @@ def own_bindings(owner: type) -> list[Binding]:
 
 
 def key_hints(active: Iterable[ActiveBinding], choosing: bool = False) -> list[Hint]:
-    """Return the hints of the keys that do something now, in the order of the key line.
+    """Return the hints of the keys that do something now, in the order of the key line. Those of the focused pane come
+    before others of the screen where there is little room.
 
     Args:
         active: The bindings that hold.
         choosing: Whether the arrows choose an element of a matrix, instead of walking.
     """
     enabled = {item.binding.id: item.binding.key for item in active if item.enabled}
+    of_pane = {item.binding.id for item in active if item.enabled and not isinstance(item.node, Screen | App)}
     keys = (BY_ID[name] for name in KEY_LINE if name in enabled and not (choosing and name == "forward"))
     arrows = [Hint("← → ↑ ↓", K_("element"), "right", 0), Hint("Esc", K_("back"), "escape", 1)] if choosing else []
-    return arrows + [Hint(key.hint or key.shown, key.label, enabled[key.id], key.rank) for key in keys]
+    return arrows + [
+        Hint(
+            key.hint or key.shown, key.label, enabled[key.id], min(key.rank, OF_PANE) if key.id in of_pane else key.rank
+        )
+        for key in keys
+    ]  # fmt: skip
 
 
 def typing_hints(enter_label: str) -> list[Hint]:

@@ -26,8 +26,8 @@ CODE, TENSORS, CARD = 5, 5, 4
 """The least heights of the code and of the tensors beside a card, and of the card."""
 _SHARES = {"lesson": 13, "code": 9, "output": 6, "graph": 12, "tensors": 10, "chart": 9, "upper": 11}
 """What each pane takes of the height of its column, relative to the others."""
-_GROWN = 1.7
-"""How many times its share the pane takes that the learner went to."""
+_GROWN, _GROWN_LOW, _LOW = 1.7, 3, 24
+"""How many times its share the pane takes that the learner went to; and in a column of fewer than `_LOW` rows."""
 _LEAST_ROWS = {"lesson": 6}
 """Rows that a pane keeps, if not `_LEAST`: of a lesson the answer field takes some."""
 _LEAST = 3
@@ -142,7 +142,8 @@ def _heights(names: Sequence[str], rows: int, rooms: Rooms) -> list[int]:
     folded = {name for name in names if name in rooms.folded and name != rooms.grown and not rooms.extra.get(name)}
     if len(folded) == len(names):
         folded = set(names[1:])
-    shares = [_SHARES[name] * (_GROWN if name == rooms.grown else 1) * (name not in folded) for name in names]
+    grown = _GROWN_LOW if rows < _LOW else _GROWN
+    shares = [_SHARES[name] * (grown if name == rooms.grown else 1) * (name not in folded) for name in names]
     free = rows - _FOLDED * len(folded)
     heights = [
         max(int(free * share / sum(shares)), _LEAST_ROWS.get(name, _LEAST)) if share else _FOLDED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import sys
@@ -25,6 +26,15 @@ def refusal() -> str | None:
         return _("there is no terminal here. --plain walks without one; `gradtutor steps` and `show` print.")
     if os.environ.get("TERM", "") in ("", "dumb", "unknown"):
         return _("this terminal cannot draw a screen (TERM is dumb or not set). --plain walks without one.")
+    from tutor.ui.layout import LEAST, too_small
+
+    with contextlib.suppress(OSError):
+        width, height = os.get_terminal_size(sys.stdout.fileno())
+        if width and height and too_small(width, height):  # 0: not known
+            size, least = f"{width}x{height}", f"{LEAST[0]}x{LEAST[1]}"
+            return _(
+                "this terminal has {size} cells; the screen needs {least}. --plain needs none.", size=size, least=least
+            )
     return None
 
 

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 # ------------------------------------------------------------ messages
 
 
-class TabClicked(Message):
-    """Posted when a tab in a pane's frame is clicked."""
+class PaneClicked(Message):
+    """Posted when a pane, or a tab in its frame, is clicked."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -585,6 +585,10 @@ class Pane(Surface, can_focus=True):
         if event.y == 0:
             self._click_title(event.x)
             return
+        self.post_message(PaneClicked(self.NAME))
+        if event.chain > 1 and self.chosen is not None:  # the first click may have moved the rows
+            self.open_choice()
+            return
         first = 1 + (self.head(self.inner) is not None)
         if not self.CHOOSES or event.y < first:
             return
@@ -607,8 +611,9 @@ class Pane(Surface, can_focus=True):
         for tab in self.tabs:
             end += width(tab.text) + 2
             if x < end:
-                self.post_message(TabClicked(tab.name))
+                self.post_message(PaneClicked(tab.name))
                 return
+        self.post_message(PaneClicked(self.NAME))
 
     def on_resize(self) -> None:
         self._shown = []

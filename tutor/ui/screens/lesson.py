@@ -19,6 +19,7 @@ from tutor.study.flow import Exercise
 from tutor.study.model import Model
 from tutor.study.result import Result
 from tutor.study.runs import Run
+from tutor.ui import layout
 from tutor.ui.bindings import BY_ID, lesson_bindings
 from tutor.ui.details.pane import ChartAsked
 from tutor.ui.explanation import first_step
@@ -26,9 +27,9 @@ from tutor.ui.panes.base import (
     DetailsAsked,
     LessonLeft,
     Pane,
+    PaneClicked,
     RunRefused,
     Said,
-    TabClicked,
     WorkerWanted,
 )
 from tutor.ui.panes.inputs import AnswerInput
@@ -164,8 +165,9 @@ class LessonScreen(WalkScreen):
     def on_resize(self) -> None:
         self.update_soon()
 
-    def on_tab_clicked(self, message: TabClicked) -> None:
-        self.go_to_pane(message.name)
+    def on_pane_clicked(self, message: PaneClicked) -> None:
+        if message.name in layout.PANES:
+            self.go_to_pane(message.name)
 
     def on_said(self, message: Said) -> None:
         self.say(*message.pieces)
