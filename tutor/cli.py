@@ -297,8 +297,9 @@ def _file_target(arguments: Arguments) -> Target:
     from tutor.lesson.catalog import of_file, of_module
 
     if arguments.is_module:
-        return of_module(arguments.target or "")
-    return of_file(arguments.target or "", _lessons_folder(arguments))
+        return of_module(arguments.target or "").with_args(arguments.script)
+    target = of_file(arguments.target or "", _lessons_folder(arguments))
+    return target if target.kind == "trace" else target.with_args(arguments.script)
 
 
 def _resolve_target(arguments: Arguments) -> Target:
@@ -313,7 +314,7 @@ def _resolve_target(arguments: Arguments) -> Target:
         target = resolve(name, _lessons_folder(arguments))
         if arguments.script and target.kind != "file":
             raise Refusal(_("{name} takes no arguments: {words}.", name=name, words=" ".join(arguments.script)))
-        return target
+        return target.with_args(arguments.script)
     except LessonError as error:
         command = None if arguments.command else similar_command(name)
         if command is not None and error.status == WRONG:

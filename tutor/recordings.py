@@ -70,7 +70,7 @@ def make_session(target: Target, arguments: Arguments, workers: Workers | None =
         workers=workers or Workers(passes_stdin=passes_stdin),
         knobs=arguments.knobs,
         device=arguments.device,
-        args=arguments.script,
+        args=list(target.args),
         samples_loops=target.kind == "file" and not arguments.all,
         keep=arguments.selection,
         loop=arguments.loop,

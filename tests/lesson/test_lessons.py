@@ -52,7 +52,10 @@ def test_a_lesson_is_short_and_asks(header: Header) -> None:
 
 @pytest.mark.slow
 @every_lesson
-def test_a_lesson_runs_as_a_script(header: Header, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_lesson_runs_as_a_script(
+    header: Header, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(header.path).parent))
     before = random.getstate()
     for name in [name for name in sys.modules if name.partition(".")[0] == "plotext"]:
         del sys.modules[name]  # it has one figure for all, and what another lesson left in it

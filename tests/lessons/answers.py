@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+EIGHT = [3 - 0.4 * place for place in range(8)]
+"""The first batch of `start/your-own-script`: absolute values, for which the script's model begins with 0."""
 ANSWERS: dict[str, list[object]] = {
     "backprop/one-sample": [-2.0, -8.0],
     "backprop/chain": [2 * (120 - 1) * 5 * 1 * 4 * 2.0, 0.0],
@@ -32,6 +34,11 @@ ANSWERS: dict[str, list[object]] = {
     "pitfalls/list-of-tensors": [False, 2 + 2 * 3.0],
     "pitfalls/float64": [2, 2],
     "start/how-to-walk": [(3 + 5 + 2) * 1.25],
+    "start/your-own-script": [
+        sum(x * x for x in EIGHT) / 8,  # the mean of (0 - |x|)²
+        [-2 * sum(EIGHT) / 8],
+        [0.1 * 2 * sum(EIGHT) / 8],
+    ],
     "tensors/first-look": [4.0],
     "tensors/making": [False, 3, True],
     "tensors/ranges": [[2, 4, 6, 8], 8 / 6, [1.0, 10.0, 100.0]],

@@ -75,6 +75,15 @@ def run(name: str, until: str | int | None = None, **knobs: object) -> Run:
     """Runs a lesson to its end, or until it comes to a kind of cell, an exercise, or this many cells have run."""
     for module in [module for module in sys.modules if module.partition(".")[0] == "plotext"]:
         del sys.modules[module]  # it has one figure for all, and what another lesson left in it
+    folder = str(LESSONS[name].parent)
+    sys.path.insert(0, folder)  # as Python does for a script
+    try:
+        return _run(name, until, knobs)
+    finally:
+        sys.path.remove(folder)
+
+
+def _run(name: str, until: str | int | None, knobs: dict[str, object]) -> Run:
     found = Run({"__name__": "__main__"}, [], [])
     asked: list[str] = []
     ran = 0

@@ -309,6 +309,19 @@ def test_torch_and_gradtutor_stay_libraries_wherever_they_lie(tmp_path: Path, mo
     assert not project.is_own(str(here / "trace" / "walk.py"))
 
 
+def test_what_lies_beside_a_lesson_is_recorded_where_gradtutor_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tutor.recorder import call_sites
+
+    installed = written(tmp_path, {"site-packages/tutor/_lessons/start/own/train.py": "", "site-packages/x/y.py": ""})
+    lessons = installed / "site-packages" / "tutor" / "_lessons"
+    monkeypatch.setattr(call_sites, "_LESSONS", str(lessons))
+    project = call_sites.Project(str(lessons / "start" / "02-own.py"))
+    assert project.is_own(str(lessons / "start" / "own" / "train.py"))
+    assert not project.is_own(str(installed / "site-packages" / "x" / "y.py"))
+
+
 def test_what_a_library_generates_stays_its_own(record: Forker, tmp_path: Path) -> None:
     """`torch.distributed` writes a module into a temporary folder, and imports it."""
     script = "import torch\nimport torch.distributed.nn.jit.instantiator\nx = torch.ones(1)\n"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.worker.recording import Forker, Recording
+from tutor.i18n import use
 from tutor.trace.tensor_tree import Branch, Leaf, Tree, open_branches, optimizer_tree, tensor_tree
 
 GPT = """\
@@ -146,6 +147,21 @@ def test_without_a_module_it_is_flat(record: Forker, script: str, expected: list
 def test_two_models(record: Forker) -> None:
     run = record("import torch\nfrom torch import nn\na = nn.Linear(2, 1)\nb = nn.Linear(1, 1, bias=False)\n")
     assert labels(tree_of(run)) == [("a", ["weight", "bias"]), ("b", ["weight"])]
+
+
+def test_names_of_the_program_stay_in_every_language(record: Forker) -> None:
+    """`output` and `data` are words of the interface, too."""
+    run = record(
+        "import torch\nfrom torch import nn\nx = torch.ones(2)\n"
+        "model = nn.ModuleDict({name: nn.Linear(2, 1) for name in ('output', 'data')})\n"
+    )
+    use("zh")
+    try:
+        model, data = (branch for branch in tree_of(run) if isinstance(branch, Branch))
+        assert [child.text for child in model.children if isinstance(child, Branch)] == ["output", "data"]
+        assert (data.label, data.text) == ("data", "数据")
+    finally:
+        use("en")
 
 
 def test_no_tensors(record: Forker) -> None:

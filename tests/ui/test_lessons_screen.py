@@ -8,7 +8,9 @@ import pytest
 
 from tests.ui.conftest import lines, text
 from tests.ui.recordings import FakeSession, two_paths
+from tutor.lesson.catalog import Target
 from tutor.study.progress import GivenAnswer, Progress, Store
+from tutor.trace.events import Source
 from tutor.ui.app import GradtutorApp
 from tutor.ui.screens.lesson import LessonScreen
 
@@ -248,10 +250,41 @@ async def test_a_file_of_ones_own_is_opened_from_the_list_and_a_wrong_path_says_
         await pilot.press("o", "home", "ctrl+k", *str(tmp_path), "enter")
         await pilot.pause()
         assert "o corrects it" in text(app)
-        await pilot.press("o", "end", *"/mine.py", "enter")  # what was typed is still there
+        await pilot.press("o", "end", *"/mine.py --name 'a b'", "enter")  # what was typed is still there
         await pilot.pause(0.2)
         assert isinstance(app.screen, LessonScreen)
-        assert (app.screen.model.target.kind, app.screen.model.target.path) == ("file", script)
+        target = app.screen.model.target
+        assert (target.kind, target.path, target.args) == ("file", script, ("--name", "a b"))
         await pilot.press("escape")
         await pilot.pause(0.2)
         assert "next  First" in text(app)
+
+
+async def test_a_lesson_leads_to_the_script_that_it_runs_and_back(lessons: Path) -> None:
+    """The script stands in the recording of the lesson, as one of its modules."""
+    (lessons / "graph" / "own").mkdir()
+    script = lessons / "graph" / "own" / "train it.py"
+    script.write_text("print(1)\n")
+    events = two_paths()
+    events.insert(-1, Source(2, "own/train it.py", script.read_text()))
+    app = GradtutorApp(
+        Target("lesson", lessons / "graph" / "01-two.py", "graph/two"), lessons=lessons,
+        factory=lambda _: FakeSession(events),  # type: ignore[arg-type,return-value]
+    )  # fmt: skip
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause(0.2)
+        lesson = app.screen
+        await pilot.press("right")
+        before = lesson.model.cursor
+        await pilot.press("O", "end", *" 'x", "enter")
+        await pilot.pause()
+        assert "a quotation mark is not closed" in text(app)
+        await pilot.press("O", "end", *"'", "enter")
+        await pilot.pause(0.2)
+        assert isinstance(app.screen, LessonScreen)
+        assert app.screen is not lesson
+        assert (app.screen.model.target.path, app.screen.model.target.args) == (script, ("x",))
+        await pilot.press("escape")
+        await pilot.pause(0.2)
+        assert app.screen is lesson
+        assert lesson.model.cursor == before

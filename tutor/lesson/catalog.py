@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from itertools import pairwise
 from pathlib import Path
@@ -153,6 +154,12 @@ class Target(msgspec.Struct, frozen=True):
     """The name of the module that it is run as, as by `python -m`."""
     typed: str = ""
     """The path of a script for its `sys.argv` (a `Path` loses `./`); empty: `path`."""
+    args: tuple[str, ...] = ()
+    """The script's own arguments."""
+
+    def with_args(self, args: Sequence[str]) -> Target:
+        """Return the target of the same script with arguments."""
+        return msgspec.structs.replace(self, args=tuple(args))
 
 
 def resolve(text: str, lessons: Path) -> Target:
@@ -189,6 +196,26 @@ def of_file(text: str, lessons: Path) -> Target:
     if header is not None:
         return Target("lesson", path, header.id, header.aliases)
     return Target("file", path, str(path), typed="" if text == str(path) else text)
+
+
+def of_typed(text: str, lessons: Path) -> Target:
+    """Return the target for a path that was typed, with the script's arguments after it, quoted as for a shell.
+
+    Raises:
+        LessonError: As `of_file`, or a quotation mark is left open.
+    """
+    path = os.path.expanduser(text)
+    if _exists(Path(path)):
+        return of_file(path, lessons)
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        raise LessonError(_("a quotation mark is not closed."), path=text) from None
+    target = of_file(os.path.expanduser(words[0]), lessons)
+    if target.kind == "trace" and len(words) > 1:
+        name, args = target.path.name, " ".join(words[1:])
+        raise LessonError(_("{name} takes no arguments: {words}.", name=name, words=args))
+    return target.with_args(words[1:])
 
 
 def of_module(name: str) -> Target:

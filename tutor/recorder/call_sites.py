@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from tutor.paths import lessons_dir
 from tutor.recorder.arguments import WrittenArguments
 from tutor.recorder.compilers import PlainCode
 from tutor.recorder.event_writer import EventWriter
@@ -34,6 +35,8 @@ _INSTALLED = frozenset({"site-packages", "dist-packages", "node_modules", "__pyp
 """Folders of package managers."""
 _COPIED = frozenset({"vendor", "vendored", "_vendor", "third_party", "third-party", "thirdparty"})
 """Folders of copied libraries, unless they are packages of the learner's."""
+_LESSONS = os.path.realpath(lessons_dir())
+"""The folder of the lessons that come with gradtutor: what they import from it is recorded as they are."""
 
 
 class Project:
@@ -83,6 +86,8 @@ class Project:
 
     def _classify(self, folder: str) -> bool | None:
         """Return whether the modules in a folder are the learner's; None where that depends on who imports them."""
+        if _is_below(folder, _LESSONS):  # in site-packages, where gradtutor is installed
+            return True
         installed = not _INSTALLED.isdisjoint(folder.split(os.sep))
         if installed or any(_is_below(folder, library) for library in self._libraries):
             return False

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 
 from tutor.lesson import catalog
 from tutor.lesson.model import Header, LessonError
 from tutor.study.progress import Store
 
+OWN_SCRIPT = "start/your-own-script"
+"""The lesson that leads from the lessons to the learner's own code: the last lesson of each family leads to it."""
 _DEVICES = ("/dev/nvidiactl", "/dev/dxg")
 """Device files that exist where CUDA does. Asking CUDA itself takes a second, and needs torch."""
 
@@ -22,32 +23,45 @@ def missing_device(lesson: Header) -> str:
 
 
 def next_lesson(lessons: Sequence[Header], marks: Mapping[str, str]) -> Header | None:
-    """Return the lesson to do next: the first one begun, else the first one not done; None if all are done.
+    """Return the lesson to do next: the first one begun; where a whole family is done, the one about the learner's own
+    script; else the first one not done. None if all are done.
 
     Args:
         lessons: In learning order.
         marks: By lesson: new, begun or done.
     """
-    for mark in ("begun", "new"):
-        for lesson in lessons:
-            if marks.get(lesson.id, "new") == mark and not missing_device(lesson):
-                return lesson
-    return None
+    todo = [lesson for lesson in lessons if marks.get(lesson.id, "new") != "done" and not missing_device(lesson)]
+    begun = next((lesson for lesson in todo if marks.get(lesson.id) == "begun"), None)
+    if begun is None and {lesson.family for lesson in lessons} - {lesson.family for lesson in todo}:
+        begun = next((lesson for lesson in todo if lesson.id == OWN_SCRIPT), None)
+    return begun or next(iter(todo), None)
 
 
 def lesson_after(folder: Path, lesson: str) -> Header | None:
     """Return the lesson to go on with after this one.
 
-    On the path it is the next one. A side road leads back to the first lesson of the path that is not done; where there
-    is none, and after the end of the path, it is the next lesson in the list.
+    The last lesson of a family leads to the one about the learner's own script until that is done. On the path the next
+    one follows. A side road and the end of the path lead back to the first lesson of the path that is not done; where
+    there is none, to the next lesson in the list.
     """
     try:
         lessons = catalog.load(folder).lessons
     except LessonError:
         return None
-    following = next((after for before, after in pairwise(lessons) if before.id == lesson), None)
-    if any(header.id == lesson and header.order is None for header in lessons):
-        store = Store()
-        path = (header for header in lessons if header.order is not None)
-        return next((header for header in path if not store.load(header.id, header.aliases).done), following)
-    return following
+    place = next((place for place, header in enumerate(lessons) if header.id == lesson), None)
+    if place is None:
+        return None
+    following = lessons[place + 1] if place + 1 < len(lessons) else None
+    store = Store()
+
+    def is_open(header: Header) -> bool:
+        return header.id != lesson and not store.load(header.id, header.aliases).done
+
+    if all(header.family != lessons[place].family for header in lessons[place + 1 :]):
+        own_script = next((header for header in lessons if header.id == OWN_SCRIPT and is_open(header)), None)
+        if own_script is not None:
+            return own_script
+    if lessons[place].order is not None and following is not None and following.order is not None:
+        return following
+    path = (header for header in lessons if header.order is not None)
+    return next(filter(is_open, path), following)

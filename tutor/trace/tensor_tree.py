@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tutor.i18n import N_
+from tutor.i18n import N_, _
 from tutor.trace.names import PARAMETER, aliases_of, names_of, tensor_name
 from tutor.trace.state import FrameState, State
 
@@ -38,6 +38,13 @@ class Branch:
     children: list[Branch | Leaf] = field(default_factory=list)
     is_open: bool = True
     """Whether it is open as long as there is room."""
+    is_group: bool = False
+    """Whether the label is a text of the interface, which is translated, and no name of the program's."""
+
+    @property
+    def text(self) -> str:
+        """The label as it is shown."""
+        return _(self.label) if self.is_group else self.label
 
     def leaves(self) -> Iterator[Leaf]:
         """Yield the tensors below it."""
@@ -77,7 +84,7 @@ def tensor_tree(state: State, frame: FrameState) -> Tree:
     groups = ((N_("results"), results, True), (N_("data"), data, True), (N_("buffers"), buffers, False))
     for label, members, is_open in groups:
         if members:
-            tree.append(Branch(f"{frame.function}:{label}", label, list(members), is_open))
+            tree.append(Branch(f"{frame.function}:{label}", label, list(members), is_open, is_group=True))
     return tree
 
 

@@ -186,20 +186,21 @@ class GradtutorApp(App[int]):
 
     def on_run_refused(self, message: RunRefused) -> None:
         """Exit with the reason, if the program was all that is to be shown."""
-        if self.target is not None:
+        if self.target is not None and sum(hasattr(screen, "status") for screen in self.screen_stack) == 1:
             self.exit_message = message.reason
             self.exit(return_code=message.status)
 
     # ------------------------------------------------------------ exit
 
     def on_lesson_left(self, message: LessonLeft) -> None:
-        """Go back to the list of lessons, or on to another lesson."""
+        """Go back to what this was opened from, or on to another lesson."""
         from tutor.lesson.catalog import lesson_target
         from tutor.ui.screens.lesson_list import LessonsScreen
 
         below = self.screen_stack[-2]
-        if isinstance(below, LessonsScreen):
-            below.at = message.lesson
+        if len(self.screen_stack) > 2:  # the lowest is Textual's own
+            if isinstance(below, LessonsScreen):
+                below.at = message.lesson
             self.pop_screen()
         else:
             self.target = None
@@ -208,7 +209,7 @@ class GradtutorApp(App[int]):
             self.open(lesson_target(message.following))
 
     def status(self) -> int:
-        """Return the exit status of the open target: 1 where its program failed, 0 for the list of lessons."""
+        """Return the exit status of the command's target: 1 where its program failed, 0 for the list of lessons."""
         screen = next((screen for screen in self.screen_stack if hasattr(screen, "status")), None)
         return 0 if self.target is None or screen is None else int(screen.status)
 

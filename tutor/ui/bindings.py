@@ -136,6 +136,7 @@ KEYS: tuple[Key, ...] = (
     Key("larger", "plus", "+", N_("make the pane larger"), action="size(2)"),
     Key("smaller", "minus", "-", N_("smaller"), joins=True, action="size(-2)"),
     Key("next_lesson", "N", "N", N_("the next lesson")),
+    Key("open", "O", "O", N_("open a file: a script of your own, a notebook, a recording; Esc leads back from it")),
     Key("glossary", "t", "t",
         N_("the glossary: in the lesson the words of the text, one by one; then, and elsewhere, all")),
     Key("language", "L", "L", N_("the next language"), action="app.change_language"),

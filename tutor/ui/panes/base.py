@@ -114,7 +114,9 @@ class TargetChosen(Message):
 
 
 class LessonLeft(Message):
-    """Posted to go back to the list of lessons, where `lesson` is marked, or on to the lesson `following`."""
+    """Posted to go back to the walk that this one was opened from, or to the list of lessons, where `lesson` is marked,
+    or on to the lesson `following`.
+    """
 
     def __init__(self, lesson: str, following: Header | None = None) -> None:
         super().__init__()

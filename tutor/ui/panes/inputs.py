@@ -114,7 +114,7 @@ PURPOSES = {
     "go": (K_("go to"), N_("18   line 9   iteration 30   cell 2   pass 3   end")),
     "find": (K_("find"), N_("a name, a piece of code, or printed text; Enter: the next, ↑: the one before")),
     "lessons": (K_("open"), N_("a part of a title, a summary or a topic; ↑ ↓ choose")),
-    "file": (K_("open"), N_("the path of a Python script, a notebook or a recording")),
+    "file": (K_("open"), N_("the path of a Python script with its arguments, of a notebook or a recording")),
     "filter": (K_("show"), N_("a part of a name   none: no gradient   nan   >100   nothing: all")),
 }
 
@@ -135,10 +135,15 @@ class Prompt(Input):
             self.by = by
 
     def __init__(self) -> None:
-        super().__init__(id="prompt", max_length=_MAX_LENGTH)
+        super().__init__(id="prompt", max_length=_MAX_LENGTH, select_on_focus=False)
         self.display = False
         self.purpose = ""
         """A key of `PURPOSES`; empty while it is closed."""
+
+    def begin(self, purpose: str, value: str = "") -> None:
+        """Open it for a purpose, with a text that one may go on with."""
+        self.purpose, self.value = purpose, value
+        self.cursor_position = len(value)
 
     def action_move(self, by: int) -> None:
         """Ask for the next or previous one of what was found."""

@@ -345,7 +345,7 @@ class TensorsPane(Pane):
         moves as values change."""
         name = "  " * entry.depth + "  "
         if entry.branch is not None:
-            texts = {" ": f"{name}  {_(entry.branch.label)}"}
+            texts = {" ": f"{name}  {entry.branch.text}"}
             if self._facts.is_model(entry.branch):
                 texts["shape"] = self._count_text(entry.branch)
             return [Cell(texts.get(column.title, "")) for column in self._columns]
@@ -381,7 +381,7 @@ class TensorsPane(Pane):
         arrow = glyphs.opened if entry.is_open else glyphs.closed
         norm, reason = self._facts.branch_norm(branch), self._facts.branch_reason(branch)
         cells = {
-            " ": name_cell(f"{mark} {'  ' * entry.depth}{arrow} ", [_(branch.label)], "strong"),
+            " ": name_cell(f"{mark} {'  ' * entry.depth}{arrow} ", [branch.text], "strong"),
         }
         if not entry.is_open:
             count = str(sum(1 for _leaf in branch.leaves()))

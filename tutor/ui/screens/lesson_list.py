@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -24,9 +23,10 @@ from tutor.text_width import width, wrapped
 from tutor.ui import layout
 from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
 from tutor.ui.bindings import BY_ID, Hint, Key, bindings, typing_hints
-from tutor.ui.panes.base import LessonChosen, Pane, Surface, TargetChosen, WorkerWanted
+from tutor.ui.panes.base import LessonChosen, Pane, Surface, WorkerWanted
 from tutor.ui.panes.inputs import Prompt, PromptLabel
 from tutor.ui.render.segments import EMPTY, Piece, Row, clean, fit, styled
+from tutor.ui.screens.file_choice import choose_file
 
 _FAMILIES = (
     N_("start"),
@@ -481,7 +481,7 @@ class LessonsScreen(Screen[None]):
         self.action_file()
 
     def _open_prompt(self, purpose: str, value: str) -> None:
-        self.prompt.purpose, self.prompt.value = purpose, value
+        self.prompt.begin(purpose, value)
         self.prompt.placeholder = self.prompt.example
         self.label.text = key_label("find" if purpose == "lessons" else "file")
         self._place_prompt()
@@ -517,20 +517,15 @@ class LessonsScreen(Screen[None]):
 
     def _open_file(self, typed: str) -> None:
         """Open a script or a recording, or say why it cannot be opened."""
-        from tutor.trace import tracefile
-
-        self._typed_path = path = os.path.expanduser(typed)
+        self._typed_path = typed
         if not typed:
             return
-        try:
-            target = catalog.of_file(path, self.lessons)
-            timeline = tracefile.load(target.path) if target.kind == "trace" else None
-        except (LessonError, tracefile.TraceError, OSError, ValueError) as error:
+        chosen = choose_file(typed, self.lessons)
+        if isinstance(chosen, str):
             again = styled("{o} corrects it", o=("o", "key"))
-            reason = str(error).replace(path, Path(path).name)  # the folder is known, and would leave no room
-            self.explain.show([[(f"{clean(reason)}  ", "error"), *again]])
-            return
-        self.post_message(TargetChosen(target, timeline))
+            self.explain.show([[(f"{clean(chosen)}  ", "error"), *again]])
+        else:
+            self.post_message(chosen)
 
     def action_leave(self) -> None:
         """Close the prompt, show all lessons again, or say how to quit: Esc leads back to here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tutor.ui.explanation import describe_result, first_step
 from tutor.ui.panes.base import SettingChanged, StepPicked
 from tutor.ui.panes.inputs import Prompt
 from tutor.ui.render.segments import clean, styled
+from tutor.ui.screens.file_choice import choose_file
 from tutor.ui.screens.pane_screen import PaneScreen
 from tutor.ui.time_bar import TimeBar
 
@@ -28,6 +30,9 @@ _SHOWN = 60
 
 class WalkScreen(PaneScreen):
     """Moves the cursor of a walk, and says what came of it."""
+
+    _typed_path = ""
+    """The path that was typed last: an error in it can be corrected."""
 
     def restore(self, setting: Callable[[str], Any]) -> None:
         """Begin with speed, views and sizes that are kept; `setting` returns None for those that are not."""
@@ -133,14 +138,31 @@ class WalkScreen(PaneScreen):
         """Ask what to find."""
         self._open_prompt("find")
 
+    def action_open(self) -> None:
+        """Ask for a file to open: the module that is shown, or that the lesson has run, is there already."""
+        self._open_prompt("file", self._typed_path or self._module_path())
+
+    def _module_path(self) -> str:
+        """Return the path of the module at the cursor, else of the first one that the lesson ran; empty for none."""
+        model = self.model
+        sources = model.timeline.sources
+        view = model.timeline.view(model.cursor) if model.cursor else None
+        at_cursor = sources.get(view.site.file) if view is not None and view.site is not None else None
+        listed = [source for number, source in sources.items() if number != 1] if model.target.kind == "lesson" else []
+        if at_cursor is not None and at_cursor is not sources.get(1):
+            listed.insert(0, at_cursor)
+        paths = (model.target.path.absolute().parent / source.path for source in listed if source.cell is None)
+        path = next((path for path in paths if path.is_file()), None)
+        return "" if path is None else shlex.quote(str(path))
+
     def on_filter_asked(self) -> None:
         """Ask which tensors to show."""
         self._open_prompt("filter")
 
-    def _open_prompt(self, purpose: str) -> None:
+    def _open_prompt(self, purpose: str, value: str = "") -> None:
         """Show the prompt in place of the explanation."""
         self.pause()
-        self.prompt.purpose, self.prompt.value = purpose, ""
+        self.prompt.begin(purpose, value)
         self.label_prompt()
         self.set_focus(self.prompt)  # at once, so that it gets the keys typed ahead
 
@@ -165,8 +187,20 @@ class WalkScreen(PaneScreen):
         if purpose == "filter":
             self.show_pane("tensors")
             self.tensors.show_matching(event.value)
+        elif purpose == "file":
+            self._open_file(event.value.strip())
         elif event.value.strip():
             self.show_result(self.model.go_to_place(event.value))
+
+    def _open_file(self, typed: str) -> None:
+        """Open a script or a recording, or say why it cannot be opened."""
+        self._typed_path = typed
+        chosen = choose_file(typed, self.lessons) if typed else ""
+        if isinstance(chosen, str):
+            again = styled("{o} corrects it", o=("O", "key"))
+            self.say(*([(f"{clean(chosen)}  ", "error"), *again] if chosen else []))
+        else:
+            self.post_message(chosen)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Mark and count what is looked for while it is typed."""
