@@ -33,9 +33,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_wheel_brings_the_lessons(wheel: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
-    lessons = {str(path.relative_to(ROOT / "lessons")) for path in (ROOT / "lessons").glob("*/*.py")}
+    lessons = list((ROOT / "lessons").glob("*/*.py"))
     packed = tmp_path / "tutor" / "_lessons"
-    assert {str(path.relative_to(packed)) for path in packed.glob("*/*.py")} == lessons
+    scripts = {path.relative_to(ROOT / "lessons") for path in (ROOT / "lessons").rglob("*.py")}
+    assert {path.relative_to(packed) for path in packed.rglob("*.py")} == scripts
     assert not (tmp_path / "tests").exists()
     code = (
         "from tutor import paths; from tutor.lesson.catalog import load; print(len(load(paths.lessons_dir()).lessons))"

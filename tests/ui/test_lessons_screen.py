@@ -274,6 +274,7 @@ async def test_a_lesson_leads_to_the_script_that_it_runs_and_back(lessons: Path)
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.pause(0.2)
         lesson = app.screen
+        assert isinstance(lesson, LessonScreen)
         await pilot.press("right")
         before = lesson.model.cursor
         await pilot.press("O", "end", *" 'x", "enter")
