@@ -276,4 +276,4 @@ def test_the_column_is_there_from_180_columns_on() -> None:
             assert sheet.x >= 0
             assert sheet.right <= width
             assert sheet.y >= layout.HEAD
-            assert sheet.bottom <= height - layout.BARS - layout.explanation_rows(height)
+            assert sheet.bottom <= height - layout.bar_rows(height) - layout.explanation_rows(height)

@@ -185,6 +185,29 @@ def test_what_a_question_hides_is_dotted() -> None:
     assert "┄" not in shown[:20]
 
 
+@given(steps=st.lists(st.integers(1, 5000), max_size=300, unique=True).map(sorted), cells=st.integers(2, 200))
+def test_the_ruler_numbers_what_has_room_where_it_begins(steps: list[int], cells: int) -> None:
+    bar = time_bar.Bar(cells, Scale(5000), bytes(5001), [], limit=4000)
+    marks = time_bar.Marks("pass", "grad", steps, range(1, len(steps) + 1))
+    row = time_bar.ruler(bar, [time_bar.Marks("cell", "title", [1], [1]), marks])
+    assert row_width(row) <= cells
+    at, before = 0, ""
+    for text, role in row:
+        if role != "plain":
+            assert text[0].isalpha() == (role != before)
+            before = role
+        if role == "grad":
+            step = steps[int(text.split()[-1]) - 1]
+            assert (at, step <= 4000) == (time_bar.column_of(step, cells, bar.scale), True)
+        at += width(text)
+
+
+def test_the_ruler_keeps_round_numbers_of_many() -> None:
+    bar = time_bar.Bar(101, Scale(1000), bytes(1001), [])
+    row = time_bar.ruler(bar, [time_bar.Marks("epoch", "quiet", range(10, 1000, 10), range(1, 100))])
+    assert text_of([row])[0].split() == ["epoch", "1", *map(str, range(10, 100, 10))]
+
+
 # ---------------------------------------------------------------- places
 
 
@@ -213,7 +236,7 @@ def test_panes_fill_the_screen_and_do_not_overlap(
         area = set(itertools.product(range(place.x, place.x + place.width), range(place.y, place.y + place.height)))
         assert not covered & area
         covered |= area
-    assert len(covered) == cols * (rows - layout.HEAD - layout.BARS - layout.explanation_rows(rows))
+    assert len(covered) == cols * (rows - layout.HEAD - layout.bar_rows(rows) - layout.explanation_rows(rows))
 
 
 def test_a_narrow_terminal_keeps_lesson_code_graph_and_tensors() -> None:

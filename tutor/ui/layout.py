@@ -18,8 +18,10 @@ WIDE, TALL = 110, 30
 DETAILS = 180
 """From this width on, where all panes are in view, a third column has the details."""
 LEAST = (60, 16)
-HEAD, BARS = 1, 2
-"""Rows of the title above the panes, and of the time bar and the key line below them."""
+HEAD = 1
+"""Rows of the title above the panes."""
+RULER = 40
+"""From this height on the time bar has a ruler below it."""
 _EXPLANATION = ((48, 6), (40, 5), (20, 3))
 """Rows of the explanation, by the least height of the terminal that they need: five have room for grids of numbers."""
 CODE, TENSORS, CARD = 5, 5, 4
@@ -53,6 +55,11 @@ EVEN = Rooms()
 def too_small(width: int, height: int) -> bool:
     """Return whether the terminal is too small to show anything useful."""
     return width < LEAST[0] or height < LEAST[1]
+
+
+def bar_rows(height: int) -> int:
+    """Return the rows of the time bar and the key line."""
+    return 2 + (height >= RULER)
 
 
 def explanation_rows(height: int) -> int:
@@ -90,7 +97,7 @@ def pane_regions(
         prose: Whether there is a lesson pane.
         rooms: What the heights depend on.
     """
-    top, body = HEAD, height - HEAD - BARS - explanation_rows(height)
+    top, body = HEAD, height - HEAD - bar_rows(height) - explanation_rows(height)
     details = details_width(width, height)
     whole = Region(0, top, width, body)
     if zoomed is not None:
@@ -194,7 +201,7 @@ def sheet_region(width: int, height: int, wanted: int) -> Region:
     """Return the region of the sheet of details above the panes, `wanted` columns wide where there is room: what
     explains the step stays in view."""
     columns = min(wanted, width - 4 if width > 70 else width)
-    return Region((width - columns) // 2, HEAD, columns, height - HEAD - BARS - explanation_rows(height))
+    return Region((width - columns) // 2, HEAD, columns, height - HEAD - bar_rows(height) - explanation_rows(height))
 
 
 def with_card(regions: dict[str, Region], rows: int) -> dict[str, Region]:

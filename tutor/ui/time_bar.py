@@ -7,12 +7,12 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from itertools import islice, pairwise
 from math import ceil, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual import events
 from textual.message import Message
 
-from tutor.i18n import _
+from tutor.i18n import _, key_label
 from tutor.text_width import width as cells_of
 from tutor.trace.index import PassInfo
 from tutor.trace.training_loop import TrainingLoop, find_training_loop
@@ -28,6 +28,8 @@ WIDE = 100
 """From this width on the bar also says the iteration and the pass."""
 _FEW = 4
 """Gaps are marked if they are in at most one column of this many."""
+_APART = 4
+"""Least cells between two numbers of the ruler."""
 _OUTSIDE = 4
 """Number of steps outside of the training loop that have the room of one iteration."""
 
@@ -102,11 +104,11 @@ def column_of(step: int, cells: int, scale: Scale) -> int:
     return round(scale.place(step) * (cells - 1)) if scale.steps else 0
 
 
-def _counts_epochs(timeline: Timeline, loop: TrainingLoop) -> bool:
-    """Return whether the variable of a loop is called after epochs."""
+def _loop_name(timeline: Timeline, loop: TrainingLoop) -> str:
+    """Return what the iterations of a loop are called: epochs where its variable is called after them."""
     site = timeline.sites.get(loop.site)
     code = None if site is None else timeline.definitions.code(site.file, site.span)
-    return code is not None and re.match(r"for\s+\w*epoch", code) is not None
+    return _("epoch") if code is not None and re.match(r"for\s+\w*epoch", code) else _("iteration")
 
 
 class BackwardSteps:
@@ -210,6 +212,62 @@ class Bar:
         return tuple(pieces)
 
 
+# ------------------------------------------------------------ the ruler below it
+
+
+class Marks(NamedTuple):
+    """What is numbered along the bar: cells, iterations or passes."""
+
+    name: str
+    """What stands before the first number that has room."""
+    role: str
+    steps: Sequence[int]
+    """The steps at which they begin."""
+    numbers: Sequence[int]
+
+
+def ruler(bar: Bar, marks: Sequence[Marks]) -> Row:
+    """Return the row below a bar, with numbers where things begin: as many as have room, those of the first marks
+    first. A number has a name if the one before it is of something else. What is hidden is not numbered."""
+    labels: dict[int, tuple[int, int]] = {}
+    """By column: which marks, and the number."""
+    for order, (_name, _role, steps, numbers) in enumerate(marks):
+        places = [
+            (column_of(step, bar.cells, bar.scale), number)
+            for step, number in zip(steps, numbers, strict=True)
+            if step <= bar.limit
+        ]
+        stride = _stride(places)
+        for column, number in places:
+            if number == 1 or not number % stride:
+                labels.setdefault(column, (order, number))
+    row: list[Piece] = []
+    at, before = 0, -1
+    columns = sorted(labels)
+    for place, column in enumerate(columns):
+        order, number = labels[column]
+        text = f"{number}" if order == before else f"{marks[order].name} {number}"
+        end = column + cells_of(text)
+        covered = (labels[other][0] for other in columns[place + 1 :] if other <= end)
+        if column < at + bool(row) or end > bar.cells or any(other < order for other in covered):
+            continue
+        row += [(" " * (column - at), "plain"), (text, marks[order].role)]
+        at, before = end, order
+    return tuple(row)
+
+
+def _stride(places: Sequence[tuple[int, int]]) -> int:
+    """Return which numbers are shown, of those in columns: each, or each second, fifth, tenth, and so on."""
+    if len(places) < 2:
+        return 1
+    room = max(places[-1][0] - places[0][0], 1) / (len(places) - 1)
+    wanted = len(str(places[-1][1])) + _APART
+    decade = 1
+    while 10 * decade * room < wanted:
+        decade *= 10
+    return next(stride for stride in (decade, 2 * decade, 5 * decade, 10 * decade) if stride * room >= wanted)
+
+
 # ------------------------------------------------------------ the widget
 
 SPEEDS = (1, 2, 4, 8, 15, 30)
@@ -217,7 +275,8 @@ SPEEDS = (1, 2, 4, 8, 15, 30)
 
 
 class TimeBar(Surface):
-    """The whole recording in one line; a click moves the cursor, and so does playback."""
+    """The whole recording in one line, and in a high terminal a ruler below; a click moves the cursor, and so does
+    playback."""
 
     class Ticked(Message):
         """Posted while the recording is played: it is time for the next step."""
@@ -227,6 +286,7 @@ class TimeBar(Surface):
         self._speed_index = 2
         self._timer: Timer | None = None
         self._bar = Bar(2, Scale(0), b"", ())
+        self._ruler: Row = ()
         self._loop: TrainingLoop | None = None
         self._back = BackwardSteps()
         self._key: object = None
@@ -255,8 +315,24 @@ class TimeBar(Surface):
             scale = Scale(timeline.steps, self._loop, starts)
             columns = width - 2 - cells_of(self._place_text(timeline, timeline.steps))
             self._bar = Bar(columns, scale, back, starts, self._limit, self._problems, timeline.columns.gaps())
+            self._ruler = ruler(self._bar, self._marks(timeline))
         place: Piece = (self._place_text(timeline, self._cursor), "quiet")
-        return [((" ", "plain"), *self._bar.row(self._cursor, self.glyphs), place)]
+        margin: Piece = (" ", "plain")
+        return [(margin, *self._bar.row(self._cursor, self.glyphs), place), (margin, *self._ruler)][:height]
+
+    def _marks(self, timeline: Timeline) -> list[Marks]:
+        """Return what the ruler numbers: cells, iterations of the training loop, and passes outside of it."""
+        loop = self._loop
+        cells = timeline.cells if len(timeline.cells) > 1 else []
+        marks = [Marks(key_label("cell"), "title", [info.start for info in cells], [info.cell for info in cells])]
+        begin, end = timeline.steps + 1, timeline.steps
+        if loop is not None:
+            begin, end = loop.starts[0], timeline.steps if loop.end is None else loop.end
+            marks.append(Marks(_loop_name(timeline, loop), "quiet", loop.starts, loop.numbers))
+        passes = [info for info in timeline.passes if not begin <= info.start_step <= end]
+        starts, numbers = [info.start_step for info in passes], [info.number for info in passes]
+        marks.append(Marks(key_label("pass"), "grad", starts, numbers))
+        return marks
 
     def _place_text(self, timeline: Timeline, step: int) -> str:
         """Return the iteration (or the epoch) and, where there is room, the pass of a step, right-aligned; blank before
@@ -264,7 +340,7 @@ class TimeBar(Surface):
         loop = self._loop
         if loop is None:
             return ""
-        name = _("epoch") if _counts_epochs(timeline, loop) else _("iteration")
+        name = _loop_name(timeline, loop)
         last = loop.last
         total = str(last) if loop.end is not None else ""
         iteration, pass_number = loop.iteration(step), self._pass(timeline, step)

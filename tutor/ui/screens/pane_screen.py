@@ -370,10 +370,12 @@ class PaneScreen(Screen[None]):
             widget.display = name in regions
             if name in regions:
                 _place(widget, regions[name])
-        bars = {self.header: 0, self.timebar: height - 2, self.keyline: height - 1}
-        for bar, y in bars.items():
+        bars = layout.bar_rows(height)
+        for bar, y, rows in (
+            (self.header, 0, layout.HEAD), (self.timebar, height - bars, bars - 1), (self.keyline, height - 1, 1),
+        ):  # fmt: skip
             bar.display = not is_small
-            _place(bar, Region(0, y, width, 1))
+            _place(bar, Region(0, y, width, rows))
         self.small.display = is_small
         _place(self.small, Region(0, 0, width, height))
         self.place_prompt()
@@ -405,7 +407,7 @@ class PaneScreen(Screen[None]):
         self.explain.display = not is_small
         self.label.display = self.prompt.display = shown
         rows = layout.explanation_rows(height)
-        top = height - layout.BARS - rows
+        top = height - layout.bar_rows(height) - rows
         _place(self.explain, Region(0, top, width, rows))
         if shown:
             _place(self.label, Region(0, top, label_width, 1))
