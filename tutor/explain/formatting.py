@@ -6,7 +6,9 @@ A line is a list of `Part`s, pairs of text and role, so that the screen can styl
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 from tutor.explain.expressions import old_name
 from tutor.explain.rules.arrays import Grid
@@ -77,20 +79,21 @@ def added(terms: Sequence[str]) -> str:
     return " + ".join([*terms[:1], *map(term, terms[1:])])
 
 
-_TERM = len(" + 2")
-"""The fewest cells of a further term."""
-
-
 def sum_text(terms: Sequence[str], cells: int) -> str:
     """Return a sum of at most `cells` cells, or of one term; of a longer one it says how many are left out."""
-    kept = min(len(terms), max(cells // _TERM + 1, 1))
-    while True:
-        text, more = " + ".join(terms[:kept]), len(terms) - kept
-        if more:
-            text = ngettext("{sum} + … ({count} more term)", "{sum} + … ({count} more terms)", more, sum=text)
-        if kept <= 1 or width(text) <= cells:
-            return text
-        kept -= 1
+    sign = " + "
+    widths = [end - len(sign) for end in accumulate(width(term) + len(sign) for term in terms)]
+    """Of the sums of the first terms."""
+
+    def with_rest(text: str, kept: int) -> str:
+        more = len(terms) - kept
+        return ngettext("{sum} + … ({count} more term)", "{sum} + … ({count} more terms)", more, sum=text)
+
+    if len(terms) < 2 or widths[-1] <= cells:
+        return sign.join(terms)
+    counts = range(1, len(terms))
+    kept = max(bisect_right(counts, cells, key=lambda kept: widths[kept - 1] + width(with_rest("", kept))), 1)
+    return with_rest(sign.join(terms[:kept]), kept)
 
 
 def joined(words: Sequence[str]) -> str:

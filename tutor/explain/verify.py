@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, cast
 
 from tutor.explain.composites import Composite
@@ -16,6 +17,7 @@ from tutor.explain.provenance import UNKNOWN, WRITES, RecordedOp, as_grid, inner
 from tutor.explain.rules.arrays import (
     MOST_WORK,
     Grid,
+    Shape,
     allclose,
     coarser_dtype,
     count,
@@ -236,6 +238,9 @@ def work_out_element(claim: VerifiedGrad, arrived: Grid, chosen: int | None = No
     return Element(unravel_index(chosen, sent.shape), terms, sent.flat[chosen])
 
 
+_Tape = list[Sequence[tuple[int, float]]]
+
+
 class _Sum:
     """A weighted sum of elements of the incoming gradient, in the place of a number.
 
@@ -244,7 +249,7 @@ class _Sum:
 
     __slots__ = ("_tape", "place")
 
-    def __init__(self, tape: list[Sequence[tuple[int, float]]], *parts: tuple[int, float]) -> None:
+    def __init__(self, tape: _Tape, *parts: tuple[int, float]) -> None:
         if len(tape) > 2 * MOST_WORK:
             raise LookupError("too large to work out again")
         self._tape, self.place = tape, len(tape)
@@ -278,8 +283,8 @@ class _Sum:
 def find_terms(share: Share, arrived: Grid, element: int, *, absolute: bool = False) -> list[tuple[float, float]]:
     """Find the terms of one element of a gradient.
 
-    Runs the vector-Jacobian product on weighted sums in the place of numbers, and goes back from the element to what it
-    is a sum of.
+    Where the rule lists the elements of the Jacobian, reads them there; else runs the vector-Jacobian product on
+    weighted sums in the place of numbers, and goes back from the element to what it is a sum of.
 
     Args:
         share: The gradient.
@@ -293,16 +298,36 @@ def find_terms(share: Share, arrived: Grid, element: int, *, absolute: bool = Fa
     Raises:
         LookupError: It is too much work.
     """
-    tape: list[Sequence[tuple[int, float]]] = []
-    variables = tuple(_Sum(tape) for _ in arrived.flat)
-    result = share.vjp(Grid(arrived.shape, cast("tuple[float, ...]", variables))).flat[element]
-    if not isinstance(result, _Sum):
-        return []
-    factors = {result.place: 1.0}
-    for place in range(result.place, len(variables) - 1, -1):
-        for part, factor in tape[place] if place in factors else ():
-            factors[part] = factors.get(part, 0.0) + factors[place] * (abs(factor) if absolute else factor)
+    factors: dict[int, float] = {}
+    if share.entries is not None:
+        for place, target, derivative in share.entries:
+            if target == element:
+                factors[place] = factors.get(place, 0.0) + (abs(derivative) if absolute else derivative)
+    else:
+        tape, sums = _weighted_sums(share, arrived.shape)
+        result = sums[element]
+        if not isinstance(result, _Sum):
+            return []
+        factors[result.place] = 1.0
+        for place in range(result.place, len(arrived.flat) - 1, -1):
+            for part, factor in tape[place] if place in factors else ():
+                factors[part] = factors.get(part, 0.0) + factors[place] * (abs(factor) if absolute else factor)
     return [(x, factors[place]) for place, x in enumerate(arrived.flat) if place in factors]
+
+
+@lru_cache(maxsize=4)
+def _weighted_sums(share: Share, arrived: Shape) -> tuple[_Tape, Sequence[object]]:
+    """Run the vector-Jacobian product of a share on an incoming gradient, of the shape `arrived`, of weighted sums.
+
+    Returns:
+        The tape, which begins with the elements of the incoming gradient, and the elements of the result.
+
+    Raises:
+        LookupError: It is too much work.
+    """
+    tape: _Tape = []
+    variables = tuple(_Sum(tape) for _ in range(count(arrived)))
+    return tape, share.vjp(Grid(arrived, cast("tuple[float, ...]", variables))).flat
 
 
 def too_large(event: Node, made: RecordedOp) -> bool:

@@ -92,7 +92,7 @@ class Factor:
     """Its values; None for G, the incoming gradient."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Share:
     """The gradient that one input of a node gets."""
 
@@ -112,6 +112,8 @@ class Share:
     """Of a matrix product: its factors, in order."""
     reason: str = ""
     """Of a matrix product: why that is sent, in words."""
+    entries: Sequence[tuple[int, int, float]] | None = None
+    """The elements of the Jacobian that are not zero, where the rule lists them: see `sparse`."""
 
     @property
     def shapes(self) -> str:
@@ -135,7 +137,7 @@ def sparse(target: Operand, formula: str, entries: Sequence[tuple[int, int, floa
             sums[element] += derivative * g.flat[place]
         return Grid(target.shape, tuple(sums))
 
-    return Share(target, formula, vjp)
+    return Share(target, formula, vjp, entries=entries)
 
 
 @dataclass(frozen=True)
