@@ -131,6 +131,11 @@ def test_an_exercise_may_be_solved_in_another_way(exercise: str) -> None:
     do(parts["check"], names)
 
 
+def test_two_usual_wrong_attempts_at_each_exercise_have_messages_of_their_own() -> None:
+    for exercise, [(_starter, unsolved), *attempts] in TRIES.items():
+        assert len({helps for _attempt, helps in attempts} - {unsolved}) >= 2, exercise
+
+
 def test_each_exercise_is_tried_and_has_hints() -> None:
     cells = [(name, cell) for name in LESSONS for cell in lesson(name).cells]
     assert sorted(f"{name}/{cell.exercise}" for name, cell in cells if cell.kind == "exercise") == sorted(TRIES)

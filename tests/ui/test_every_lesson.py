@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import groupby, product
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ from tutor.trace.names import names_of
 from tutor.trace.timeline import Timeline
 from tutor.ui.app import GradtutorApp
 from tutor.ui.bindings import KEYS
+from tutor.ui.panes.base import FRAME
 from tutor.ui.screens.lesson import LessonScreen
 
 SIZES = ((80, 24), (120, 40))
@@ -67,22 +68,18 @@ async def test_no_question_is_cut_off_and_no_pane_fails(name: str, record: Forke
 
 
 def hidden_rows(screen: LessonScreen) -> list[str]:
-    """The rows of the last paragraph of the open question, and of its options, that should be on the screen and are
-    not.
-    """
-    pane = screen.lesson
-    asked = pane._lay_out_text(pane.inner)
-    assert asked.asked is not None
-    texts = ["".join(text for text, _role in row) for row in asked.rows]
-    rows = range(asked.asked, asked.end)
-    paragraphs = [list(part) for filled, part in groupby(rows, lambda row: bool(texts[row].strip())) if filled]
-    needed = paragraphs[-1]
-    if texts[needed[0]].strip().startswith("1 "):
-        needed = list(range(paragraphs[-2][0], needed[-1] + 1))
-    if len(needed) > pane.page:  # panes stay where they are: it says that there is more, and `z` shows all
-        assert pane.heading()
-    seen = range(pane.top, pane.top + pane.page) if pane.display else range(0)
-    return [texts[row] for row in needed[-pane.page :] if row not in seen]
+    """The rows of the open question, from the sentence that asks to the last option, that are not on the screen."""
+    pane, card = screen.lesson, screen.question_card
+    if card.display:
+        rows, count = pane.question_rows(card.outer_size.width - FRAME)
+        seen = card.rows(*card.outer_size)
+    else:
+        rows, count = pane.question_rows(pane.inner)
+        seen = pane.rows(*pane.outer_size)
+    assert count
+    texts = ["".join(text for text, _role in row).strip() for row in seen]
+    asked = ["".join(text for text, _role in row).strip() for row in rows[-count:]]
+    return [row for row in asked if not any(row in text for text in texts)]
 
 
 @pytest.mark.parametrize("name", sample(list(LESSONS), 3))

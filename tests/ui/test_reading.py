@@ -78,11 +78,45 @@ async def test_a_question_that_does_not_fit_is_seen_up_to_its_end() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(*["right"] * 6)
         await pilot.pause()
+        assert not screen_of(app).question_card.display  # what asks fits
         assert "lesson · more above ─" in text(app)
         assert "What is w.grad?" in text(app)
         await pilot.press(*["up"] * 20)
         await pilot.pause()
         assert "more below" in text(app)
+
+
+OPTIONS = {"en": [f"Option {number}, {'which takes some words to say, ' * 2}and ends here." for number in range(1, 4)]}
+
+
+async def test_a_choice_too_long_for_the_lesson_is_a_card_over_panes_that_stay_where_they_are() -> None:
+    asks = {"question": "choice", "text": {"en": "Some words.\n\nWhat comes next?"}, "options": OPTIONS}
+    cells = [{**cell, **asks} if cell is QUESTION else cell for cell in CELLS]
+    app = viewer(two_paths(msgspec.structs.replace(LESSON, cells=cells)), TAUGHT)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("right")
+        await pilot.pause()
+        screen = screen_of(app)
+        before = {name: pane.region[:3] for name, pane in screen.panes.items() if pane.display}
+        assert not screen.question_card.display
+        await pilot.press("end")
+        await pilot.pause()
+        assert {name: pane.region[:3] for name, pane in screen.panes.items() if pane.display} == before
+        assert "╭─ question" in text(app)
+        assert screen.code.region.y >= screen.question_card.region.bottom
+        for part in ("What comes next?", "Option 1", "Option 2", "Option 3", "a number from 1 to 3"):
+            assert part in text(app)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert "lesson · more above ─" in text(app)
+        assert "╭─ question" not in text(app)
+        await pilot.press("left", "right")
+        await pilot.pause()
+        assert screen.question_card.display
+        await pilot.press(*["tab"] * 4)
+        await pilot.pause()
+        assert screen.graph.has_focus
+        assert not screen.question_card.display  # one looks at what it covers
 
 
 async def test_a_second_question_about_the_same_begins_empty() -> None:

@@ -197,6 +197,12 @@ def _with_answer(regions: dict[str, Region], rows: int) -> dict[str, Region]:
     return {**regions, "lesson": lesson, "ask": answer}
 
 
+def question_region(regions: Mapping[str, Region]) -> Region:
+    """Return the region of the card of a question: that of the lesson, over the panes on its right."""
+    lesson = regions["lesson"]
+    return Region(lesson.x, lesson.y, regions["tensors"].right - lesson.x, lesson.height)
+
+
 def sheet_region(width: int, height: int, wanted: int) -> Region:
     """Return the region of the sheet of details above the panes, `wanted` columns wide where there is room: what
     explains the step stays in view."""

@@ -1,9 +1,11 @@
-"""The card of a step at which something went wrong, and of the end of a run: the cause first, then what to press."""
+"""Cards above the panes: of a step at which something went wrong and of the end of a run, the cause first, then what to
+press; and of a question for which the lesson pane is too small.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from textual import events
@@ -114,3 +116,28 @@ class CardBox(Surface):
             index = bisect_right(self._ends, event.x - 2, key=lambda end: end[0])
             if index < len(self._ends):
                 self.post_message(KeyPicked(self._ends[index][1]))
+
+
+class QuestionCard(Surface):
+    """Shows the open question, from its end up, as wide as the panes that it covers. It never has the focus."""
+
+    def __init__(self, question_rows: Callable[[int], tuple[list[Row], int]]) -> None:
+        """Make the card; `question_rows` lays the question out in a number of columns."""
+        super().__init__(id="question")
+        self.display = False
+        self._question_rows = question_rows
+
+    def rows(self, width: int, height: int) -> list[Row]:
+        glyphs, room = self.glyphs, max(height - 2, 0)
+        texts = self._question_rows(width - FRAME)[0]
+        name = f" {_('question')} "
+        if len(texts) > room:
+            name += f"{glyphs.dot} {_('more above')} "
+        away = f" {AWAY.shown} {_(AWAY.label)} "
+        top = fit(((glyphs.across, "now"), (name, "now strong"), (glyphs.across * width, "now")), width - 2, more="")
+        foot = fit(((glyphs.across, "now"), (away, "quiet"), (glyphs.across * width, "now")), width - 2, more="")
+        side = (glyphs.down, "now")
+        rows: list[Row] = [((glyphs.top_left, "now"), *top, (glyphs.top_right, "now"))]
+        for row in texts[-room:] + [EMPTY] * (room - len(texts)):
+            rows.append((side, (" ", "plain"), *fit(row, width - FRAME, "plain", glyphs.more), (" ", "plain"), side))
+        return [*rows, ((glyphs.bottom_left, "now"), *foot, (glyphs.bottom_right, "now"))]

@@ -28,6 +28,9 @@ from tutor.ui.panes.lesson_words import Word, marked, meaning, words_in
 from tutor.ui.render import prose
 from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean, fit, styled, styled_code, with_role
 
+_ASKS = "? "
+"""What stands before the sentence that asks."""
+
 # ------------------------------------------------------------ answers to questions
 
 
@@ -381,6 +384,19 @@ class LessonPane(Pane):
                 break
         return part
 
+    def question_rows(self, cells: int) -> tuple[list[Row], int]:
+        """Return the rows of the open question in `cells` columns, and how many of them there are from the sentence on
+        that asks.
+        """
+        question, timeline = self._model.question, self.timeline
+        if question is None or timeline is None:
+            return [], 0
+        number = next(place for place, section in enumerate(self.gate.sections) if question.index in section.cells)
+        state = timeline.state(self.gate.values_step(timeline, number, self.cursor))
+        rows = self._lay_out([question.index], state, cells, question.index).rows
+        asking = next((place for place, row in enumerate(rows) if row and row[0][0] == _ASKS), 0)
+        return rows, len(rows) - asking
+
     def clear_cache(self) -> None:
         """Drop what was laid out: the language changed."""
         self._blocks = {}
@@ -425,7 +441,7 @@ class LessonPane(Pane):
         inner = self._prose(index, state, cells - 2)
         asked = _asked(self._blocks[index])
         first = len(inner) - len(prose.rows(asked, max(cells - 2, 1), self.glyphs, role, value))
-        rows = [((("? ", "now") if place == first else ("  ", "plain")), *row) for place, row in enumerate(inner)]
+        rows = [(((_ASKS, "now") if place == first else ("  ", "plain")), *row) for place, row in enumerate(inner)]
         result = self._result(index)
         options = cell.get("options") or {}
         for number, option in enumerate(options.get(self.language) or next(iter(options.values()), ()), 1):
@@ -475,7 +491,7 @@ class LessonPane(Pane):
             again = styled(
                 "again, with {numbers}: what will {of} be?", "plain", numbers=(numbers, "value"), of=(of, "strong")
             )
-            rows += [EMPTY, *wrapped([("? ", "now"), *again], cells)]
+            rows += [EMPTY, *wrapped([(_ASKS, "now"), *again], cells)]
             rows += wrapped(_tried(retry, self.glyphs), cells) if retry.typed else []
             diagnosis = study.retry_diagnosis(retry)
             if diagnosis is not None and retry.timeline is not None:

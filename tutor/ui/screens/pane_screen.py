@@ -27,8 +27,8 @@ from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
 from tutor.ui.bindings import key_hints, typing_hints
 from tutor.ui.details.pane import DetailsPane
 from tutor.ui.explanation import Room, explanation, title, title_facts
-from tutor.ui.panes.base import NOTHING_LINKED, LessonLeft, Pane, SettingChanged, Tab
-from tutor.ui.panes.card import CardBox, keys_of
+from tutor.ui.panes.base import FRAME, NOTHING_LINKED, LessonLeft, Pane, SettingChanged, Surface, Tab
+from tutor.ui.panes.card import CardBox, QuestionCard, keys_of
 from tutor.ui.panes.chart import ChartPane
 from tutor.ui.panes.code import CodePane
 from tutor.ui.panes.cross_highlight import CrossHighlighter
@@ -93,7 +93,7 @@ class PaneScreen(Screen[None]):
         self.ask, self.prompt, self.label = AnswerInput(), Prompt(), PromptLabel()
         self.header, self.explain, self.timebar, self.keyline = TitleBar(), Explain(), TimeBar(), KeyLine()
         self.small = TooSmall()
-        self.card = CardBox()
+        self.card, self.question_card = CardBox(), QuestionCard(self.lesson.question_rows)
         self._put_away: object = None
         """The step whose card is put away, until the cursor leaves it."""
         self._searching = False
@@ -111,7 +111,7 @@ class PaneScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         # Widgets that come and go are first: Textual numbers them from the end, and redraws those whose number changes.
-        yield from (self.small, self.card, self.label, self.prompt, self.ask)
+        yield from (self.small, self.card, self.question_card, self.label, self.prompt, self.ask)
         yield from self.panes.values()
         yield from (self.header, self.explain, self.timebar, self.keyline)
 
@@ -163,6 +163,7 @@ class PaneScreen(Screen[None]):
         self._choose_card()
         self.arrange_widgets()
         if layout.too_small(*self.size):
+            self.question_card.display = False
             return
         key = (
             model.cursor,
@@ -182,6 +183,7 @@ class PaneScreen(Screen[None]):
             if key != self.shown or pane is self.chart:
                 pane.show(model.timeline, model.cursor)
         self.shown = key
+        self._place_question()
         if self.details.display:
             self.call_after_refresh(self._update_details)
         self.highlight()
@@ -214,7 +216,7 @@ class PaneScreen(Screen[None]):
     def _choose_card(self) -> None:
         """Show the card of the step, unless it was put away there."""
         model = self.model
-        place = model.timeline, model.cursor
+        place = model.timeline, model.cursor, model.question
         if self._put_away != place:
             self._put_away = None
         card = None
@@ -226,9 +228,9 @@ class PaneScreen(Screen[None]):
 
     def put_card_away(self) -> bool:
         """Hide the card until the cursor leaves this step; return whether there was one."""
-        if not self.card.display:
+        if not self.card.display and not self.question_card.display:
             return False
-        self._put_away = self.model.timeline, self.model.cursor
+        self._put_away = self.model.timeline, self.model.cursor, self.model.question
         self.update_soon()
         return True
 
@@ -293,7 +295,7 @@ class PaneScreen(Screen[None]):
 
     def recolour(self) -> None:
         """Draw everything again in the colours of the new theme."""
-        for surface in (*self.panes.values(), self.card, self.header, self.explain, self.timebar, self.keyline):
+        for surface in self.query(Surface):
             surface.repaint()
 
     # ------------------------------------------------------------ places
@@ -381,6 +383,20 @@ class PaneScreen(Screen[None]):
         self.place_prompt()
         if not is_small and (self.focused is None or (isinstance(self.focused, Pane) and not self.focused.display)):
             self.focus_pane()
+
+    def _place_question(self) -> None:
+        """Show the open question on a card, above the panes, where it does not fit into the lesson."""
+        lesson, card = self._regions.get("lesson"), self.question_card
+        if lesson is None or self.zoomed or self.details.floating or self._put_away is not None:
+            card.display = False
+            return
+        region = layout.question_region(self._regions)
+        focused = self._regions.get(self.focused.id or "") if self.focused is not None else None
+        is_seen = focused in (None, lesson) or not region.overlaps(focused)  # one goes to no pane that is covered
+        card.display = is_seen and self.lesson.question_rows(lesson.width - FRAME)[1] > lesson.height - 2
+        if card.display:
+            _place(card, region)
+            card.paint()
 
     def _set_tabs(self, wide: bool) -> None:
         timeline, cursor = self.model.timeline, self.model.cursor
@@ -470,8 +486,11 @@ class PaneScreen(Screen[None]):
         """Explain the words of the text to read now, one at a time; then, or in another pane, all words, with those of
         what is under the mark and of the text first.
         """
-        if self.focused is self.lesson and self.lesson.next_word():
-            return
+        if self.focused is self.lesson:
+            if self.question_card.display:
+                self.put_card_away()
+            if self.lesson.next_word():
+                return
         from tutor.ui.screens.glossary import glossary_sheet
 
         model, texts = self.model, []
