@@ -5,7 +5,7 @@
 #     summary:
 #       en: "The keys, tried while you walk: steps, statements, calls, iterations, jumps, and what to do when lost."
 #       zh: "边走边试所有按键：步、语句、函数调用、迭代、跳转，以及不知道按什么时该按什么。"
-#     order: 5
+#     order: 0
 #     topics:
 #       en: [keys, palette, find, help]
 #       zh: [按键, 命令面板, 查找, 帮助]

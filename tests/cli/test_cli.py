@@ -65,14 +65,14 @@ def test_list(run: Run) -> None:
     ] * len(found)  # fmt: skip
     assert "graph/two-paths" in [one["id"] for one in found]
     path = [one for one in found if one["path"] is not None]
-    assert [one["path"] for one in path] == list(range(1, len(path) + 1))
+    assert [one["path"] for one in path] == list(range(len(path)))
     assert path == found[: len(path)]
     assert [one["id"] for one in found if one["next"]] == ["start/how-to-walk"]
     assert all(one["minutes"] > 0 and one["topics"] for one in found)
     text = run("list")
     rows = text.stdout.splitlines()
     assert (rows[0], rows[1 + len(path)]) == ("the path", "side roads")
-    assert rows[1].split() == ["1", "start/how-to-walk", "How", "to", "walk", str(found[0]["minutes"]), "min", "next"]
+    assert rows[1].split() == ["0", "start/how-to-walk", "How", "to", "walk", str(found[0]["minutes"]), "min", "next"]
     assert run("--plain").stdout == text.stdout
     refused(run("list", "--lessons", "nowhere"), 3, "nowhere")
 

@@ -78,6 +78,11 @@ def load(folder: Path) -> Catalog:
     return Catalog((*path_lessons, *side_roads), tuple(problems))
 
 
+def first_number(lessons: Sequence[Header]) -> int:
+    """Return the number of the first of these lessons on the path: 0 for the one to read before it, else 1."""
+    return int(not lessons or lessons[0].order != 0)
+
+
 def _place(lesson: Header) -> int:
     return lesson.order or 0
 

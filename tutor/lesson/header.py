@@ -227,8 +227,8 @@ def _header(data: Any, lines: dict[str, int], path: Path, report: Report) -> Hea
                 _("There is {names}.", names=join_words(NEEDS)),
             )
     order = data.get("order")
-    if order is not None and (type(order) is not int or order < 1):
-        wrong("order", _("`order` must be a whole number from 1 on."), _("A lesson without it is a side road."))
+    if order is not None and (type(order) is not int or order < 0):
+        wrong("order", _("`order` must be a whole number from 0 on."), _("A lesson without it is a side road."))
         order = None
     aliases = data.get("aliases") or []
     if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):

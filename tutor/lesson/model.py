@@ -62,7 +62,8 @@ class Header(msgspec.Struct, frozen=True):
     needs: tuple[str, ...]
     path: str
     order: int | None = None
-    """Its place on the path: lessons with smaller numbers come before it. None for a side road."""
+    """Its place on the path: lessons with smaller numbers come before it; 0 is before the first one. None for a side
+    road."""
     topics: dict[str, tuple[str, ...]] = {}
     """What it is about, in words to look for, by language."""
     aliases: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ import json
 from typing import Any, TextIO
 
 from tutor.i18n import N_, _
-from tutor.lesson.catalog import Catalog
+from tutor.lesson.catalog import Catalog, first_number
 from tutor.lesson.extent import measure
 from tutor.lesson.model import Header, in_language
 from tutor.study.course import next_lesson
@@ -22,7 +22,7 @@ def write_json(catalog: Catalog, store: Store, language: str, out: TextIO) -> No
     following = next_lesson(catalog.lessons, marks)
     records = [
         _record(header, number, marks[header.id], header is following, language)
-        for number, header in enumerate(catalog.lessons, 1)
+        for number, header in enumerate(catalog.lessons, first_number(catalog.lessons))
     ]
     out.write(json.dumps(records, indent=1) + "\n")
 
@@ -65,7 +65,7 @@ def write_text(catalog: Catalog, store: Store, language: str, out: TextIO) -> No
                 )
             ),
         ]
-        for number, header in enumerate(catalog.lessons, 1)
+        for number, header in enumerate(catalog.lessons, first_number(catalog.lessons))
     ]
     lines = table(rows)
     path_length = sum(header.order is not None for header in catalog.lessons)

@@ -107,7 +107,7 @@ class CatalogPane(Pane):
             self._entries.append(("next", following))
         has_path = any(lesson.order is not None for lesson in lessons)
         heading = ""
-        for number, lesson in enumerate(lessons, 1):
+        for number, lesson in enumerate(lessons, catalog.first_number(lessons)):
             if self.filter and not _has(lesson, self.filter):
                 continue
             family = clean(_(lesson.family))
@@ -143,13 +143,17 @@ class CatalogPane(Pane):
 
     @property
     def place(self) -> str:
-        """Where the marked lesson is: `lesson 8 of the path`, `a side road`; empty where there is no path."""
+        """Where the marked lesson is: `lesson 8 of 21 of the path`, `a side road`; empty where there is no path."""
         path = [lesson for lesson in self.lessons if lesson.order is not None]
         if self.lesson is None or not path:
             return ""
         if self.lesson.order is None:
             return _("a side road")
-        return _("lesson {number} of {count} of the path", number=path.index(self.lesson) + 1, count=len(path))
+        first = catalog.first_number(path)
+        number, count = path.index(self.lesson) + first, len(path) + first - 1
+        return (
+            _("lesson {number} of {count} of the path", number=number, count=count) if number else _("before the path")
+        )
 
     def heading(self) -> Row:
         return EMPTY
