@@ -7,18 +7,22 @@ Nothing of gradtutor's is in such a process, but the loop that has forked it, an
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib.machinery
 import importlib.util
 import json
 import os
 import signal
 import sys
+import threading
 import types
 from pathlib import Path
 from typing import Any
 
 import torch._dynamo  # noqa: F401 - any optimizer needs it
 
+from tests.worker.huge_pages import take_huge_pages
 from tutor.worker import fork_server
 
 
@@ -26,9 +30,10 @@ def main() -> None:
     descriptors = [int(sys.argv[1])]
     request: dict[str, Any] = {}
     while "program" not in request:
+        take_huge_pages()
         text, descriptors = fork_server.serve(*descriptors)
         request = json.loads(text)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "tutor"]:
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("tests", "tutor")]:
         del sys.modules[name]
     if request["program"][0] == "-P":  # it imports gradtutor again, and with it the finder of its modules
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder.__module__ != "tutor.worker"]
@@ -39,7 +44,10 @@ def main() -> None:
     fork_server.print_to(descriptors[:2])
     fork_server.reseed()
     customize()
-    run([*request["program"], *map(str, descriptors[2:])])
+    names, status = run([*request["program"], *map(str, descriptors[2:])])
+    if not request["whole_end"]:
+        end(names, status)
+    sys.exit(status)
 
 
 def customize() -> None:
@@ -52,8 +60,8 @@ def customize() -> None:
     spec.loader.exec_module(found)
 
 
-def run(program: list[str]) -> None:
-    """As `python [-P] FILE ARGUMENTS…`, but for a stack that is four calls deeper; its end is that of this process."""
+def run(program: list[str]) -> tuple[dict[str, Any], int]:
+    """As `python [-P] FILE ARGUMENTS…`, but for a stack that is four calls deeper. Return its names and exit status."""
     if program[0] == "-P":
         del program[0]
     else:
@@ -70,7 +78,22 @@ def run(program: list[str]) -> None:
     except Exception as error:
         error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next  # without this function
         sys.excepthook(type(error), error, error.__traceback__)
-        sys.exit(1)
+        return names, 1
+    return names, 0
+
+
+def end(names: dict[str, Any], status: int) -> None:
+    """Do what Python does at its end, but keep its modules: freeing torch takes longer than most programs run."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for name in list(names):
+        if name != "__builtins__":
+            names[name] = None
+    gc.collect()
+    for stream in (sys.stdout, sys.stderr):
+        if not stream.closed:
+            stream.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,14 @@ import runpy
 import sys
 from typing import Any
 
+from tests.worker.huge_pages import take_huge_pages
 from tutor.worker import __main__ as worker
 from tutor.worker import fork_server
 
 
 def main() -> None:
     fork_server.prepare()
+    take_huge_pages()
     text, descriptors = fork_server.serve(int(sys.argv[1]))
     request = json.loads(text)
     if "mutation" in request:  # of `tests/recorder/mutations.py`

@@ -88,7 +88,7 @@ def plainly(folder: Path, text: str) -> tuple[int, str, str]:
     path = folder / "script.py"
     path.write_text(text)
     runner = Path(__file__).parents[1] / "fuzz" / "as_python.py"
-    return run_python([str(runner), str(path)], {"PYTHONUNBUFFERED": "1"})
+    return run_python([str(runner), str(path)], {"PYTHONUNBUFFERED": "1"}, whole_end=True)
 
 
 def without_places(errors: str) -> list[str]:
