@@ -16,6 +16,10 @@ from tutor.ui.panes.base import Pane
 from tutor.ui.panes.chart import ChartPane
 from tutor.ui.panes.graph.pane import GraphPane
 from tutor.ui.panes.inputs import AnswerInput
+from tutor.ui.screens.editor import Editor
+from tutor.ui.screens.form import FormScreen
+from tutor.ui.screens.help import HelpSheet
+from tutor.ui.screens.knobs import Knobs
 from tutor.ui.screens.lesson import LessonScreen
 from tutor.ui.screens.lesson_list import LessonsScreen
 from tutor.ui.screens.runs import RunsScreen
@@ -23,6 +27,7 @@ from tutor.ui.screens.sheet import Sheet
 
 OWNERS: tuple[type[DOMNode], ...] = (
     LessonScreen, LessonsScreen, RunsScreen, Sheet, DetailsPane, Pane, GraphPane, ChartPane, AnswerInput,
+    Editor, FormScreen, Knobs, HelpSheet,
 )  # fmt: skip
 SIZE = (120, 40)
 

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual import actions
+from textual.geometry import Region
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from tests.ui.conftest import screen_of, text
-from tests.ui.recordings import SCRIPT, TAUGHT, FakeSession, training, two_paths, viewer
+from tests.ui.recordings import SCRIPT, TAUGHT, FakeSession, timeline_of, training, two_paths, viewer
 from tutor import paths
+from tutor.lesson.forms import Form
+from tutor.lesson.model import Knob
+from tutor.study.runs import Runs
 from tutor.trace.timeline import Timeline
 from tutor.ui.app import GradtutorApp
-from tutor.ui.bindings import KEYS, PANE_KEYS
+from tutor.ui.bindings import KEYS, PANE_KEYS, keys_of
 from tutor.ui.palette import Command, Commands, Palette
 from tutor.ui.panes.base import Pane
+from tutor.ui.screens.editor import Editor
+from tutor.ui.screens.form import FormScreen
+from tutor.ui.screens.glossary import glossary_sheet
+from tutor.ui.screens.help import HelpSheet
+from tutor.ui.screens.knobs import Knobs
 from tutor.ui.screens.lesson import LessonScreen
 from tutor.ui.screens.lesson_list import LIST_KEYS, LessonsScreen
+from tutor.ui.screens.runs import RunsScreen
 
 SIZE = (120, 40)
 
@@ -55,6 +68,50 @@ async def test_every_action_is_offered_with_its_key(screen: str) -> None:
         wanted = [key for key in (LIST_KEYS if is_list else KEYS) if key.about and key.id != "palette"]
         assert [key.shown for key in wanted if key.shown not in keys] == []
         assert len(wanted) >= 10
+
+
+def runs() -> Runs:
+    result = Runs()
+    result.add(FakeSession(two_paths()), "first")  # type: ignore[arg-type]
+    return result
+
+
+DIALOGS: dict[str, Callable[[], Screen[Any]]] = {
+    "list": lambda: LessonsScreen(Path("lessons"), "en"),
+    "editor": lambda: Editor("cell", "x = 1", "x = 0", lambda: Region(0, 0, 80, 20), hint=lambda: None),
+    "knobs": lambda: Knobs({"lr": Knob("lr", "number", 0.1, 1, 5, 8)}, {}),
+    "form": lambda: FormScreen(
+        "order", Form("order", "order", ("a", "b"), ("a", "b")), "", timeline_of(two_paths()), 1
+    ),
+    "runs": lambda: RunsScreen(runs()),
+    "help": lambda: HelpSheet(None, KEYS),
+    "glossary": lambda: glossary_sheet(["leaf"]),
+}
+
+
+@pytest.mark.parametrize("name", DIALOGS)
+async def test_each_action_of_a_dialog_is_run_from_the_palette(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    app = GradtutorApp(None, lessons=Path("lessons"))
+    async with app.run_test(size=SIZE) as pilot:
+        app.push_screen(DIALOGS[name]())
+        await pilot.press("ctrl+p")
+        assert isinstance(app.screen, Palette)
+        await pilot.press("escape")
+        screen = app.screen
+        keys = [key for key in keys_of(screen) if key.id != "palette"]
+        for key in keys:
+            namespace, action, _parameters = actions.parse(key.command)
+            owner = GradtutorApp if namespace == "app" else type(screen)
+            monkeypatch.setattr(owner, f"action_{action}", partial(note, calls, action), raising=False)
+        assert len(keys) > 3
+        for key in keys:
+            (command,) = [command for command in offered(app) if (command.key, command.text) == (key.shown, key.about)]
+            calls.clear()
+            result = command.run()
+            assert asyncio.iscoroutine(result)
+            await result
+            assert calls == [actions.parse(key.command)[1]]
 
 
 async def test_each_action_is_run_from_the_palette_as_by_its_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,12 +145,10 @@ class GradtutorApp(App[int]):
 
     def action_help(self) -> None:
         """Show the keys and the marks."""
-        from tutor.ui.bindings import KEYS
+        from tutor.ui.bindings import keys_of
         from tutor.ui.screens.help import HelpSheet
-        from tutor.ui.screens.lesson_list import LIST_KEYS, LessonsScreen
 
-        is_list = isinstance(self.screen, LessonsScreen)
-        self.push_screen(HelpSheet(self.screen.focused, LIST_KEYS if is_list else KEYS))
+        self.push_screen(HelpSheet(self.screen.focused, keys_of(self.screen)))
 
     def action_theme(self, name: str) -> None:
         """Change to the theme `dark` or `light`, and keep it."""

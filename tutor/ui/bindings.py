@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from textual.app import App
@@ -150,6 +151,8 @@ OF_PANE = 6
 """The rank of a key of the focused pane, if its own is higher."""
 PANE_KEYS = ("up", "down")
 """Keys that only panes bind."""
+PALETTE = Key("palette", "ctrl+p", "Ctrl+P", BY_ID["palette"].about, action="app.command_palette")
+"""That of a screen on which a colon is text."""
 
 KEY_LINE = (
     "again", "answer", "skip", "stop", "problem", "forward", "next_line", "into", "out", "next_cell", "next_iteration",
@@ -177,9 +180,15 @@ def binding(key: Key, action: str = "") -> Binding:
     )
 
 
-def bindings(keys: Sequence[Key]) -> list[BindingType]:
-    """Return the Textual bindings of these keys."""
-    return [binding(key) for key in keys]
+def bindings(keys: Sequence[Key], priority: bool = False) -> list[BindingType]:
+    """Return the Textual bindings of these keys; with `priority`, the focused widget does not get them."""
+    return [replace(binding(key), priority=priority) for key in keys]
+
+
+def keys_of(screen: object) -> Sequence[Key]:
+    """Return the keys of a screen, for the palette and the help."""
+    keys: Sequence[Key] = getattr(screen, "KEYS", ())
+    return keys
 
 
 def lesson_bindings() -> list[BindingType]:

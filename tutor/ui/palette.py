@@ -22,11 +22,11 @@ from tutor.study.moves import resolve_typed
 from tutor.text_width import width
 from tutor.trace.names import names_of
 from tutor.trace.navigation import PlaceError
-from tutor.ui.bindings import KEYS, PANE_KEYS, Key, own_bindings
+from tutor.ui.bindings import PANE_KEYS, Key, keys_of, own_bindings
 from tutor.ui.panes.base import DetailsAsked, LessonChosen, LessonLeft, Pane, StepPicked
 from tutor.ui.render.segments import clean
 from tutor.ui.screens.lesson import LessonScreen
-from tutor.ui.screens.lesson_list import LIST_KEYS, LessonsScreen
+from tutor.ui.screens.lesson_list import LessonsScreen
 from tutor.ui.theme import palette_of
 
 Run: TypeAlias = Callable[[], Awaitable[object] | object]
@@ -121,14 +121,14 @@ class Commands(Provider):
     def _actions(self) -> Iterator[Command]:
         """Yield what the keys do: those that the focused pane has for itself, then those of the screen."""
         screen, pane = self.screen, self.focused
-        keys = LIST_KEYS if isinstance(screen, LessonsScreen) else KEYS
         for binding in own_bindings(type(pane)) if isinstance(pane, Pane) else ():
             run = partial(self.app.run_action, binding.action, pane)
             yield Command(binding.key_display or binding.key, _(binding.tooltip), run)
-        for key in keys:
+        for key in keys_of(screen):
             text = _(key.about) if key.about else key_label(key.label)
             possible = self._is_possible(key)
-            if key.action != "app.command_palette" and text and (possible or key.about):
+            explained = isinstance(screen, LessonScreen) and key.about
+            if key.action != "app.command_palette" and text and (possible or explained):
                 yield Command(_(key.shown), text, partial(self._press, key, possible), possible)
         for name in (N_("dark"), N_("light")):
             run = partial(self.app.run_action, f"theme('{name}')", self.app)
@@ -142,8 +142,10 @@ class Commands(Provider):
 
     async def _press(self, key: Key, possible: bool) -> None:
         """Do what a key does, or let it say why it does nothing now."""
-        target = self.focused if key.id in PANE_KEYS and isinstance(self.focused, Pane) else self.screen
-        explained = isinstance(self.screen, LessonScreen) and not possible
+        in_lesson = isinstance(self.screen, LessonScreen)
+        of_pane = in_lesson and key.id in PANE_KEYS and isinstance(self.focused, Pane)
+        target = self.focused if of_pane else self.screen
+        explained = in_lesson and not possible
         await self.app.run_action(f"explain('{key.id}')" if explained else key.command, target)
 
     # ------------------------------------------------------------ places

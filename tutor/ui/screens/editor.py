@@ -12,13 +12,13 @@ from pathlib import Path
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.geometry import Region
 from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
-from tutor.i18n import _, key_label
+from tutor.i18n import K_, N_, _, key_label
 from tutor.text_width import wrapped
+from tutor.ui.bindings import BY_ID, PALETTE, Key, bindings
 from tutor.ui.panes.base import Surface
 from tutor.ui.render.segments import Piece, Row, clean
 
@@ -80,13 +80,16 @@ class Editor(ModalScreen[tuple[str, bool]]):
     With `attempt` it stays open while the code runs: `report` says what came of it.
     """
 
-    BINDINGS = [
-        Binding("f5,ctrl+r", "run", "run", show=False, priority=True),
-        Binding("f2", "hint", "hint", show=False, priority=True),
-        Binding("ctrl+o", "outside", "in $EDITOR", show=False, priority=True),
-        Binding("f8", "original", "restore", show=False, priority=True),
-        Binding("escape", "back", "back", show=False, priority=True),
-    ]
+    KEYS = (
+        Key("run", "f5,ctrl+r", "F5", N_("run the code; that of an exercise is checked too"), K_("run")),
+        Key("back", "escape", "Esc", N_("close the editor; what was typed is kept"), K_("back")),
+        Key("hint", "f2", "F2", BY_ID["hint"].about, K_("hint")),
+        Key("help", "f1", "F1", BY_ID["help"].about, K_("help"), action="app.help"),
+        Key("original", "f8", "F8", N_("the code as it is in the file; Ctrl+Z takes that back"), K_("restore")),
+        Key("outside", "ctrl+o", "Ctrl+O", N_("edit it in the editor that VISUAL or EDITOR names"), K_("$EDITOR")),
+        PALETTE,
+    )
+    BINDINGS = bindings(KEYS, priority=True)
 
     def __init__(
         self, title: str, text: str, original: str, place: Callable[[], Region], *,
@@ -137,9 +140,8 @@ class Editor(ModalScreen[tuple[str, bool]]):
 
     def show_keys(self) -> None:
         """Show the keys."""
-        keys = [("F5", key_label("run")), ("Esc", key_label("back"))]
-        keys += [("F2", key_label("hint"))] if self._hint is not None else []
-        keys += [("F8", key_label("restore")), ("Ctrl+O", key_label("$EDITOR")), ("Ctrl+Z", key_label("undo"))]
+        keys = [(key.shown, key_label(key.label)) for key in self.KEYS if key.label and self.check_action(key.id, ())]
+        keys.append(("Ctrl+Z", key_label("undo")))
         self.keys.keys = []
         for key, label in keys:
             self.keys.keys += [(" ", "quiet"), (key, "key"), (f" {label} ", "quiet")]
@@ -171,6 +173,10 @@ class Editor(ModalScreen[tuple[str, bool]]):
         """Hide the problem: the code is another one."""
         if self.problem.text:
             self.report()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return whether a key does something: only an exercise has hints."""
+        return action != "hint" or self._hint is not None
 
     @property
     def text(self) -> str:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.screen import ModalScreen
 
 from tutor.i18n import K_, N_, _, key_label
@@ -14,6 +13,7 @@ from tutor.lesson.answers import AnswerError
 from tutor.lesson.forms import Form
 from tutor.text_width import wrapped
 from tutor.trace.timeline import Timeline
+from tutor.ui.bindings import PALETTE, Key, bindings
 from tutor.ui.panes.base import Pane
 from tutor.ui.panes.graph.lanes import Graph, NodeRow
 from tutor.ui.panes.graph.model import GraphModel
@@ -130,14 +130,16 @@ def _connected(graph: Graph, nodes: set[int]) -> set[int]:
 class FormScreen(ModalScreen[tuple[str, bool]]):
     """A form; the result is the code that assigns what was filled in, and whether to run it."""
 
-    BINDINGS = [
-        Binding("escape", "back", "back", show=False, priority=True),
-        Binding("enter,f5,ctrl+r", "check", "check", show=False, priority=True),
-        Binding("up,shift+tab", "select(-1)", "up", show=False, priority=True),
-        Binding("down,tab", "select(1)", "down", show=False, priority=True),
-        Binding("shift+up", "shift(-1)", "earlier", show=False, priority=True),
-        Binding("shift+down", "shift(1)", "later", show=False, priority=True),
-    ]
+    KEYS = (
+        Key("check", "enter,f5,ctrl+r", "Enter", N_("check what was filled in")),
+        Key("back", "escape", "Esc", N_("close the form; what was filled in is kept")),
+        Key("up", "up,shift+tab", "↑", N_("the field before"), action="select(-1)"),
+        Key("down", "down,tab", "↓", N_("the field after"), action="select(1)"),
+        Key("earlier", "shift+up", "Shift+↑", N_("move the item up, where they are put in order"), action="shift(-1)"),
+        Key("later", "shift+down", "Shift+↓", N_("move the item down"), action="shift(1)"),
+        PALETTE,
+    )
+    BINDINGS = bindings(KEYS, priority=True)
 
     def __init__(self, title: str, form: Form, original: str, timeline: Timeline, step: int, problem: str = "") -> None:
         """Make the form.

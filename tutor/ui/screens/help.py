@@ -10,22 +10,20 @@ from textual.widget import Widget
 
 from tutor.i18n import N_, _
 from tutor.text_width import pad, width, wrapped
-from tutor.ui.bindings import Key, bindings, own_bindings
+from tutor.ui.bindings import BY_ID, PALETTE, Key, bindings, own_bindings
 from tutor.ui.render.segments import EMPTY, Glyphs, Row
-from tutor.ui.screens.sheet import Sheet, SheetPane
+from tutor.ui.screens.sheet import SHEET_KEYS, Sheet, SheetPane
 
 _LEFT = 24
+_SCROLLING = {"up": "up", "down": "down", "page_up": "pageup", "page_down": "pagedown", "first": "home", "last": "end"}
+"""The keys of a sheet that are no text."""
 _HELP_KEYS = (
-    Key("leave", "escape", "Esc"),
-    Key("close", "enter", "Enter"),
-    Key("erase", "backspace", "Backspace"),
-    Key("up", "up", "↑", action="scroll(-1)"),
-    Key("down", "down", "↓", action="scroll(1)"),
-    Key("page_up", "pageup", "PageUp", action="page(-1)"),
-    Key("page_down", "pagedown", "PageDown", action="page(1)"),
-    Key("first", "home", "Home", action="scroll(-10000)"),
-    Key("last", "end", "End", action="scroll(10000)"),
-    Key("redraw", "ctrl+l", "Ctrl+L", action="app.redraw"),
+    Key("leave", "escape", "Esc", N_("show all of the help again, or close it")),
+    Key("close", "enter", "Enter", N_("close the help")),
+    Key("erase", "backspace", "Backspace", N_("take back a letter of what the help is filtered by")),
+    *(key._replace(keys=_SCROLLING[key.id]) for key in SHEET_KEYS if key.id in _SCROLLING),
+    PALETTE,
+    Key("redraw", "ctrl+l", "Ctrl+L", BY_ID["redraw"].about, action="app.redraw"),
 )
 
 
@@ -53,6 +51,7 @@ class Section(NamedTuple):
 class HelpSheet(Sheet[None], inherit_bindings=False):
     """The help, of which typing shows a part."""
 
+    KEYS = _HELP_KEYS
     BINDINGS = bindings(_HELP_KEYS)
 
     def __init__(self, pane: Widget | None, keys: Sequence[Key]) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from tutor.i18n import _, key_label
+from tutor.i18n import N_, _, key_label
 from tutor.lesson.knobs import resolve_knobs
 from tutor.lesson.model import Knob, LessonError, Setting
 from tutor.text_width import pad, width
 from tutor.trace.number_format import number
+from tutor.ui.bindings import PALETTE, Key, bindings
 from tutor.ui.panes.base import Surface
 from tutor.ui.render.segments import Piece, Row, clean
 
@@ -40,11 +40,14 @@ class _Text(Surface):
 class Knobs(ModalScreen[dict[str, str] | None]):
     """A form; the result is the texts of the knobs that differ from their defaults, None where the learner cancels."""
 
-    BINDINGS = [
-        Binding("escape", "back", "back", show=False, priority=True),
-        Binding("up,shift+tab", "move(-1)", "up", show=False, priority=True),
-        Binding("down,tab", "move(1)", "down", show=False, priority=True),
-    ]
+    KEYS = (
+        Key("run", "enter", "Enter", N_("run with these knobs")),
+        Key("back", "escape", "Esc", N_("close the knobs; nothing changes")),
+        Key("up", "up,shift+tab", "↑", N_("the knob before"), action="move(-1)"),
+        Key("down", "down,tab", "↓", N_("the knob after"), action="move(1)"),
+        PALETTE,
+    )
+    BINDINGS = bindings(KEYS, priority=True)
 
     def __init__(self, knobs: Mapping[str, Knob], values: Mapping[str, Setting]) -> None:
         super().__init__()
@@ -96,8 +99,8 @@ class Knobs(ModalScreen[dict[str, str] | None]):
         rows += [((f" {clean(self._problem)}", "error"),), (*keys, ("Esc", "key"), (f" {key_label('back')}", "quiet"))]
         return rows
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
+    def action_run(self) -> None:
+        """Take the knobs for another run; say what is wrong with one."""
         texts = {name: field.value for name, field in self.fields.items()}
         try:
             resolve_knobs(self._knobs, texts, None)
@@ -114,6 +117,7 @@ class Knobs(ModalScreen[dict[str, str] | None]):
         fields[(focused + by) % len(fields)].focus()
 
     def action_back(self) -> None:
+        """Close the form without another run."""
         self.dismiss(None)
 
 

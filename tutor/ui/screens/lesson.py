@@ -20,7 +20,7 @@ from tutor.study.model import Model
 from tutor.study.result import Result
 from tutor.study.runs import Run
 from tutor.ui import layout
-from tutor.ui.bindings import BY_ID, lesson_bindings
+from tutor.ui.bindings import BY_ID, KEYS, lesson_bindings
 from tutor.ui.details.pane import ChartAsked
 from tutor.ui.explanation import first_step
 from tutor.ui.panes.base import (
@@ -51,6 +51,7 @@ SHOW_AFTER = 2.0
 class LessonScreen(WalkScreen):
     """Walks through a recording, while it grows and after."""
 
+    KEYS = KEYS
     BINDINGS = lesson_bindings()
 
     def __init__(self, model: Model, *, lessons: Path, language: str = "en") -> None:

@@ -327,6 +327,7 @@ def _hints() -> tuple[Hint, ...]:
 class LessonsScreen(Screen[None]):
     """The lessons on the left; beside them what the marked one shows."""
 
+    KEYS = LIST_KEYS
     BINDINGS = bindings(LIST_KEYS)
     AUTO_FOCUS = ""
 

@@ -11,19 +11,20 @@ from tutor.i18n import K_, N_, _, key_label, ngettext
 from tutor.study.runs import Run, Runs
 from tutor.text_width import pad
 from tutor.trace.number_format import number
-from tutor.ui.bindings import Key, bindings
+from tutor.ui.bindings import BY_ID, PALETTE, Key, bindings
 from tutor.ui.panes.base import Pane
 from tutor.ui.render.segments import Piece, Row, clean, fit
 
 _KEYS = (
-    Key("open", "enter", "Enter", label=K_("walk")),
-    Key("ghost", "g", "g", label=K_("compare")),
-    Key("name", "n", "n", label=K_("name")),
-    Key("drop", "d", "d", label=K_("drop")),
-    Key("leave", "escape,q,w", "Esc", label=K_("back")),
-    Key("up", "up,k", "↑", action="move(-1)"),
-    Key("down", "down,j", "↓", action="move(1)"),
-    Key("language", "L", "L", action="app.change_language"),
+    Key("open", "enter", "Enter", N_("walk the run under the mark"), K_("walk")),
+    Key("ghost", "g", "g", N_("show it behind the run on the screen, or no more"), K_("compare")),
+    Key("name", "n", "n", N_("give it another name"), K_("name")),
+    Key("drop", "d", "d", N_("forget it"), K_("drop")),
+    Key("leave", "escape,q,w", "Esc", N_("close the list of runs"), K_("back")),
+    Key("up", "up,k", "↑", N_("the run before"), action="move(-1)"),
+    Key("down", "down,j", "↓", N_("the run after"), action="move(1)"),
+    Key("language", "L", "L", BY_ID["language"].about, action="app.change_language"),
+    PALETTE._replace(keys="colon,ctrl+p", shown=": Ctrl+P"),
 )
 
 
@@ -79,6 +80,7 @@ def describe_run(run: Run) -> str:
 class RunsScreen(ModalScreen[Run]):
     """A modal list; the result is the run to show."""
 
+    KEYS = _KEYS
     BINDINGS = bindings(_KEYS)
 
     class Changed(Message):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
-from tutor.i18n import _, key_label
-from tutor.ui.bindings import Key, bindings
+from tutor.i18n import N_, _, key_label
+from tutor.ui.bindings import BY_ID, PALETTE, Key, bindings
 from tutor.ui.panes.base import Pane
 from tutor.ui.render.segments import EMPTY, Glyphs, Row
 
@@ -19,14 +19,15 @@ RowMaker = Callable[[int, Glyphs], list[Row]]
 """Makes the rows of a sheet of a given width."""
 
 SHEET_KEYS = (
-    Key("leave", "escape,q,enter,question_mark", "Esc"),
-    Key("up", "up,k", "↑", action="scroll(-1)"),
-    Key("down", "down,j", "↓", action="scroll(1)"),
-    Key("page_up", "pageup", "PageUp", action="page(-1)"),
-    Key("page_down", "pagedown,space", "PageDown", action="page(1)"),
-    Key("first", "home", "Home", action="scroll(-10000)"),
-    Key("last", "end", "End", action="scroll(10000)"),
-    Key("language", "L", "L", action="app.change_language"),
+    Key("leave", "escape,q,enter,question_mark", "Esc", N_("close this sheet")),
+    Key("up", "up,k", "↑", N_("a row up"), action="scroll(-1)"),
+    Key("down", "down,j", "↓", N_("a row down"), action="scroll(1)"),
+    Key("page_up", "pageup", "PageUp", N_("a page up"), action="page(-1)"),
+    Key("page_down", "pagedown,space", "PageDown", N_("a page down"), action="page(1)"),
+    Key("first", "home", "Home", N_("the first row"), action="scroll(-10000)"),
+    Key("last", "end", "End", N_("the last row"), action="scroll(10000)"),
+    Key("language", "L", "L", BY_ID["language"].about, action="app.change_language"),
+    PALETTE._replace(keys="colon,ctrl+p", shown=": Ctrl+P"),
 )
 
 
@@ -74,6 +75,7 @@ class SheetPane(Pane):
 class Sheet(ModalScreen[SheetResult]):
     """A modal screen that shows a text until Esc."""
 
+    KEYS: ClassVar[Sequence[Key]] = SHEET_KEYS
     BINDINGS = bindings(SHEET_KEYS)
 
     def __init__(self, pane: SheetPane, width: int = 92) -> None:
