@@ -123,7 +123,10 @@ _JSON = _argument("--json", action="store_true", help=N_("for programs: JSON, wh
 _ALL = _argument(
     "--all",
     action="store_true",
-    help=N_("record all iterations and calls; if not given, only the first of a loop or function without tensors"),
+    help=N_(
+        "record all iterations, calls and samples; if not given, only the first of a loop or function without tensors, "
+        "and the first samples that a DataLoader loads"
+    ),
 )
 _PART = (
     _argument(

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.cli.by_forks import COMMAND, inherited
+from tests.sampling import count
 from tests.worker.plain_run import run_plainly
 from tests.worker.recording import Forker
 from tests.worker.test_recorded_equals_plain import compare_names
+from tutor.trace import selection
 from tutor.trace.tracefile import load
 
 FOLDER = Path(__file__).parent / "scripts" / "training"
@@ -32,6 +34,23 @@ def test_a_program_is_recorded_as_it_runs(name: str, record: Forker, tmp_path: P
     compare_names(recorded.end, plain)
     series, points = SERIES[name]
     assert len(recorded.timeline.series.get(series, ())) == points
+
+
+def test_of_many_images_some_iterations_are_kept(record: Forker, tmp_path: Path) -> None:
+    """The first three, one in the middle and the last of an epoch in batches of 64: of 1,280 images, or 60,000."""
+    images, middle = count(1_280, 60_000), count(10, 500)
+    script, last = tmp_path / "images.py", (images - 1) // 64
+    script.write_text((FOLDER / "images_60000.py").read_text().replace("60_000", str(images)))
+    keep = selection.parse(f"0-2,{middle},last:1")
+    plain = run_plainly(script, tmp_path / "plain.json")
+    recorded = record(script, keep=keep, samples_loops=True)
+    assert (recorded.status, recorded.stdout, recorded.stderr) == (plain.status, plain.stdout, plain.stderr)
+    timeline = recorded.timeline
+    losses = timeline.series["loss"]
+    kept = [point.x for point in losses if point.step in {info.start_step for info in timeline.passes}]
+    assert (kept, len(losses)) == ([0, 1, 2, middle, last], last + 1)
+    assert timeline.steps < 20_000
+    assert not timeline.notices
 
 
 @pytest.mark.sampled(2)

@@ -12,7 +12,8 @@ from tutor.explain.provenance import UNFILLED, RecordedOp, readable_name, record
 from tutor.explain.rules.registry import Operand
 from tutor.explain.saved_tensors import differ
 from tutor.i18n import _, ngettext
-from tutor.trace.events import Op, Snapshot
+from tutor.trace.events import LOAD, Op, Snapshot
+from tutor.trace.names import name_of
 from tutor.trace.number_format import equals, equation, inline, number, without_marks
 from tutor.trace.number_format import shape as shape_text
 from tutor.trace.operands import op_target
@@ -35,6 +36,9 @@ PRODUCTS = ("matmul", "mm", "bmm", "mv", "dot")
 def op_phrases(timeline: Timeline, step: int) -> tuple[list[list[Part]], list[list[Part]]]:
     """Return an operation as phrases: `add`, `a = x + w = 2 + 1 = 3`; and of a matrix product apart from its code the
     shapes, `3×2 · 2×2 → 3×2`, and the result."""
+    loaded = _load_texts(timeline, step)
+    if loaded:
+        return [[(text, role)] for text, role in zip(loaded, ("node", "value"), strict=False)], []
     summary = _summarize(timeline, step)
     head: list[Part] = [(summary.name, "node")]
     if summary.parent:
@@ -61,6 +65,9 @@ def op_phrases(timeline: Timeline, step: int) -> tuple[list[list[Part]], list[li
 
 def op_plain(timeline: Timeline, step: int) -> str:
     """Return the line of an operation as a sentence."""
+    loaded = _load_texts(timeline, step)
+    if loaded:
+        return _("{operation}: {said}", operation=loaded[0], said=loaded[1]) if len(loaded) > 1 else loaded[0]
     summary = _summarize(timeline, step)
     name = summary.name + (_(" in {composite}", composite=summary.parent) if summary.parent else "")
     code = f"{summary.code} ({summary.shapes.partition(' → ')[0]})" if summary.shapes else summary.code
@@ -71,6 +78,32 @@ def op_plain(timeline: Timeline, step: int) -> str:
         text = _unchanged_text(summary) if summary.was == summary.result else text
         text = formatting.listed([summary.code, text]) if summary.code and summary.code != summary.target else text
     return _("{operation}: {said}", operation=name, said=text) if text else name
+
+
+def _load_texts(timeline: Timeline, step: int) -> list[str]:
+    """Return what a load of a `DataLoader` is, and what it gave, by name and shape; empty for another operation."""
+    event = timeline.event(step)
+    site = timeline.sites.get(event.site) if isinstance(event, Op) else None
+    if site is None or site.op != LOAD or not isinstance(event, Op):
+        return []
+    samples = timeline.arguments(step).get("samples")
+    text = _("loads a batch")
+    if isinstance(samples, int):
+        text = ngettext("loads {count:,} sample", "loads {count:,} samples", samples)
+    after = timeline.moment(step)
+    results = []
+    for tensor in event.outputs[:_MOST_LOADED]:
+        name, held = name_of(after, tensor), after.tensors.get(tensor)
+        shape = shape_text(held.shape) if held is not None and held.shape is not None else ""
+        results += [f"{name} ({shape})" if name and shape else name or shape]
+    more = len(event.outputs) - _MOST_LOADED
+    if more > 0:
+        results.append(ngettext("{count} more tensor", "{count} more tensors", more))
+    return [text, formatting.joined(results)] if any(results) else [text]
+
+
+_MOST_LOADED = 6
+"""Most tensors of a batch that are named."""
 
 
 @dataclass(frozen=True)

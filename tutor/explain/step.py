@@ -193,6 +193,8 @@ def runs_next(timeline: Timeline, step: int, limit: int) -> list[Part]:
     kind, view = timeline.kind(following), timeline.view(following)
     if kind == "line":
         return _line(timeline, following)
+    if kind == "op" and view.site is not None and view.site.op == ev.LOAD:
+        return [(_("a batch is loaded"), "plain")]
     if kind == "op" and view.site is not None:
         name, inside = view.site.op or "", (view.site.parent or "torch") if view.site.depth else ""
         if inside:

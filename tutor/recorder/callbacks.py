@@ -57,6 +57,7 @@ class FrameRecorder:
         current: The frame of the last statement; None before the first.
         script: The frame of the script; None before it starts.
         on: Whether events are sent.
+        loads: How many loads of a `DataLoader` run, one inside the other.
         on_name_stored: Past the budget, called with each name stored and its value; else None.
         on_unrecorded_line: Past the budget, called before a statement, until the rest runs plain; else None.
     """
@@ -91,6 +92,7 @@ class FrameRecorder:
         self.current: Frame | None = None
         self.script: Frame | None = None
         self.on = False
+        self.loads = 0
         self.on_name_stored: Callable[[str, Any], None] | None = None
         self.on_unrecorded_line: Callable[[], None] | None = None
         self._raised = (0, 0)
@@ -158,8 +160,14 @@ class FrameRecorder:
         frame = Frame(self._serials, key, self.current)
         self.current = frame
         if self.on:
-            self._append((_FRAME_START, frame.serial, function, file, resumable))
+            self._append((_FRAME_START, frame.serial, function, file, resumable, self.loads))
         return frame
+
+    def end_left(self, earlier: dict[int, Frame]) -> None:
+        """Record that frames are left which ran earlier: generators that have ended unseen."""
+        for key, frame in earlier.items():
+            if self.by_id.get(key) is not frame and frame is not self._other_thread:
+                self._append((_FRAME_END, frame.serial))
 
     def serial_at(self, frame: types.FrameType) -> int:
         """Return the number of the frame that an operation called from `frame` belongs to."""

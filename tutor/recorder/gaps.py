@@ -183,16 +183,14 @@ class LoopSampler:
             return False
         if self._threads.active or self._tensors.exposed or self._threads.is_other_thread():
             return False
-        self.gap = _Gap(loop, frame, site, list(self._spaces(frame, python)))
+        self.gap = _Gap(loop, frame, site, list(self.spaces(frame, python)))
         if loop.numbers is not None:
             self._gate.tick_while = partial(next, loop.numbers)
         self._gate.plain = True
         self.switch(False)
         return True
 
-    def _spaces(
-        self, frame: Frame, python: types.FrameType
-    ) -> Iterator[tuple[Frame, types.FrameType, dict[str, Sign]]]:
+    def spaces(self, frame: Frame, python: types.FrameType) -> Iterator[tuple[Frame, types.FrameType, dict[str, Sign]]]:
         """Yield the frames whose names the loop may change: its own, and modules."""
         current: types.FrameType | None = python
         while current is not None:

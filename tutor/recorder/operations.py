@@ -229,15 +229,20 @@ class OperationRecorder(TorchFunctionMode):
 
     def site_of(self, frame: types.FrameType, func: Any, kwargs: dict[str, Any]) -> OpSite | None:
         """Return the site of a call of `func` from a frame; None where no code of the learner's is on the stack."""
-        key = id(frame.f_code) + frame.f_lasti
-        place = self._places.get(key)
-        if place is None:
-            place = self._places[key] = CallSite(frame, id(frame.f_code) in self._code.own_code)
+        place = self.place_of(frame)
         site = place.sites.get(func) if place.is_own else None
         if site is None:
             site_and_frames = self._site(frame, place, func, kwargs)
             site = None if site_and_frames is None else site_and_frames[0]
         return site
+
+    def place_of(self, frame: types.FrameType) -> CallSite:
+        """Return the place in the code that a frame has come to."""
+        key = id(frame.f_code) + frame.f_lasti
+        place = self._places.get(key)
+        if place is None:
+            place = self._places[key] = CallSite(frame, id(frame.f_code) in self._code.own_code)
+        return place
 
     def send_site(self, site: OpSite) -> int:
         """Return the number of a site; send its event before its first use."""
@@ -447,10 +452,7 @@ class OperationRecorder(TorchFunctionMode):
         self._sampler.touches += 1
         if self._sampler.gap is not None:
             self._end_gap()
-        key = id(frame.f_code) + frame.f_lasti
-        place = self._places.get(key)
-        if place is None:
-            place = self._places[key] = CallSite(frame, True)
+        place = self.place_of(frame)
         site = place.sites.get(cls)
         if site is None:
             site = place.sites[cls] = self._code.op_site(frame.f_code, frame.f_lasti, cls.__name__, 0, None, False)
@@ -458,11 +460,7 @@ class OperationRecorder(TorchFunctionMode):
         if self._frames.on:
             try:
                 with DisableTorchFunction():
-                    owner = self._by_id.get(id(frame))
-                    if owner is None and self._skipping:
-                        self._frames.calls.touched_in(frame)
-                    self._module = owner.module if owner is not None else None
-                    serial = owner.serial if owner is not None else self._frames.serial_at(frame)
+                    serial = self._enter(frame)
                     self._record(op_kinds.PLAIN, apply, args, kwargs, result, site, serial)
                     results = result if isinstance(result, tuple) else (result,)
                     made = [
@@ -475,6 +473,38 @@ class OperationRecorder(TorchFunctionMode):
             except Exception as error:
                 self.on_error(error)
         return result
+
+    def _enter(self, learner: types.FrameType) -> int:
+        """Let the next operation belong to a learner's frame; return the frame's number."""
+        owner = self._by_id.get(id(learner))
+        if owner is None and self._skipping:
+            self._frames.calls.touched_in(learner)
+        self._module = owner.module if owner is not None else None
+        return owner.serial if owner is not None else self._frames.serial_at(learner)
+
+    def record_load(
+        self,
+        func: Any,
+        arguments: dict[str, int],
+        batch: tuple[torch.Tensor, ...],
+        site: OpSite,
+        frame: types.FrameType,
+    ) -> None:
+        """Record an operation whose results were made inside of it, or unseen."""
+        self._sampler.touches += 1
+        try:
+            with DisableTorchFunction():
+                serial = self._enter(frame)
+                outputs: list[int] = []
+                changed: list[Any] = []
+                for tensor in batch:
+                    self._output(tensor, outputs, changed, changed)
+                place, call = self.send_site(site), self._calls.number_of(func, (), arguments)
+                self._append((_OP, place, serial, [], outputs, self._module, call, _is_grad_enabled()))
+                for tensor, record in changed:
+                    self._tensors.record(tensor, record)
+        except Exception as error:
+            self.on_error(error)
 
     def record_library_function(self, results: Any) -> None:
         """Record the results of a library's Function again: while its forward ran they had no node."""

@@ -18,6 +18,7 @@ from tutor.recorder.charted_passes import ChartedPasses
 from tutor.recorder.containers import ContainerRecorder
 from tutor.recorder.event_writer import EventWriter
 from tutor.recorder.exceptions import failed_event, strip
+from tutor.recorder.loading import LoadRecorder
 from tutor.recorder.operations import OperationRecorder
 from tutor.recorder.optimizers import OptimizerRecorder
 from tutor.recorder.originals import module_of
@@ -123,6 +124,7 @@ class Recorder:
         optimizers.watch()
         CollectiveWatcher(self.tensors, is_on).watch()
         SharedMemoryWatcher(self.tensors, is_on).watch()
+        LoadRecorder(self.operations, self.code, self.frames, is_on, self.unseen).watch()
         watch_swaps(self.tensors, is_on)
         watch_scripted(self.tensors, is_on)
         show_hidden_functions()

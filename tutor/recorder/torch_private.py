@@ -11,6 +11,7 @@ that a test can take it away; `NAMES` says what a recording then lacks. Left out
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import threading
 from collections.abc import Callable
@@ -64,6 +65,10 @@ NAMES = {
     "_frames_up": "names in the frame of the caller, which `torch.jit.script` may look for",
     "_allgather_base": "nothing: a torch without it has no such collective",
     "_reduce_scatter_base": "nothing: a torch without it has no such collective",
+    "_BaseDataLoaderIter": "that operations of a data set are inside of a load",
+    "_dataset_fetcher": "nothing: all samples of a load are recorded, not the first alone",
+    "_collate_fn": "how many samples a batch has that a data set gave one by one",
+    "_next_index": "how many samples a batch has",
     "_version": "changes that are neither an operation's by its schema nor a step's of an optimizer",
 }
 """What a recording lacks where torch does not have the name."""
@@ -360,6 +365,41 @@ def frames_up(kwargs: dict[str, Any]) -> dict[str, Any]:
     if _FRAMES_UP not in _script_parameters:
         return kwargs
     return {**kwargs, _FRAMES_UP: kwargs.get(_FRAMES_UP, 0) + 1}
+
+
+# ------------------------------------------------------------ loading of data
+
+LoaderIterator: Any = getattr(torch.utils.data.dataloader, "_BaseDataLoaderIter", None)
+
+
+def stacks_samples(iterator: Any) -> bool:
+    """Return whether the first dimension of what this iterator of a loader gives has the size of the batch."""
+    return getattr(iterator, "_collate_fn", None) is torch.utils.data.default_collate
+
+
+def samples_of(iterator: Any) -> tuple[Any, str] | None:
+    """Return the object from which the iterator of a loader takes single samples, and the attribute of it that gives
+    them: a data set, to be indexed, or an iterator. None where other processes do, or all are taken at once."""
+    fetcher: Any = getattr(iterator, "_dataset_fetcher", None)
+    if hasattr(fetcher, "dataset_iter"):
+        return fetcher, "dataset_iter"
+    dataset = getattr(fetcher, "dataset", None)
+    return None if dataset is None or hasattr(dataset, "__getitems__") else (fetcher, "dataset")
+
+
+def show_indices(show: Callable[[Any, Any], None]) -> None:
+    """Call this with each iterator of a loader that asks for a batch, and the index or indices that it asks for."""
+    original: Any = getattr(LoaderIterator, "_next_index", None)
+    if original is None:
+        return
+
+    @functools.wraps(original)
+    def next_index(iterator: Any) -> Any:
+        index = original(iterator)
+        show(iterator, index)
+        return index
+
+    LoaderIterator._next_index = next_index
 
 
 # ------------------------------------------------------------ collectives

@@ -91,7 +91,8 @@ def _op_fields(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[
     yield "inputs", op_inputs(timeline, step)
     yield "output", op_output(timeline, step)
     yield "inplace", site is not None and site.inplace
-    yield "parent", None if site is None else site.parent
+    loads = site is not None and (view.depth or 0) > site.depth
+    yield "parent", None if site is None else site.parent or ("DataLoader" if loads else None)
     yield "arguments", data_json(timeline.arguments(step))
 
 

@@ -120,6 +120,8 @@ class FrameStart(Event, frozen=True, tag=13):
     function: str
     file: int
     resumable: bool = False
+    loads: int = 0
+    """How many loads of a `DataLoader` it runs inside of: its steps are that much deeper."""
 
 
 class FrameEnd(Event, frozen=True, tag=14):
@@ -230,6 +232,10 @@ class Op(Event, frozen=True, tag=23):
     an index of numbers and slices that is read: the result, a view, tells."""
     selected_of_view: Places | None = None
     """The same in the view that the numbers and slices of the index leave, if that is not all of it."""
+
+
+LOAD = "load"
+"""The operation of a `DataLoader` that loads a batch."""
 
 
 class Call(Event, frozen=True, tag=56):

@@ -143,7 +143,7 @@ class Columns:
     def __init__(self) -> None:
         self.kinds = bytearray()
         self.depths = bytearray()
-        """Of an operation: number of torch composites around it. Of any other step: 0."""
+        """Number of torch composites around an operation and of loads around a frame. Of any other step: 0."""
         self.stops = bytearray()
         """Of a line, end of a cell or failure: depth of the call stack, at most 254. Of any other step: NO_STOP."""
         self.frame_depths = array("H")
@@ -473,11 +473,12 @@ class Contents:
         self.columns.append(kind, depth, len(frames) or 1, site, current_iteration(state))
 
     def _line(self, event: ev.Line, state: State) -> None:
-        self._step(LINE, 0, event.site, state)
+        self._step(LINE, _loads(state, event.frame), event.site, state)
 
     def _op(self, event: ev.Op, state: State) -> None:
         info = self._definitions.sites.get(event.site)
-        self._step(OP, 0 if info is None else info.depth, event.site, state)
+        depth = 0 if info is None else info.depth
+        self._step(OP, depth + _loads(state, event.frame), event.site, state)
 
     def _plain_step(self, event: ev.Event, state: State) -> None:
         self._step(KIND_NUMBERS[event.kind or ""], 0, 0, state)
@@ -486,7 +487,7 @@ class Contents:
         self.columns.append(CUT, 0, 1, event.site, event.iterations[-1] if event.iterations else 0)
 
     def _skipped(self, event: ev.Skipped, state: State) -> None:
-        self._step(_SKIPPED, 0, event.loop, state)
+        self._step(_SKIPPED, _loads(state, event.frame), event.loop, state)
 
     def _mark(self, event: ev.Mark, state: State) -> None:
         self._step(KIND_NUMBERS["mark"], 0, event.site, state)
@@ -621,6 +622,11 @@ def _scalars_behind(state: State, root: int) -> list[Named]:
         return None if name is None or value is None else (name, value)
 
     return named_scalars(root, lambda number: nodes[number].name, inputs, named)
+
+
+def _loads(state: State, number: int) -> int:
+    """Return how many loads a frame on the stack runs inside of."""
+    return next((frame.loads for frame in reversed(state.frames) if frame.frame == number), 0)
 
 
 def current_iteration(state: State) -> int:

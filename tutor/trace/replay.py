@@ -513,7 +513,9 @@ class Replay(GraphReplay):
 
     def _frame_start(self, event: ev.FrameStart) -> None:
         self._frame_end(event)
-        self.state.frames.append(FrameState(event.frame, event.function, event.file, event.resumable, None, {}, {}))
+        self.state.frames.append(
+            FrameState(event.frame, event.function, event.file, event.resumable, None, {}, {}, loads=event.loads)
+        )
 
     def _frame_end(self, event: ev.FrameEnd | ev.FrameStart) -> None:
         frames = self.state.frames

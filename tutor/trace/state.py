@@ -206,6 +206,8 @@ class FrameState(msgspec.Struct, gc=False):
     """By loop (the site of its header), outermost first: its current iteration, from 1."""
     begun: int = 0
     """`State.operations` when its current statement began."""
+    loads: int = 0
+    """See `events.FrameStart`."""
 
 
 class State(msgspec.Struct, gc=False):
