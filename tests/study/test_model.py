@@ -529,7 +529,10 @@ async def test_an_exercise_is_tried_until_its_check_passes(tmp_path: Path, store
     status = model.exercise_status(exercise)
     assert (status.tried, status.ran, status.problem) == (True, False, "")  # its check was of other code
 
-    assert "solved" in await record(model, model.try_exercise(exercise, "y = w ** 2"))
+    session = model.try_exercise(exercise, "y = w ** 2")
+    assert (model.cursor, model.exercise) == (0, exercise)  # its task and hints stay while it runs
+    assert model.hint() == Result("hint")
+    assert "solved" in await record(model, session)
     status = model.exercise_status(exercise)
     assert (status.solved, status.problem, status.solution) == (True, "", "y = w * w")
     assert model.gate.unsolved == set()

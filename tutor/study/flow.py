@@ -161,6 +161,8 @@ class Gate:
         self.exercises = exercises(document)
         self.unsolved: set[int] = set()
         """Numbers of the exercise cells that are not solved: their section stays after they have ended."""
+        self.tried: int | None = None
+        """Number of the exercise cell whose code runs again: its section stays until the run has come there."""
         self.settled: set[int] = set()
         """Indices of the questions that are answered or skipped."""
         self._answers: dict[int, tuple[int, ev.Answer]] = {}
@@ -304,11 +306,14 @@ class Gate:
         if not self.sections:
             return 0
         cell = timeline.cell(cursor) if cursor else None
-        if cell is None:
+        if cell is None and self.tried is None:
             return 0
+        number = self.tried if cell is None else cell
         index = next(
-            (index for index, section in enumerate(self.sections) if section.number == cell), len(self.sections) - 1
+            (index for index, section in enumerate(self.sections) if section.number == number), len(self.sections) - 1
         )
+        if cell is None:
+            return index
         if timeline.kind(cursor) != "cell_end" or index + 1 >= len(self.sections):
             return index
         stays = self.sections[index].number in self.unsolved and self.question_at(timeline, cursor) is None

@@ -93,6 +93,7 @@ class Model:
     def gate(self) -> Gate:
         """The questions and exercises of the run; they hold as soon as its document is there."""
         self._adopt_document()
+        self._gate.tried = self._tried.number if self._tried is not None and self.running else None
         return self._gate
 
     def _adopt_document(self) -> None:

@@ -112,7 +112,7 @@ class PromptLabel(Surface):
 
 PURPOSES = {
     "go": (K_("go to"), N_("18   line 9   iteration 30   cell 2   pass 3   end")),
-    "find": (K_("find"), N_("a name, a piece of code, or printed text; Enter: the next, ↑: the one before")),
+    "find": (K_("find"), N_("a name, code or printed text; Enter: the next, ↑: the one before")),
     "lessons": (K_("open"), N_("a part of a title, a summary or a topic; ↑ ↓ choose")),
     "file": (K_("open"), N_("the path of a Python script with its arguments, of a notebook or a recording")),
     "filter": (K_("show"), N_("a part of a name   none: no gradient   nan   >100   nothing: all")),
