@@ -20,7 +20,14 @@ from torch.nn.parameter import is_lazy
 
 from tutor.i18n import N_
 from tutor.recorder.originals import name_of
-from tutor.recorder.torch_private import WithoutTransforms, below_transforms, is_zeros, stored_count, together
+from tutor.recorder.torch_private import (
+    WithoutTransforms,
+    below_transforms,
+    is_zeros,
+    may_dispatch,
+    stored_count,
+    together,
+)
 
 FULL = 1000
 """Values of at most this many elements are recorded in full."""
@@ -30,6 +37,10 @@ _OVERLAPPING = 1 << 28
 """At most this many elements are measured where they overlap in memory."""
 CHUNK = 1 << 16
 """Elements that are measured at a time: a copy in double precision stays in the processor's cache."""
+_LARGE = 1 << 13
+"""Elements from which on a chunk is copied into memory that is used again: new memory costs more than the copy."""
+_doubles = torch.empty(CHUNK, dtype=torch.float64, device="cpu")
+_flags = torch.empty(CHUNK, dtype=torch.float32, device="cpu")
 _SQUARE = 1e150
 """Numbers below this can be squared and added in double precision."""
 _CANCELLED = 1e-6
@@ -48,7 +59,7 @@ _bytes_at: Callable[[int, int], bytes] = ctypes.PYFUNCTYPE(ctypes.py_object, cty
     ("PyBytes_FromStringAndSize", ctypes.pythonapi)
 )
 _T = TypeVar("_T")
-_strided = torch.strided
+_strided, _float32 = torch.strided, torch.float32
 _Tensor, _Parameter, _NO_DISPATCH = torch.Tensor, torch.nn.Parameter, torch.Tensor.__torch_dispatch__
 
 
@@ -240,8 +251,8 @@ def _summary_of(t: torch.Tensor, *, heat: bool) -> dict[str, Any]:
             return unmeasured(t)  # overlapping windows over a far smaller memory would take too long
         if data.dtype.is_complex:
             data, note = data.abs(), note + ", measured by magnitude"
-        stats = _stats(data, times)
-        corners, shades = _pictures(data.expand(t.shape), heat=heat)
+        stats, finite = _stats(data, times)
+        corners, shades = _pictures(data.expand(t.shape), finite if times == 1 else None, heat=heat)
     summary = {**base, "stats": stats, "note": note, "corners": corners}
     return {**summary, "heat": shades} if heat else summary
 
@@ -266,16 +277,22 @@ def _chunks(t: torch.Tensor) -> Any:
         yield from t.split(max(1, CHUNK * t.shape[0] // t.numel()), 0)
 
 
-def _stats(t: torch.Tensor, times: int) -> dict[str, Any]:
-    """Return the statistics of a tensor whose elements each count `times` times."""
+_Finite = tuple[torch.Tensor, float, float]
+"""All elements of a tensor in double precision, none of them nan or infinite, with the least and the greatest."""
+
+
+def _stats(t: torch.Tensor, times: int) -> tuple[dict[str, Any], _Finite | None]:
+    """Return the statistics of a tensor whose elements each count `times` times; and its elements, if they are few."""
     low, high, count, mean, spread = math.inf, -math.inf, 0, 0.0, 0.0
     nan = inf = zero = 0
+    whole: _Finite | None = None
     for chunk in _chunks(t):
-        part = chunk.double() if chunk.device.type != "mps" else chunk.float()
-        least, most = torch.aminmax(part)
+        part = _in_double_precision(chunk)
+        narrow = chunk if chunk.dtype is _float32 else part  # the same numbers, in half of the memory
+        least, most = torch.aminmax(narrow)
         smallest, largest = least.item(), most.item()
         if not (smallest > 0 or largest < 0):
-            zero += part.numel() - int(torch.count_nonzero(part))
+            zero += _count_zeros(narrow)
         if not math.isfinite(largest - smallest):  # nan, inf, or numbers that are too large to add
             finite = torch.isfinite(part)
             nan, inf = nan + int(torch.isnan(part).sum()), inf + int(torch.isinf(part).sum())
@@ -284,6 +301,8 @@ def _stats(t: torch.Tensor, times: int) -> dict[str, Any]:
                 continue
             least, most = torch.aminmax(part)
             smallest, largest = least.item(), most.item()
+        elif chunk is t:
+            whole = part, smallest, largest
         part_count = part.numel()
         part_mean, part_spread = _moments(part.flatten(), smallest, largest)
         low, high = min(low, smallest), max(high, largest)
@@ -294,7 +313,7 @@ def _stats(t: torch.Tensor, times: int) -> dict[str, Any]:
         count = total
     measurable = count > 0
     count, spread, nan, inf, zero = count * times, spread * times, nan * times, inf * times, zero * times
-    return {
+    stats = {
         "min": low if measurable else None,
         "max": high if measurable else None,
         "mean": mean if measurable else None,
@@ -303,6 +322,26 @@ def _stats(t: torch.Tensor, times: int) -> dict[str, Any]:
         "inf": inf,
         "zero": zero,
     }
+    return stats, whole
+
+
+def _in_double_precision(chunk: torch.Tensor) -> torch.Tensor:
+    """Return the elements of a chunk in double precision, where there is one; valid until the next call."""
+    size = chunk.numel()
+    if size < _LARGE or not chunk.is_cpu or not may_dispatch():
+        return chunk.double() if chunk.device.type != "mps" else chunk.float()
+    return _doubles[:size].view(chunk.shape).copy_(chunk)
+
+
+def _count_zeros(chunk: torch.Tensor) -> int:
+    """Count the zeros in at most `CHUNK` elements, of which single precision can tell the exact sum.
+
+    `count_nonzero` takes up to ten times as long, most where half of them are zero.
+    """
+    size = chunk.numel()
+    if size < _LARGE or not chunk.is_cpu or not may_dispatch():
+        return size - int(torch.count_nonzero(chunk))
+    return int(torch.eq(chunk, 0, out=_flags[:size].view(chunk.shape)).sum().item())
 
 
 def _moments(part: torch.Tensor, smallest: float, largest: float) -> tuple[float, float]:
@@ -322,52 +361,72 @@ def _moments(part: torch.Tensor, smallest: float, largest: float) -> tuple[float
 
 
 @functools.lru_cache(maxsize=64)
-def _picked(height: int, width: int) -> tuple[bytearray, tuple[int, int], tuple[int, int]]:
-    """Return which elements of a matrix are drawn: their flat indices as int64, first of the map, then of the corners;
-    rows and columns of the map; rows and columns of the corners."""
-    map_rows, map_columns = min(height, HEAT), min(width, HEAT)
-    corner_rows, corner_columns = _ends(height), _ends(width)
-    picked = [
-        y * height // map_rows * width + x * width // map_columns for y in range(map_rows) for x in range(map_columns)
-    ]
-    picked += [y * width + x for y in corner_rows for x in corner_columns]
-    indices = bytearray(array.array("q", picked).tobytes())
-    return indices, (map_rows, map_columns), (len(corner_rows), len(corner_columns))
+def _corner_places(height: int, width: int) -> tuple[bytearray, tuple[int, int]]:
+    """Return the flat indices of the corners of a matrix as int64, and their number of rows and columns."""
+    rows, columns = _ends(height), _ends(width)
+    return bytearray(array.array("q", [y * width + x for y in rows for x in columns]).tobytes()), (
+        len(rows),
+        len(columns),
+    )
 
 
-def _pictures(t: torch.Tensor, *, heat: bool) -> tuple[Any, list[Any] | None]:
+@functools.lru_cache(maxsize=64)
+def _map_places(height: int, width: int) -> bytearray:
+    """Return the flat indices of the elements of a matrix that its heat map has, as int64."""
+    rows, columns = min(height, HEAT), min(width, HEAT)
+    places = [y * height // rows * width + x * width // columns for y in range(rows) for x in range(columns)]
+    return bytearray(array.array("q", places).tobytes())
+
+
+def _pictures(t: torch.Tensor, finite: _Finite | None, *, heat: bool) -> tuple[Any, list[Any] | None]:
     """Return the corners, and evenly spaced elements as a map of at most 64x64 bytes, or None without `heat`.
 
     The map is [rows, columns, bytes, low, high]: 0 stands for `low` and 254 for `high`, the least and greatest finite
-    elements in the map; 255 marks what is not finite.
+    elements in the map; 255 marks what is not finite. `finite` spares reading `t` again where the map has all of it.
     """
+    is_whole = True
     if t.dim() < 2:
         rows = t.reshape(1, -1)
-    else:  # a view of all, or else the first matrix: never a copy of all
-        rows = t.view(-1, t.shape[-1]) if t.is_contiguous() else t[(0,) * (t.dim() - 2)]
+    elif t.is_contiguous():  # a view of all
+        rows = t.view(-1, t.shape[-1])
+    else:  # or else the first matrix: never a copy of all
+        rows, is_whole = t[(0,) * (t.dim() - 2)], t.dim() == 2
     height, width = rows.shape
-    indices, (map_rows, map_columns), corners = _picked(height, width)
-    map_size = map_rows * map_columns
-    at = torch.frombuffer(indices, dtype=torch.int64)
+    indices, size = _corner_places(height, width)
+    corners = _elements_at(rows, indices).view(size).tolist()
     if not heat:
-        at = at[map_size:]
-    if t.device.type != "cpu":
-        at = at.to(t.device)
-    drawn = rows.reshape(-1)[at] if rows.is_contiguous() else rows[at // width, at % width]
-    if not heat:
-        return drawn.view(corners).tolist(), None
-    sample = drawn[:map_size]
-    sample = sample.double() if t.device.type != "mps" else sample.float()
-    least, most = (end.item() for end in torch.aminmax(sample))
-    if math.isfinite(most - least):
-        shades = ((sample - least) / max(most - least, 1e-300) * 254).to(torch.uint8)
+        return corners, None
+    map_rows, map_columns = min(height, HEAT), min(width, HEAT)
+    if finite is not None and is_whole and height <= HEAT and width <= HEAT:
+        sample, least, most = finite
     else:
-        finite = torch.isfinite(sample)
-        low, high = torch.where(finite, sample, math.inf).amin(), torch.where(finite, sample, -math.inf).amax()
+        if height % map_rows or width % map_columns:
+            sample = _elements_at(rows, _map_places(height, width))
+        else:
+            sample = rows[:: height // map_rows, :: width // map_columns]
+        sample = sample.double() if t.device.type != "mps" else sample.float()
+        least, most = (end.item() for end in torch.aminmax(sample))
+    if math.isfinite(most - least):
+        shades = sample.sub(least).div_(max(most - least, 1e-300)).mul_(254).to(torch.uint8)
+    else:
+        finite_places = torch.isfinite(sample)
+        low, high = (
+            torch.where(finite_places, sample, math.inf).amin(),
+            torch.where(finite_places, sample, -math.inf).amax(),
+        )
         shades = ((sample - low) / (high - low).clamp_min(1e-300) * 254).nan_to_num().clamp(0, 254).to(torch.uint8)
-        shades[~finite] = 255
+        shades[~finite_places] = 255
         least, most = torch.stack([low, high]).tolist()
-    return drawn[map_size:].view(corners).tolist(), [map_rows, map_columns, _bytes_of(shades), least, most]
+    return corners, [map_rows, map_columns, _bytes_of(shades), least, most]
+
+
+def _elements_at(rows: torch.Tensor, indices: bytearray) -> torch.Tensor:
+    """Return the elements of a matrix at flat indices, which are int64."""
+    at = torch.frombuffer(indices, dtype=torch.int64)
+    if rows.device.type != "cpu":
+        at = at.to(rows.device)
+    width = rows.shape[1]
+    return rows.reshape(-1)[at] if rows.is_contiguous() else rows[at // width, at % width]
 
 
 def _ends(length: int) -> list[int]:
