@@ -352,13 +352,13 @@ def _open_screen(target: Target | None, arguments: Arguments) -> int:
     reason = ui.refusal()
     if reason is not None:
         raise Refusal(reason, MISSING)
-    from tutor.session.worker_process import StartError, Workers, check_room
+    from tutor.session.worker_process import TYPED, StartError, Workers, check_room
 
     try:
         check_room()
     except StartError as error:
         raise Refusal(str(error), MISSING) from None
-    workers = Workers()
+    workers = Workers(stdin=TYPED)
     return ui.run(
         target, lessons_dir=lessons, session_factory=lambda each: make_session(each, arguments, workers),
         workers=workers, timeline=timeline, language=arguments.lang,

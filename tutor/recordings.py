@@ -29,8 +29,8 @@ FINE, FAILED, WRONG, MISSING, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit statuses."""
 _WIPE = "\r\x1b[K"
 """Wipes the line of a terminal in which the cursor is."""
-_PASS_STDIN = frozenset(("record", "steps", "show"))
-"""Commands that run a script with their own standard input."""
+_READ_STDIN = frozenset(("record", "steps", "show"))
+"""Commands of which a script reads the standard input as it is; at others it is asked for, a line at a time."""
 _RESOURCE_ERRORS = frozenset((errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM))
 """Error numbers for a lack of files, processes or memory."""
 
@@ -63,11 +63,17 @@ def make_session(target: Target, arguments: Arguments, workers: Workers | None =
     from tutor.session.session import Session
     from tutor.session.worker_process import Workers
     from tutor.text.format import closed_streams
+    from tutor.trace.command import ASKED, CLOSED, ENDED, READ
 
-    passes_stdin = target.kind == "file" and arguments.command in _PASS_STDIN
+    stdin = ENDED
+    if target.kind == "file":
+        is_read = arguments.command in _READ_STDIN
+        stdin = READ if is_read else ASKED
+        if workers is None and "stdin" in closed_streams:
+            stdin = CLOSED
     return Session(
         target,
-        workers=workers or Workers(passes_stdin=passes_stdin),
+        workers=workers or Workers(stdin=ENDED if stdin == ENDED else READ),
         knobs=arguments.knobs,
         device=arguments.device,
         args=list(target.args),
@@ -77,7 +83,7 @@ def make_session(target: Target, arguments: Arguments, workers: Workers | None =
         skip=arguments.skip,
         until=arguments.until,
         last=arguments.last,
-        has_stdin=not (passes_stdin and "stdin" in closed_streams),
+        stdin=stdin,
     )
 
 
@@ -141,9 +147,9 @@ def run(
     from tutor.session.worker_process import StartError
 
     session = make_session(target, arguments)
-    tick = echo.show_progress if echo is not None else Questions().show if sys.stdin.isatty() else None
+    tick, asked = (echo.show_progress, None) if echo is not None else (None, show_prompt)
     try:
-        timeline = record_blocking(session, out=out, echo=echo, tick=tick)
+        timeline = record_blocking(session, out=out, echo=echo, tick=tick, asked=asked)
     except StartError as error:
         raise Refusal(str(error), MISSING) from None
     except OSError as error:
@@ -169,9 +175,19 @@ def run_changed(target: Target, arguments: Arguments, changes: dict[str, Any]) -
     from tutor.session.worker_process import StartError
 
     try:
-        return record_blocking(make_session(target, arguments).again(**changes))
+        return record_blocking(make_session(target, arguments).again(**changes), asked=show_prompt)
     except (StartError, OSError) as error:
         raise Refusal(_("{name} cannot be run: {why}.", name=target.name, why=error), MISSING) from None
+
+
+def show_prompt(prompt: str) -> None:
+    """Show on standard error what the program asks, for commands that print nothing else of it yet."""
+    from tutor.text.format import escape_controls
+    from tutor.text_width import last_written
+
+    with contextlib.suppress(OSError):
+        end = "" if sys.stdin.isatty() else "\n"
+        print(escape_controls(last_written(prompt)), end=end, file=sys.stderr, flush=True)
 
 
 def write_refusal(out: Path, error: OSError) -> Refusal:
@@ -279,7 +295,9 @@ class Echo:
     def __call__(self, stream: str, text: str) -> None:
         from tutor.text.format import OutputError, close_quietly
 
-        if stream == "display":
+        if stream == "stdin":  # the terminal has shown it
+            self._is_mid_line = False
+        if stream in ("display", "stdin"):
             return
         to = sys.stderr if stream == "stderr" else sys.stdout
         if self._shows_progress and to.isatty():
@@ -317,26 +335,3 @@ class Echo:
             self._is_shown = False
             with contextlib.suppress(OSError):
                 print(_WIPE, end="", file=sys.stderr, flush=True)
-
-
-class Questions:
-    """Shows on standard error what the script asks at a terminal: text that stands at the end of what it has printed,
-    in a line that has not ended for a while.
-    """
-
-    def __init__(self) -> None:
-        self._length = self._shown = 0
-
-    def show(self, timeline: Timeline) -> None:
-        """Show the question that has come since the last one, if nothing was printed since the last call."""
-        from tutor.text.format import escape_controls
-
-        printed = [part for part in timeline.contents.printed if part.stream != "display"]
-        length = printed[-1].length if printed else 0
-        if length == self._length > self._shown:
-            self._shown = length
-            question = "".join(part.text for part in printed[-2:]).rpartition("\n")[2]
-            if "\r" not in question:  # that is a progress bar
-                with contextlib.suppress(OSError):
-                    print(escape_controls(question), end="", file=sys.stderr, flush=True)
-        self._length = length

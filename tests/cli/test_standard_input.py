@@ -90,13 +90,22 @@ def test_a_script_of_steps_and_show_reads_too(tmp_path: Path) -> None:
     assert b"Name: Hello Ada." in done.stdout
 
 
-def test_what_is_walked_reads_nothing_and_says_so(tmp_path: Path) -> None:
+def test_what_is_walked_without_a_screen_is_asked_for_its_lines(tmp_path: Path) -> None:
+    """Those after them are commands; `r` gives the answers again, and asks for what was not asked before."""
+    script(tmp_path, "name = input('Name: ')\nprint(f'Hello {name}.')\n")
+    done = run(tmp_path, [*COMMAND, "open", "--plain", "script.py"], typed=b"Ada\nend\nr\nend\n")
+    assert done.returncode == 0
+    assert done.stdout.count(b"printed: Name: Ada\nprinted: Hello Ada.\n") == 2
+    done = run(tmp_path, [*COMMAND, "open", "--plain", "script.py"], typed=b"")
+    assert done.returncode == 1
+
+
+def test_a_line_that_is_not_there_is_explained(tmp_path: Path) -> None:
     script(tmp_path, ASKS)
-    done = run(tmp_path, [*COMMAND, "open", "--plain", "script.py"], typed=b"\n" * 5)
+    done = run(tmp_path, [*COMMAND, "steps", "script.py"])
     assert done.returncode == 1
     assert b"EOFError" in done.stdout
-    assert b"on the screen a program cannot ask yet" in done.stdout
-    assert b"gradtutor record FILE" in done.stdout
+    assert b"its standard input had ended" in done.stdout
 
 
 def test_questions_and_progress_are_shown_at_a_terminal(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ PATIENCE = 60.0
 KEYS = {
     "right": "\x1b[C", "left": "\x1b[D", "up": "\x1b[A", "down": "\x1b[B", "home": "\x1b[H", "end": "\x1b[F",
     "enter": "\r", "escape": "\x1b", "tab": "\t", "space": " ", "ctrl+c": "\x03",
+    "ctrl+d": "\x04",
 }  # fmt: skip
 """What a terminal sends for the keys that have names; all others send themselves."""
 

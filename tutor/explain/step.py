@@ -21,6 +21,7 @@ from tutor.explain.saved_tensors import saved_nothing
 from tutor.explain.verify import adds_up
 from tutor.i18n import N_, _, current_language, ngettext
 from tutor.lesson.model import in_language
+from tutor.text_width import last_written
 from tutor.trace import events as ev
 from tutor.trace.command import signal_name
 from tutor.trace.events import Gap
@@ -217,7 +218,7 @@ def runs_next(timeline: Timeline, step: int, limit: int) -> list[Part]:
 _NEXT = {
     "cell": N_("the next cell begins"), "backward": N_("a backward pass"), "backward_end": N_("the end of the pass"),
     "failed": N_("an error"), "captured": N_("a gradient is captured"), "retained": N_("a gradient is retained"),
-    "hook": N_("a hook runs"), "cut": N_("the recording is full"),
+    "hook": N_("a hook runs"), "cut": N_("the recording is full"), "asked": N_("a line is read"),
 }  # fmt: skip
 
 
@@ -277,6 +278,30 @@ def _skipped(timeline: Timeline, step: int) -> list[Part]:
 
 def _mark(timeline: Timeline, step: int) -> list[Part]:
     return [(_("breakpoint(): a mark here, the program runs on"), "plain")]
+
+
+def answer_to(timeline: Timeline, step: int) -> ev.Answered | None:
+    """Return what was typed when the program asked for a line at this step; None while it waits."""
+    events = (aside.event for aside in timeline.side_events_at(step))
+    return next((event for event in events if isinstance(event, ev.Answered)), None)
+
+
+def _asked(timeline: Timeline, step: int) -> list[Part]:
+    event, answer = timeline.event(step), answer_to(timeline, step)
+    assert isinstance(event, ev.Asked)
+    prompt = formatting.code(last_written(event.prompt))
+    if answer is None:
+        text = N_("the program waits for a line: {prompt}") if prompt else N_("the program waits for a line")
+    elif answer.text is None:
+        text = N_("the program reads a line, and its input ends: {prompt}")
+        text = text if prompt else N_("the program reads a line, and its input ends")
+    elif event.secret:
+        text = N_("the program reads a secret, which is not recorded: {prompt}")
+        text = text if prompt else N_("the program reads a secret, which is not recorded")
+    else:
+        text = N_("the program reads a line: {prompt} {answer}") if prompt else N_("the program reads a line: {answer}")
+    typed = formatting.code(answer.text) if answer is not None else ""
+    return formatting.styled(_(text), "plain", prompt=(prompt, "code"), answer=(typed, "value"))
 
 
 def _cell(timeline: Timeline, step: int) -> list[Part]:
@@ -549,7 +574,7 @@ _LINES: dict[str, Callable[[Timeline, int], list[Part]]] = {
     "cell": _cell, "cell_end": _cell_end, "line": _line, "backward": _backward,
     "backward_end": _backward_end, "accumulate": _accumulate, "captured": _captured,
     "retained": _retained, "hook": _hook, "failed": _failed, "cut": cut_line,
-    "skipped": _skipped, "mark": _mark,
+    "skipped": _skipped, "mark": _mark, "asked": _asked,
 }  # fmt: skip
 _PLAIN: dict[str, Callable[[Timeline, int], str]] = {
     "line": _line_plain, "op": op_plain, "node": _node_plain, "accumulate": _accumulate_plain, "failed": _failed_plain,

@@ -157,7 +157,10 @@ class LoopSampler:
 
     def _parts(self, loop: _Loop, items: Iterator[Any], length: int | None) -> Iterator[Iterator[Any]]:
         """Yield all items in parts: for the first iterations, the gap and the last iterations."""
-        yield islice(items, FIRST)
+        first = repeat(True, FIRST + 1)
+        yield compress(islice(items, FIRST), first)
+        if length_hint(first) > 1:  # the items have ended: a terminal that is asked for more waits for another line
+            return
         loop.ticks = repeat(True, _MANY)
         counted = compress(items, loop.ticks)
         if length is None:

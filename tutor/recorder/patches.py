@@ -26,7 +26,7 @@ import signal
 import sys
 import types
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -193,13 +193,23 @@ def write_before_the_end(write: Callable[[], None]) -> None:
             setattr(module, name, written(getattr(module, name), may_end))
 
 
-def keep_secrets(add: Callable[[str], None]) -> None:
-    """Call `add` with what is typed at a prompt of `getpass.getpass`, from now on."""
+class Questions(Protocol):
+    """What asks who types."""
+
+    is_secret: bool
+
+
+def keep_secrets(add: Callable[[str], None], questions: Questions) -> None:
+    """Call `add` with what is typed at a prompt of `getpass.getpass`, from now on, and mark that question as secret."""
     ask = getpass.getpass
 
     @functools.wraps(ask)
     def asked(*args: Any, **kwargs: Any) -> str:
-        secret = ask(*args, **kwargs)
+        questions.is_secret = True
+        try:
+            secret = ask(*args, **kwargs)
+        finally:
+            questions.is_secret = False
         add(secret)
         return secret
 

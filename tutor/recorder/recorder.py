@@ -30,7 +30,7 @@ from tutor.recorder.torch_private import DisableTorchFunction, mode_at, mode_cou
 from tutor.recorder.variables import Frame, VariableRecorder
 from tutor.recorder.wrapped_functions import show_backward, show_hidden_functions, watch_scripted, watch_swaps
 from tutor.trace.command import PIPE_CLOSED, STATEMENT, CrashLocation
-from tutor.trace.events import Cut, Failed, Gap, Mark
+from tutor.trace.events import Asked, Cut, Failed, Gap, Mark
 
 _SENT = "_gradtutor_told"
 _attributes_of = BaseException.__dict__["__dict__"].__get__
@@ -122,6 +122,7 @@ class Recorder:
             self.frames.current.serial if self.frames.current else 1,
         )
         optimizers.watch()
+        self._is_on = is_on
         CollectiveWatcher(self.tensors, is_on).watch()
         SharedMemoryWatcher(self.tensors, is_on).watch()
         LoadRecorder(self.operations, self.code, self.frames, is_on, self.unseen).watch()
@@ -206,6 +207,13 @@ class Recorder:
         frame = self.frames.current
         if self.frames.on and frame is not None and not self._is_other_thread():
             self.writer.send(Mark(self._location[STATEMENT], frame.serial))
+
+    def asked(self, prompt: str, secret: bool) -> None:
+        """Record that the program reads a line that somebody types; a loop that asks is recorded whole."""
+        self.frames.sampler.touches += 1
+        frame = self.frames.current
+        if self._is_on() and frame is not None:
+            self.writer.send(Asked(self._location[STATEMENT], frame.serial, prompt, secret))
 
     def write_held(self) -> None:
         """Write all that waits, before the process may end at once."""

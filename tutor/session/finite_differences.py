@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from tutor.i18n import N_, _
 from tutor.session.session import Session
-from tutor.trace.command import Nudge
+from tutor.trace.command import ENDED, Nudge
 from tutor.trace.graph import is_leaf
 from tutor.trace.index import KIND_NUMBERS
 from tutor.trace.number_format import number
@@ -169,7 +169,7 @@ def _root(timeline: Timeline, number: int) -> float:
 
 async def _run(session: Session, nudge: Nudge, number: int) -> float:
     """Return the root of a pass in a run with this nudge."""
-    run = session.again(nudge=nudge)
+    run = session.again(nudge=nudge, stdin=ENDED)
     reached = asyncio.Event()
 
     def updated() -> None:

@@ -18,8 +18,8 @@ from tutor.lesson.catalog import Target
 from tutor.lesson.model import MISSING
 from tutor.session.worker_process import StartError, WorkerProcess, Workers, check_room, describe_failed_start
 from tutor.trace import wire
-from tutor.trace.command import RunCommand, signal_name
-from tutor.trace.events import CellEnd, Event, Failed, Gap, Output, RunEnd
+from tutor.trace.command import ENDED, Reply, RunCommand, signal_name
+from tutor.trace.events import Answered, CellEnd, Event, Failed, Gap, Output, RunEnd, Waiting
 from tutor.trace.selection import Selection
 from tutor.trace.timeline import Timeline
 from tutor.trace.tracefile import Writer, save
@@ -53,7 +53,7 @@ class Session:
         skip: The numbers of the code cells that do not run.
         until: nan, inf, error or an expression: iterations where it happens are recorded too.
         last: How many of them.
-        has_stdin: Whether the program has a standard input.
+        stdin: What the program's standard input is, a value of `RunCommand.stdin`.
 
     Attributes:
         command: What the worker is asked to run.
@@ -79,14 +79,14 @@ class Session:
         skip: list[int] | None = None,
         until: str = "",
         last: int = 0,
-        has_stdin: bool = True,
+        stdin: str = ENDED,
     ) -> None:
         self.target = target
         self.workers = workers or Workers()
         self.command = RunCommand(
             target.typed or str(target.path), target.name, args or [], knobs or {}, device,
             max_events=max_events, max_bytes=max_bytes, samples_loops=samples_loops, module=target.module,
-            keep=keep, loop=loop, until=until, last=last, skip=skip or [], has_stdin=has_stdin,
+            keep=keep, loop=loop, until=until, last=last, skip=skip or [], stdin=stdin,
         )  # fmt: skip
         self.timeline = Timeline()
         self.phase = "starting"
@@ -97,11 +97,17 @@ class Session:
         self._updated: Updated = lambda: None
         self._writer: Writer | None = None
         self._update_due = False
+        self._typed_for: Waiting | None = None
+        """What somebody has typed a line for."""
 
     def again(self, **changes: Any) -> Session:
-        """Return a new session for the same run, with these changes to its `command`."""
+        """Return a new session for the same run, with these changes to its `command`, and the replies of this one."""
         new = Session(self.target, workers=self.workers)
-        new.command = msgspec.structs.replace(self.command, **changes)
+        replies = replies_in(self.timeline)
+        earlier = self.command.replies
+        if replies == earlier[: len(replies)]:  # it may have ended before it came to the others
+            replies = earlier
+        new.command = msgspec.structs.replace(self.command, **{"replies": replies, **changes})
         return new
 
     @property
@@ -297,6 +303,19 @@ class Session:
             self._stopping = True
             await self._worker.stop()
 
+    @property
+    def waiting(self) -> Waiting | None:
+        """What the program waits for that somebody types."""
+        return None if self.phase == "ended" else self.timeline.contents.waiting
+
+    def type_line(self, text: str | None) -> bool:
+        """Give the program the line that it waits for, None for the end of its input; return whether it waited."""
+        if self._worker is None or self.waiting is None or self.waiting is self._typed_for:
+            return False
+        self._typed_for = self.waiting
+        self._worker.type_line(text)
+        return True
+
     async def close(self) -> None:
         """End all processes of this run."""
         worker, self._worker = self._worker, None
@@ -307,6 +326,12 @@ class Session:
         """As `close`, at once, for signal handlers."""
         if self._worker is not None:
             self._worker.kill()
+
+
+def replies_in(timeline: Timeline) -> list[Reply]:
+    """Return what was answered to the program, for another run of it."""
+    events = [aside.event for aside in timeline.side_events]
+    return [Reply(event.prompt, event.text, event.secret) for event in events if isinstance(event, Answered)]
 
 
 async def _read_lines(reader: asyncio.StreamReader) -> bytes:
@@ -326,6 +351,7 @@ def record_blocking(
     out: Path | None = None,
     echo: Callable[[str, str], None] | None = None,
     tick: Callable[[Timeline], None] | None = None,
+    asked: Callable[[str], None] | None = None,
 ) -> Timeline:
     """Run a session without a screen, to its end; Ctrl-C stops the run and keeps the recording.
 
@@ -334,15 +360,21 @@ def record_blocking(
         out: A file that the recording is written to as it grows.
         echo: Called with what is printed, as it comes: stream and text.
         tick: Called twice a second while the program runs.
+        asked: Called with the prompt when the program waits for a line that is typed.
 
     Raises:
         OSError: The recording cannot be written.
         StartError: There are too few descriptors for an event loop.
     """
     echoed = 0
+    waiting: Waiting | None = None
 
     def updated() -> None:
-        nonlocal echoed
+        nonlocal echoed, waiting
+        if asked is not None and session.waiting is not waiting:
+            waiting = session.waiting
+            if waiting is not None:
+                asked(waiting.prompt)
         if echo is not None and session.timeline.cells:  # else the end's note quotes what was printed
             parts = session.timeline.contents.printed
             for part in parts[echoed:]:

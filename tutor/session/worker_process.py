@@ -23,7 +23,7 @@ from typing import BinaryIO, Protocol, TypeAlias, cast
 from tutor.i18n import N_, _
 from tutor.lesson.model import join_lines
 from tutor.trace import command as commands
-from tutor.trace.command import OPERATION, PIPE_CLOSED, READY, STATEMENT, CrashLocation, RunCommand, signal_name
+from tutor.trace.command import ENDED, OPERATION, PIPE_CLOSED, READY, STATEMENT, CrashLocation, RunCommand, signal_name
 
 STOP_TIMEOUT = 1.0
 """Seconds that an interrupted run has to end before it is killed."""
@@ -31,6 +31,7 @@ POLL_INTERVAL = 0.005
 """Seconds between two checks whether a process has ended."""
 MAX_QUOTED = 300
 """Characters of a printed line that are quoted."""
+TYPED = "typed"
 MIN_DESCRIPTORS = 8
 """More descriptors than an event loop opens."""
 
@@ -102,6 +103,7 @@ class WorkerProcess:
         events: The descriptor that its frames come from.
         location: Where the program is, in shared memory.
         printed: What comes through its descriptors 1 and 2.
+        terminal: Our end of the terminal that is its standard input; None where that is none of ours.
     """
 
     def __init__(
@@ -111,28 +113,34 @@ class WorkerProcess:
         events: int,
         location: CrashLocation,
         printed: list[Printed],
+        terminal: int | None = None,
     ) -> None:
         self._process = process
         self._control = control
         self.events = events
         self._location = location.numbers
         self._printed = printed
+        self._terminal = terminal
 
     @classmethod
-    async def start(cls, launch: Launch = launch, *, passes_stdin: bool = False) -> WorkerProcess:
-        """Start a process that imports torch and stands by; its standard input is ours if `passes_stdin`, else empty.
+    async def start(cls, launch: Launch = launch, *, stdin: str = ENDED) -> WorkerProcess:
+        """Start a process that imports torch and stands by.
+
+        Args:
+            launch: Starts it.
+            stdin: Its standard input: ENDED, empty; READ, ours; or TYPED, a terminal on which `type_line` types.
 
         Raises:
             StartError: It cannot be started.
         """
         check_folder()
         try:
-            return await cls._start(launch, passes_stdin)
+            return await cls._start(launch, stdin)
         except (OSError, RuntimeError) as error:  # no such Python, or no descriptor, process, thread or memory left
             raise StartError(error) from None
 
     @classmethod
-    async def _start(cls, launch: Launch, passes_stdin: bool) -> WorkerProcess:
+    async def _start(cls, launch: Launch, kind: str) -> WorkerProcess:
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             control, worker_end = socket.socketpair()
             ours.enter_context(control)
@@ -151,12 +159,19 @@ class WorkerProcess:
             file = theirs.enter_context(unnamed_file())
             file.truncate(mmap.PAGESIZE)
             location = CrashLocation(mmap.mmap(file.fileno(), mmap.PAGESIZE))
-            stdin = 0 if passes_stdin else theirs.enter_context(open(os.devnull, "rb")).fileno()
+            stdin, terminal = 0, None
+            if kind == TYPED:
+                terminal, stdin = os.openpty()
+                ours.callback(os.close, terminal)
+                theirs.callback(os.close, stdin)
+                os.set_blocking(terminal, False)
+            elif kind == ENDED:
+                stdin = theirs.enter_context(open(os.devnull, "rb")).fileno()
             descriptors = worker_end.fileno(), write_end, file.fileno()
             process = await launch(descriptors, stdin, printed[0][1], printed[1][1])
             ours.pop_all()  # `end` closes them from here on
         control.setblocking(False)
-        return cls(process, control, events, location, [await _reader(pipe[0]) for pipe in printed])
+        return cls(process, control, events, location, [await _reader(pipe[0]) for pipe in printed], terminal)
 
     async def ready(self) -> bool:
         """Wait until torch is imported; return False where the process ended instead."""
@@ -170,6 +185,15 @@ class WorkerProcess:
         loop = asyncio.get_running_loop()
         with contextlib.suppress(OSError):  # it has died, which the reader of its events finds out
             await loop.sock_sendall(self._control, commands.encode(command) + b"\n")
+
+    def type_line(self, text: str | None) -> None:
+        """Type a line on its terminal, or Ctrl+D for None, which ends what it reads."""
+        if self._terminal is None:
+            return
+        with contextlib.suppress(OSError):  # what the terminal has echoed; there may be nothing
+            os.read(self._terminal, 1 << 16)
+        with contextlib.suppress(OSError):
+            os.write(self._terminal, b"\x04" if text is None else text.encode(errors="replace") + b"\n")
 
     @property
     def printed(self) -> tuple[asyncio.StreamReader, asyncio.StreamReader]:
@@ -227,6 +251,9 @@ class WorkerProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._control.close()
+        if self._terminal is not None:
+            os.close(self._terminal)
+            self._terminal = None
         for _reader, transport in self._printed:
             transport.close()
 
@@ -245,11 +272,11 @@ class Workers:
 
     Args:
         launch: Starts a process.
-        passes_stdin: Whether the workers read our standard input; if not, theirs is empty.
+        stdin: What the workers have as standard input, see `WorkerProcess.start`.
     """
 
-    def __init__(self, launch: Launch = launch, *, passes_stdin: bool = False) -> None:
-        self._start = partial(WorkerProcess.start, launch, passes_stdin=passes_stdin)
+    def __init__(self, launch: Launch = launch, *, stdin: str = ENDED) -> None:
+        self._start = partial(WorkerProcess.start, launch, stdin=stdin)
         self._standby: asyncio.Task[WorkerProcess] | None = None
 
     def prepare(self) -> None:

@@ -30,7 +30,7 @@ def is_possible(model: Model, command: str) -> bool:
             frames = timeline.state(step).frames
             return bool(frames and frames[-1].iterations)
         case "answer":
-            return model.asking
+            return model.asking or model.waiting is not None
         case "skip":
             return model.asking or (model.can_run and model.failed_cell is not None)
         case "again":

@@ -27,7 +27,8 @@ from tutor.study.result import DONE, Outcome, Result
 from tutor.study.retries import Retry, run_changes
 from tutor.study.runs import Run, Runs, describe_changes
 from tutor.study.study import ExerciseStatus, Study
-from tutor.trace.events import Failed
+from tutor.trace.command import ENDED
+from tutor.trace.events import Failed, Waiting
 from tutor.trace.navigation import PlaceError, counterpart
 from tutor.trace.timeline import Timeline
 
@@ -75,6 +76,10 @@ class Model:
         self.drafts: dict[int, str] = {}
         """Edited code that has not run yet, by cell number."""
         self._cursor = 0
+        self._waiting: Waiting | None = None
+        """What the program waited for when the recording was taken in last."""
+        self._asked_at = -1
+        """The step at which the learner is asked, or has answered; -1 where that has not been."""
         self._arrival: Callable[[], int | None] | None = None
         """Returns the step to which the cursor goes in a new run, None until that is recorded."""
         self._tried: Exercise | None = None
@@ -166,6 +171,23 @@ class Model:
     def phase(self) -> str:
         """`starting`, `importing` or `running`; empty where nothing runs."""
         return self.session.phase if self.session is not None and self.running else ""
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """The line that the program waits for."""
+        return None if self.session is None else self.session.waiting
+
+    @property
+    def asks_here(self) -> bool:
+        """Whether the program waits for a line, and the learner is where it asks."""
+        return self.waiting is not None and self._cursor == self._asked_at
+
+    def type_line(self, text: str | None) -> bool:
+        """Give the program the line that it waits for, None for the end of its input; return whether it waited."""
+        is_taken = self.session is not None and self.session.type_line(text)
+        if is_taken:
+            self._asked_at = self._cursor  # so that the cursor goes to the next question
+        return is_taken
 
     @property
     def exit_status(self) -> int:
@@ -338,7 +360,7 @@ class Model:
         if self.retry is None or self.session is None:
             return None
         self.study.retries[self.retry.question.index] = self.retry
-        session = self._again(**run_changes(self.gate, self.retry.question))
+        session = self._again(**run_changes(self.gate, self.retry.question), stdin=ENDED)
         self.retry.timeline = session.timeline
         return session
 
@@ -586,13 +608,26 @@ class Model:
         """Take in what the recording has more of.
 
         Outcomes: those of `_check_exercises`; `back`, where the cursor went to where the learner left off; `arrived`,
-        where it went to its moment in a new run.
+        where it went to its moment in a new run; `asked`, where the program waits for a line: the cursor goes there,
+        unless the learner walks.
         """
         self._adopt_document()
         self.study.check_answers(self.timeline)
+        if self.waiting is not self._waiting:
+            self._waiting = self.waiting
+            if self._waiting is not None:
+                return self._go_to_question()
         arrived, exercise = self._arrive(), self._check_exercises()
         moved = self._follow() or arrived.moved
         return replace(exercise if exercise.outcome else arrived, moved=moved)
+
+    def _go_to_question(self) -> Result:
+        """Move the cursor to where the program asks, from the beginning or where it asked before."""
+        stands = self.follow or self._cursor in (0, self._asked_at, self.timeline.steps)
+        moved = stands and self._set_cursor(self.timeline.steps)
+        if stands:
+            self._arrival, self._asked_at = None, self._cursor
+        return Result("asked", moved=moved)
 
     def _arrive(self) -> Result:
         """Move the cursor to where it is to be in a new run, as soon as that is recorded."""

@@ -14,7 +14,7 @@ Outcome = Literal[
     "hint", "no hint", "nothing to hint at", "solution", "ask again", "ask again, or a hint", "nothing to solve",
     "solved", "finished", "unsolved",
     "recording", "still running", "walking", "reloaded", "arrived", "back",
-    "other", "ended", "stopped", "failed", "refused", "restored", "cause",
+    "other", "ended", "stopped", "failed", "refused", "restored", "cause", "asked",
 ]  # fmt: skip
 """What came of a command. The methods of `Model` say which ones they have; empty: there is nothing to say."""
 

@@ -12,7 +12,7 @@ from tutor.explain import explanation, message, plain
 from tutor.explain.node import rule_json
 from tutor.explain.paths import paths_to
 from tutor.explain.provenance import source_of_unnamed
-from tutor.explain.step import cut_location
+from tutor.explain.step import answer_to, cut_location
 from tutor.i18n import _
 from tutor.text.format import dtype_of, escape_controls, gradient_json, guard, write_json_line
 from tutor.text.show import optimizer_json_at
@@ -199,9 +199,18 @@ def _skipped_fields(timeline: Timeline, step: int, view: StepView) -> Iterator[t
         yield "why", event.why
 
 
+def _asked_fields(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a line that was typed; `answer` is null at the end of the input, and of a secret."""
+    event, answer = view.event, answer_to(timeline, step)
+    assert isinstance(event, ev.Asked)
+    yield "prompt", event.prompt
+    yield "answer", None if answer is None or event.secret else answer.text
+    yield "secret", event.secret
+
+
 _MORE: dict[str, Callable[[Timeline, int, StepView], Iterator[tuple[str, Any]]]] = {
     "op": _op_fields, "node": _node_fields, "accumulate": _accumulate_fields, "captured": _result_fields,
     "retained": _result_fields, "hook": _hook_fields,
     "backward": _backward_fields, "failed": _failed_fields, "cell_end": _cell_end_fields, "cut": _cut_fields,
-    "skipped": _skipped_fields,
+    "skipped": _skipped_fields, "asked": _asked_fields,
 }  # fmt: skip

@@ -17,6 +17,7 @@ from tutor.i18n import N_, _, current_language, next_language, ngettext, use
 from tutor.lesson import answers, forms, knobs
 from tutor.lesson.catalog import Target
 from tutor.lesson.model import Cell, LessonError, in_language
+from tutor.session.session import replies_in
 from tutor.study.answer_form import answer_value, describe_form
 from tutor.study.cards import card_at
 from tutor.study.flow import Question, Section
@@ -427,7 +428,8 @@ class Walker:
         if self._run_again is None:
             self._print(_("This is a recording: open its script to run it."))
             return
-        self.timeline = self._run_again(changes or {"knobs": dict(self._knobs)})
+        replies = replies_in(self.timeline)
+        self.timeline = self._run_again({"replies": replies, "knobs": dict(self._knobs), **changes})
         self._model.show_recording(self.timeline)
         self._lesson = Lesson(self._model, self._lesson.language)
         self._told_cells, self._told_notice = 0, ""

@@ -55,6 +55,19 @@ class Nudge(msgspec.Struct, frozen=True):
     """Number of the executed statement before which it is added, from 1."""
 
 
+ENDED, ASKED, READ, CLOSED = "", "asked", "read", "closed"
+"""Values of `RunCommand.stdin`. ENDED: it is at its end. ASKED: somebody is asked for each line. READ: it is read as it
+is; at a terminal with a record of each line. CLOSED: there is none, as where that of `gradtutor` was closed."""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What was answered to a prompt of the program; None is the end of the input. Of a secret it is empty."""
+
+    prompt: str
+    text: str | None
+    secret: bool = False
+
+
 class RunCommand(msgspec.Struct, frozen=True):
     """Runs a file from its first cell to its last."""
 
@@ -92,8 +105,10 @@ class RunCommand(msgspec.Struct, frozen=True):
     """The name by which the file is run as `python -m` does; empty where it is run as a script."""
     skip: list[int] = []
     """Numbers of the code cells that do not run."""
-    has_stdin: bool = True
-    """Whether the program has a standard input; it has none where that of `gradtutor` was closed at its start."""
+    stdin: str = ""
+    """What its standard input is: one of the values above."""
+    replies: list[Reply] = []
+    """What was answered in an earlier run: the program gets it again, as long as it asks the same."""
 
 
 class ForkRequest(msgspec.Struct, frozen=True):

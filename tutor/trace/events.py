@@ -560,6 +560,35 @@ class Mark(Event, frozen=True, tag=61):
     frame: int
 
 
+class Asked(Event, frozen=True, tag=62):
+    """The program reads a line of its standard input that somebody types. `Answered` follows, unless it ends before."""
+
+    kind = "asked"
+    site: int
+    """The statement that runs."""
+    frame: int
+    prompt: str
+    """The line that the program has printed and not ended."""
+    secret: bool = False
+    """Whether what is typed must not be seen."""
+
+
+class Answered(Event, frozen=True, tag=63):
+    """The line that the program got."""
+
+    prompt: str
+    text: str | None
+    """Without the end of the line; None: the end of its input. Empty if it is secret."""
+    secret: bool = False
+
+
+class Waiting(Event, frozen=True, tag=64):
+    """The program waits for a line that nobody has typed yet; until `Answered`."""
+
+    prompt: str
+    secret: bool = False
+
+
 class Point(Event, frozen=True, tag=45):
     """A value for the charts: of a scalar that backward was called on, once the recording is full; or one that the
     program logs."""
@@ -675,12 +704,12 @@ class Key(Event, frozen=True, tag=60):
 
 STEP_KINDS: tuple[type[Event], ...] = (
     CellStart, CellEnd, Line, Op, Backward, BackwardEnd, Node, Accumulate, Captured, Retained, HookRan, Failed, Cut,
-    Skipped, Mark,
+    Skipped, Mark, Asked,
 )  # fmt: skip
 """The events that are steps. The number of a kind is its position here, from 1."""
 
 EVENTS: tuple[type[Event], ...] = (
     *STEP_KINDS, Source, Site, Document, FrameStart, FrameEnd, Iteration, LoopEnd, Bind, Group, Meta, Snapshot, Gone,
     GraphNode, Freed, Output, Warned, Figure, Answer, Checked, Point, Gap, RunEnd, Saved, OptimizerStep, OptimizerState,
-    Module, Call, Attributes, Key,
+    Module, Call, Attributes, Answered, Waiting, Key,
 )  # fmt: skip

@@ -134,7 +134,7 @@ LINE, OP, CUT = KIND_NUMBERS["line"], KIND_NUMBERS["op"], KIND_NUMBERS["cut"]
 _SKIPPED = KIND_NUMBERS["skipped"]
 NO_STOP = 255
 """In `Columns.stops`: not a step at which next_line and previous_line stop."""
-STOP_KINDS = frozenset(KIND_NUMBERS[name] for name in ("line", "cell_end", "failed", "cut", "skipped", "mark"))
+STOP_KINDS = frozenset(KIND_NUMBERS[name] for name in ("line", "cell_end", "failed", "cut", "skipped", "mark", "asked"))
 
 
 class Columns:
@@ -234,20 +234,20 @@ class Printed(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     step: int
     stream: str
-    """stdout or stderr."""
+    """stdout, stderr, display (what a notebook shows) or stdin (a line that was typed)."""
     text: str
     length: int
     """Number of characters printed so far, these included."""
 
 
 class SideEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """An event that is not a step itself (a warning, figure, answer, check, gap or optimizer step), and the step
-    after which it came.
+    """An event that is not a step itself (a warning, figure, answer, check, gap, typed line or optimizer step), and the
+    step after which it came.
 
     Of an optimizer step only the parameters that it changed are here; `Timeline.optimizer_step` has the values."""
 
     step: int
-    event: ev.Warned | ev.Figure | ev.Answer | ev.Checked | ev.Gap | ev.OptimizerStep | ev.OptimizerState
+    event: ev.Warned | ev.Figure | ev.Answer | ev.Checked | ev.Gap | ev.Answered | ev.OptimizerStep | ev.OptimizerState
 
 
 class Summary(msgspec.Struct, array_like=True, gc=False):
@@ -446,6 +446,8 @@ class Contents:
         self.run_end: ev.RunEnd | None = None
         self.notices: list[str] = []
         self.gaps: list[ev.Gap] = []
+        self.waiting: ev.Waiting | None = None
+        """What the program waits for."""
         self._definitions = definitions
         self._pass_sites: list[int] = []
         self.note: dict[type[ev.Event], Callable[[Any, State], None]] = {
@@ -458,7 +460,8 @@ class Contents:
             ev.Saved: self._define, ev.Call: self._define, ev.Attributes: self._define,
             **dict.fromkeys((ev.OptimizerState, ev.Warned, ev.Figure, ev.Answer, ev.Checked), self._side_event),
             ev.OptimizerStep: self._optimizer_step,
-            ev.Skipped: self._skipped, ev.Mark: self._mark, ev.Gap: self._gap, ev.Point: self._point,
+            ev.Skipped: self._skipped, ev.Mark: self._at_statement, ev.Asked: self._at_statement,
+            ev.Answered: self._answered, ev.Waiting: self._waiting, ev.Gap: self._gap, ev.Point: self._point,
             ev.RunEnd: self._run_end,
         }  # fmt: skip
         """By type of event: the method that indexes it, given the state after it."""
@@ -489,8 +492,17 @@ class Contents:
     def _skipped(self, event: ev.Skipped, state: State) -> None:
         self._step(_SKIPPED, _loads(state, event.frame), event.loop, state)
 
-    def _mark(self, event: ev.Mark, state: State) -> None:
-        self._step(KIND_NUMBERS["mark"], 0, event.site, state)
+    def _at_statement(self, event: ev.Mark | ev.Asked, state: State) -> None:
+        self._step(KIND_NUMBERS[event.kind or ""], 0, event.site, state)
+
+    def _waiting(self, event: ev.Waiting, state: State) -> None:
+        self.waiting = event
+
+    def _answered(self, event: ev.Answered, state: State) -> None:
+        self.waiting = None
+        self.side_events.append(SideEvent(len(self.columns), event))
+        if event.text is not None and not event.secret:  # as a terminal echoes it
+            self.print(len(self.columns), "stdin", event.text + "\n")
 
     def _in_pass(self, event: ev.Event, state: State) -> None:
         self._step(KIND_NUMBERS[event.kind or ""], 0, self._pass_sites[-1] if self._pass_sites else 0, state)
@@ -594,7 +606,7 @@ class Contents:
         self.gaps.append(event)
 
     def _run_end(self, event: ev.RunEnd, state: State) -> None:
-        self.run_end = event
+        self.run_end, self.waiting = event, None
 
 
 def _scalar(shape: tuple[int, ...] | None, value: Value) -> float | None:

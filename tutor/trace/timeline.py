@@ -455,7 +455,8 @@ class Timeline:
             depth = columns.depths[place]
         elif type(event) is ev.Line:
             depth = columns.frame_depths[place] - 1
-        if isinstance(event, ev.Line | ev.Cut | ev.Skipped | ev.Mark) or (site is not None and site.op == ev.LOAD):
+        kinds = ev.Line | ev.Cut | ev.Skipped | ev.Mark | ev.Asked
+        if isinstance(event, kinds) or (site is not None and site.op == ev.LOAD):
             span = None if span is None or file is None else self.definitions.header(file, span)
         info = self.pass_of(step)
         return StepView(

@@ -238,6 +238,12 @@ def key_hints(active: Iterable[ActiveBinding], choosing: bool = False) -> list[H
     ]  # fmt: skip
 
 
-def typing_hints(enter_label: str) -> list[Hint]:
-    """Return the hints for an input, where letters are text. `enter_label` says what Enter does."""
-    return [Hint("Enter", enter_label, "enter", 0), Hint("Esc", K_("back"), "escape", 0)]
+def typing_hints(enter_label: str, *, ends: bool = False) -> list[Hint]:
+    """Return the hints for an input, where letters are text.
+
+    Args:
+        enter_label: What Enter does.
+        ends: Whether Ctrl+D ends the program's input.
+    """
+    end = [Hint("Ctrl+D", K_("end of input"), "ctrl+d", 0)] if ends else []
+    return [Hint("Enter", enter_label, "enter", 0), *end, Hint("Esc", K_("back"), "escape", 0)]

@@ -48,6 +48,8 @@ def title_facts(model: Model, glyphs: Glyphs, speed: int | None) -> list[Piece]:
     pieces: list[Piece] = []
     if model.running:
         waiting = {"starting": _("starting Python"), "importing": _("importing torch")}.get(model.phase, _("running"))
+        if model.waiting is not None:
+            waiting = _("waiting for a line")
         pieces.append((f"{glyphs.waiting} {waiting}", "now"))
     elif end is not None and end.outcome == "stopped":
         pieces.append((_("stopped"), "grad"))
@@ -325,6 +327,9 @@ def describe_result(model: Model, result: Result, glyphs: Glyphs) -> list[Piece]
         case "cause":
             text = N_("this made the error at step {step} inevitable; {key} goes back to it")
             return styled(text, step=(result.text, "error"), key=("!", "key"))
+        case "asked":
+            text = N_("the program waits for a line: {enter} goes to its field")
+            return styled(text, enter=("Enter", "key")) if not model.asks_here else []
         case "stopped":
             return styled("stopped", "grad")
         case "failed" if text:

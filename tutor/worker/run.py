@@ -49,11 +49,12 @@ from tutor.recorder.patches import raise_recursion_limit, record_figures
 from tutor.recorder.recorder import Recorder
 from tutor.recorder.torch_private import DisableTorchFunction
 from tutor.recorder.variables import Frame
-from tutor.trace.command import Nudge, RunCommand
+from tutor.trace.command import CLOSED, Nudge, RunCommand
 from tutor.trace.events import CellEnd, CellStart, Failed, Gap, RunEnd
 from tutor.worker import import_hook
 from tutor.worker.notebook import Notebook
 from tutor.worker.program import Program, read_program
+from tutor.worker.standard_input import InputRecorder
 from tutor.worker.stdio import OutputRecorder
 from tutor.worker.tasks import Asked, Exercise, LineWatch, answer, asked_before, conditional_texts, is_shown, watching
 
@@ -142,7 +143,9 @@ class Run:
             sys.breakpointhook = recorder.mark
         patches.shield_from_tracers()
         patches.write_before_the_end(recorder.write_held)
-        patches.keep_secrets(recorder.add_secret)
+        questions = InputRecorder(recorder, self._printed, self._command.stdin, self._command.replies)
+        questions.install()
+        patches.keep_secrets(recorder.add_secret, questions)
         recorder.frames.sampler.on = self._command.samples_loops and not lesson.header.title
         kept = recorder.frames.kept
         kept.selection, kept.line = self._command.keep, self._command.loop
@@ -213,7 +216,7 @@ class Run:
         if self._notebook is not None:  # there is no script that a spawned child could run
             del main.__dict__["__file__"]
         sys.modules["__main__"] = main
-        if not self._command.has_stdin:
+        if self._command.stdin == CLOSED:
             sys.stdin = sys.__stdin__ = None  # type: ignore[misc]
         sys.argv = ["-m" if self._module else self._command.path, *self._command.args]
         folder = os.getcwd() if self._module else os.path.dirname(os.path.realpath(self._path))

@@ -23,6 +23,7 @@ from tutor.trace.events import Gap, Output, Warned
 _OUTPUT = Output.__struct_config__.tag
 MAX_OUTPUT = 1 << 20
 """Characters of a run's output that are recorded."""
+_PROMPT = 500
 
 
 class OutputRecorder:
@@ -44,6 +45,8 @@ class OutputRecorder:
         self._recorded = 0
         self._dropped = 0
         self._in_child = False
+        self.unfinished_line = ""
+        """The end of the line that was printed last and not ended, at most `_PROMPT` characters."""
         writer.on_unsent = self._print_through
         self._guards = {"stdout": GuardedDescriptor(1), "stderr": GuardedDescriptor(2)}
         self.streams = (self._open("stdout", 1, "strict"), self._open("stderr", 2, "backslashreplace"))
@@ -85,6 +88,8 @@ class OutputRecorder:
 
     def add(self, stream: str, text: str) -> None:
         """Record printed text, joined to what was printed just before."""
+        _, newline, end = text.rpartition("\n")
+        self.unfinished_line = (end if newline else self.unfinished_line + text)[-_PROMPT:]
         room = MAX_OUTPUT - self._recorded
         if len(text) > room:
             self._dropped += len(text) - room
@@ -101,6 +106,10 @@ class OutputRecorder:
                 waiting.append((_OUTPUT, stream, text))
         if len(text) > 4096:
             self._writer.flush()
+
+    def end_line(self) -> None:
+        """Note that somebody has ended the line, as a terminal shows it."""
+        self.unfinished_line = ""
 
     def show(self, text: str) -> None:
         """Record what a notebook shows: results of cells, and what it gives to `display`."""

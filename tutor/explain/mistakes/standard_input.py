@@ -1,4 +1,4 @@
-"""Explain that a program found its standard input at its end, as it always is on the screen."""
+"""Explain that a program found its standard input at its end."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ def explain_end_of_input(context: FailureContext, match: re.Match[str]) -> Diagn
     if not match[0] and "getpass" not in context.statement:
         return None
     return Diagnosis(
-        _("The program asked for a line, and its standard input had ended: on the screen a program cannot ask yet."),
-        fix=_("`gradtutor record FILE` passes its own standard input on to the program."),
+        _("The program asked for a line, and its standard input had ended: by Ctrl+D, or the pipe's last line."),
+        fix=_("Type a line, or give a pipe one for each question: `printf '7\\n' | gradtutor record FILE`."),
     )

@@ -40,7 +40,7 @@ _KINDS = {
     "accumulate": N_("a gradient is accumulated"), "captured": N_("a gradient is captured"),
     "retained": N_("a gradient is retained"), "hook": N_("a hook runs"), "failed": N_("a failure"),
     "cut": N_("the recording is full"), "skipped": N_("iterations or calls that are not recorded"),
-    "mark": N_("a mark of the program's"),
+    "mark": N_("a mark of the program's"), "asked": N_("the program reads a line that is typed"),
 }  # fmt: skip
 """The kinds of steps, as texts of the interface."""
 

@@ -96,6 +96,27 @@ class AnswerInput(Input):
             self.post_message(self.LineMoved(by))
 
 
+class ReplyInput(Input):
+    """The field for a line that the program waits for."""
+
+    BINDINGS = [Binding("ctrl+d", "end_input", show=False)]
+    enter_label = K_("send")
+
+    class Ended(Message):
+        """Posted to end the program's input."""
+
+    def __init__(self) -> None:
+        super().__init__(id="reply", max_length=_MAX_LENGTH, select_on_focus=False)
+        self.display = False
+
+    def action_end_input(self) -> None:
+        """End the program's input; in a line with text delete a character, as at a terminal."""
+        if self.value:
+            self.action_delete_right()
+        else:
+            self.post_message(self.Ended())
+
+
 class PromptLabel(Surface):
     """The label in front of the prompt."""
 

@@ -29,7 +29,7 @@ _MAX_CHARACTERS = 200_000
 """Of longer output, only the end is shown."""
 _MAX_WARNINGS = 1_000
 """Only this many of the last warnings are shown."""
-ROLES = {"stdout": "plain", "display": "value", "stderr": "grad", "warning": "grad"}
+ROLES = {"stdout": "plain", "stdin": "plain", "display": "value", "stderr": "grad", "warning": "grad"}
 """Style role of each stream."""
 
 
@@ -71,8 +71,10 @@ def output_between(timeline: Timeline, since: int, step: int) -> tuple[list[tupl
     pieces.sort(key=lambda piece: piece[0])
     joined: list[tuple[str, str]] = []
     for _place, stream, text in pieces:
-        if joined and joined[-1][0] == stream and stream != "warning":
-            joined[-1] = (stream, joined[-1][1] + text)
+        last, before = joined[-1] if joined else ("", "")
+        is_typed = stream == "stdin" and before and not before.endswith("\n")  # it stands behind its prompt
+        if last != "warning" and (stream == last or is_typed):
+            joined[-1] = (last, before + text)
         else:
             joined.append((stream, text))
     return [(stream, text.removesuffix("\n")) for stream, text in joined], size > _MAX_CHARACTERS
@@ -80,7 +82,7 @@ def output_between(timeline: Timeline, since: int, step: int) -> tuple[list[tupl
 
 def stream_prefix(stream: str) -> str:
     """Return the text in front of each line of a stream."""
-    return "" if stream in ("stdout", "display") else "! " if stream == "stderr" else _("warning: ")
+    return "" if stream in ("stdout", "stdin", "display") else "! " if stream == "stderr" else _("warning: ")
 
 
 # ------------------------------------------------------------ figures drawn by the program

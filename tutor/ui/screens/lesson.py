@@ -112,6 +112,11 @@ class LessonScreen(WalkScreen):
         if self.passing:
             self.notice, self.passing = (), False
         result = self.model.grew()
+        if result.outcome == "asked":
+            self.timebar.pause()
+            self.place_prompt()
+            if self.model.asks_here and not self.is_typing:
+                self.set_focus(self.reply)
         if result.outcome == "arrived":  # the notice is about this run
             self.update_soon()
             return
@@ -137,7 +142,8 @@ class LessonScreen(WalkScreen):
         model, started = self.model, monotonic()
 
         def on_arrival() -> None:
-            if model.session is not session and session.timeline.steps and monotonic() - started > SHOW_AFTER:
+            is_due = session.waiting is not None or monotonic() - started > SHOW_AFTER
+            if model.session is not session and session.timeline.steps and is_due:
                 self._show_reloaded(session)
             if model.session is session:
                 self.recording_grew()
@@ -174,9 +180,15 @@ class LessonScreen(WalkScreen):
         self.say(*message.pieces)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Answer the question with what was typed."""
+        """Answer the question with what was typed, or the program."""
         if event.input is self.ask:
             self.give_answer(event.value)
+        elif event.input is self.reply and self.model.type_line(event.value):
+            self.reply.value = ""
+
+    def on_reply_input_ended(self) -> None:
+        """End the program's input."""
+        self.model.type_line(None)
 
     def on_mark_moved(self) -> None:
         self.highlight()
@@ -225,6 +237,8 @@ class LessonScreen(WalkScreen):
             return True
         if action == "size" and self.model.asking and self.ask.begins("-"):
             return parameters != (-2,)  # a minus begins an answer
+        if action == "again" and self.reply.display:
+            return False  # None would keep `answer` out of the key line
         if action in ("answer", "again") and self.selection is not None:
             return None
         command = str(parameters[0]) if action == "move" else action
@@ -280,7 +294,10 @@ class LessonScreen(WalkScreen):
     # ------------------------------------------------------------ panes
 
     def action_answer(self) -> None:
-        """Answer "which line?" with the marked line; else focus the answer field."""
+        """Answer "which line?" with the marked line; else focus the answer field, or that of the program."""
+        if self.reply.display and not self.model.asking:
+            self.set_focus(self.reply)
+            return
         line = self.marked_answer()
         if line is not None:
             self.give_answer(str(line[0]))

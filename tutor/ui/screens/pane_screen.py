@@ -21,6 +21,7 @@ from tutor.study.cards import card_at
 from tutor.study.commands import is_possible
 from tutor.study.course import lesson_after
 from tutor.study.model import Model
+from tutor.text_width import cut, last_written
 from tutor.text_width import width as cells
 from tutor.ui import layout
 from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
@@ -34,7 +35,7 @@ from tutor.ui.panes.code import CodePane
 from tutor.ui.panes.cross_highlight import CrossHighlighter
 from tutor.ui.panes.graph.lanes import operation_name
 from tutor.ui.panes.graph.pane import GraphPane
-from tutor.ui.panes.inputs import AnswerInput, Prompt, PromptLabel
+from tutor.ui.panes.inputs import AnswerInput, Prompt, PromptLabel, ReplyInput
 from tutor.ui.panes.lesson import LessonPane
 from tutor.ui.panes.output import OutputPane
 from tutor.ui.panes.tensors import TensorsPane
@@ -91,6 +92,7 @@ class PaneScreen(Screen[None]):
         self._beside_sheet: Widget | None = None
         """What had the focus when the sheet of details was opened."""
         self.ask, self.prompt, self.label = AnswerInput(), Prompt(), PromptLabel()
+        self.reply = ReplyInput()
         self.header, self.explain, self.timebar, self.keyline = TitleBar(), Explain(), TimeBar(), KeyLine()
         self.small = TooSmall()
         self.card, self.question_card = CardBox(), QuestionCard(self.lesson.question_rows)
@@ -111,7 +113,7 @@ class PaneScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         # Widgets that come and go are first: Textual numbers them from the end, and redraws those whose number changes.
-        yield from (self.small, self.card, self.question_card, self.label, self.prompt, self.ask)
+        yield from (self.small, self.card, self.question_card, self.label, self.prompt, self.reply, self.ask)
         yield from self.panes.values()
         yield from (self.header, self.explain, self.timebar, self.keyline)
 
@@ -247,7 +249,7 @@ class PaneScreen(Screen[None]):
 
     def show_explanation(self) -> None:
         """Show the notice, or else the explanation of the step or of the marked line of code."""
-        rows = max(layout.explanation_rows(self.size.height) - 1, 1)
+        rows = max(layout.explanation_rows(self.size.height) - 1 - self.reply.display, 1)
         room = Room(self.size.width - 4, rows, self.explain.glyphs, self.language, self.lessons)
         if self.notice:
             self.explain.show(running_rows(list(self.notice), room.width, rows))
@@ -257,10 +259,8 @@ class PaneScreen(Screen[None]):
     def show_keys(self) -> None:
         """Show the keys that do something now."""
         field = self.focused
-        typing = isinstance(field, AnswerInput) or (isinstance(field, Prompt) and field.purpose)
-        label = field.enter_label if typing and isinstance(field, AnswerInput | Prompt) else None
-        if label is not None:
-            hints = typing_hints(label)
+        if isinstance(field, AnswerInput | ReplyInput) or (isinstance(field, Prompt) and field.purpose):
+            hints = typing_hints(field.enter_label, ends=isinstance(field, ReplyInput))
         else:
             hints = key_hints(self.active_bindings.values(), field is self.details and self.details.choosing)
         self.keyline.show(hints)
@@ -352,8 +352,8 @@ class PaneScreen(Screen[None]):
         if self.details.is_open and not is_small:
             sheet = layout.sheet_region(width, height, self.details.wanted)
         key = (
-            self.size, question, dict(self.front), self.zoomed, self._has_prose, rooms, current_language(), card,
-            sheet,
+            self.size, question, self.model.waiting, dict(self.front), self.zoomed, self._has_prose, rooms,
+            current_language(), card, sheet,
         )  # fmt: skip
         if key == self._placed:
             return
@@ -415,19 +415,27 @@ class PaneScreen(Screen[None]):
             self.place_prompt()
 
     def place_prompt(self) -> None:
-        """Show or hide the prompt, above the explanation."""
+        """Show or hide the prompt above the explanation, or the field for what the program asks in its first row."""
         width, height = self.size
+        is_small, waiting = self.small.display, self.model.waiting
+        asks = waiting is not None and not self.prompt.purpose and not is_small
+        if asks and waiting is not None:
+            text = cut(clean(last_written(waiting.prompt)).strip(), width // 2, self.explain.glyphs.more)
+            self.label.text = text or _("the program reads a line")
+            self.label.paint()
+            self.reply.password = waiting.secret
         label_width = cells(self.label.text) + 2
-        is_small = self.small.display
-        shown = bool(self.prompt.purpose) and not is_small
         self.explain.display = not is_small
-        self.label.display = self.prompt.display = shown
+        self.prompt.display, self.reply.display = bool(self.prompt.purpose) and not is_small, asks
+        self.label.display = self.prompt.display or asks
+        if not asks and self.focused is self.reply:
+            self.focus_pane()
         rows = layout.explanation_rows(height)
         top = height - layout.bar_rows(height) - rows
-        _place(self.explain, Region(0, top, width, rows))
-        if shown:
+        _place(self.explain, Region(0, top + asks, width, rows - asks))
+        if self.label.display:
             _place(self.label, Region(0, top, label_width, 1))
-            _place(self.prompt, Region(label_width, top, width - label_width, 1))
+            _place(self.reply if asks else self.prompt, Region(label_width, top, width - label_width, 1))
 
     # ------------------------------------------------------------ keys of the panes
 
@@ -437,10 +445,14 @@ class PaneScreen(Screen[None]):
         names += ["details"] if self.details.display else []
         if self.model.asking:
             names.insert(1, "ask")
+        if self.reply.display:
+            names.append("reply")
         focused_name = self.focused.id if self.focused is not None else None
         name = names[(names.index(focused_name) + by) % len(names)] if focused_name in names else names[0]
         if name == "ask":
             self.focus_answer()
+        elif name == "reply":
+            self.set_focus(self.reply)
         else:
             self.go_to_pane(name)
 

@@ -1,0 +1,56 @@
+"""What a program asks is asked on the screen, and answered so again when it runs again; secrets are seen nowhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.e2e.conftest import Start
+from tests.e2e.terminal import Terminal
+
+SCRIPT = """\
+import getpass, sys, torch
+n = int(input("how many? "))
+w = torch.ones(n, requires_grad=True)
+password = getpass.getpass("password: ")
+for line in sys.stdin:
+    loss = (w * float(line)).sum()
+    loss.backward()
+    print("loss", loss.item(), len(password))
+print("over")
+"""
+
+
+def asks(terminal: Terminal, prompt: str) -> bool:
+    """Whether a field has this prompt."""
+    return any(line.startswith(f" {prompt}") for line in terminal.lines)
+
+
+def test_a_program_asks_on_the_screen(forked: Start, tmp_path: Path) -> None:
+    script = tmp_path / "ask.py"
+    script.write_text(SCRIPT)
+    terminal = forked("open", str(script), columns=120, rows=40)
+    terminal.wait("Enter send")  # the key line: the field has the focus
+    assert terminal.line("▶  2").startswith('│ ▶  2  n = int(input("how many? "))')
+    terminal.press("escape", "left")  # one walks what is recorded meanwhile
+    terminal.wait("Enter answer")
+    assert terminal.line("how many? ")
+    terminal.press("enter", "3", "enter")
+    terminal.wait(lambda: asks(terminal, "password:") and bool(terminal.line("how many? 3")))
+    terminal.press(*"sesame")
+    terminal.wait("••••••")
+    terminal.press("enter")
+    terminal.wait(lambda: asks(terminal, "the program reads a line"))
+    terminal.press("2", "enter")
+    terminal.wait("loss 6.0 6")
+    assert "sesame" not in terminal.text
+    terminal.press("ctrl+d")
+    terminal.wait(lambda: "Enter send" not in terminal.text)
+    terminal.press("end")
+    terminal.wait("│ over")
+    assert "running" not in terminal.lines[0]
+    terminal.press("r")  # the first answer is given again
+    terminal.wait(lambda: asks(terminal, "password:") and bool(terminal.line("how many? 3")))
+    terminal.press(*"open", "enter")
+    terminal.wait("loss 6.0 4")
+    terminal.press("escape", "q")
+    assert terminal.wait_for_end() == 0

@@ -1,0 +1,152 @@
+"""Record what the program reads of its standard input, a line at a time, and wait for who types it.
+
+Python's own stream comes here, and `os.read` of descriptor 0. What was answered in an earlier run is answered so again,
+as long as the program asks the same. Of a secret (`getpass`, or a terminal that does not echo) nothing is recorded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import os
+import sys
+import termios
+from collections.abc import Callable
+from os import read
+from typing import Any
+
+from tutor.recorder.call_sites import STAND_IN
+from tutor.recorder.event_writer import GuardedDescriptor
+from tutor.recorder.recorder import Recorder
+from tutor.trace.command import ASKED, Reply
+from tutor.trace.events import Answered, Waiting
+from tutor.worker.stdio import OutputRecorder
+
+_LINE = 1 << 16
+"""Bytes that are read at a time."""
+
+
+class InputRecorder:
+    """Answers what the program asks for on its standard input.
+
+    Args:
+        recorder: Records the questions.
+        printed: Has the prompts.
+        mode: A value of `RunCommand.stdin`.
+        replies: What was answered in an earlier run.
+    """
+
+    def __init__(self, recorder: Recorder, printed: OutputRecorder, mode: str, replies: list[Reply]) -> None:
+        self._recorder = recorder
+        self._printed = printed
+        self._mode = mode
+        self._replies = list(replies)
+        self._descriptor = GuardedDescriptor(0)
+        self._is_terminal = os.isatty(0)
+        self._unread = b""
+        self.is_secret = False
+        """Whether `getpass` asks."""
+
+    def install(self) -> None:
+        """Replace Python's standard input; unless it is read as it is, as from a file."""
+        if self._mode != ASKED and not self._replies and not self._is_terminal:
+            return
+        before = sys.stdin
+        if before is None:
+            return
+        text = io.TextIOWrapper(io.BufferedReader(_Raw(self)), before.encoding, before.errors)
+        text.mode = "r"  # type: ignore[misc]
+        sys.stdin = sys.__stdin__ = text  # type: ignore[misc]
+        plain = os.read
+
+        @functools.wraps(plain)
+        def read_descriptor(fd: int, length: int, /) -> bytes:
+            return self.take(length) if fd == 0 and length > 0 and self._descriptor.is_same else plain(fd, length)
+
+        os.read = read_descriptor
+
+    def take(self, length: int) -> bytes:
+        """Return at most `length` bytes of what is left of a line, or else of the next one; none at the end."""
+        if not self._unread:
+            self._unread = self._ask()
+        data, self._unread = self._unread[:length], self._unread[length:]
+        return data
+
+    def _ask(self) -> bytes:
+        """Return the next line, with its end; nothing at the end of the input."""
+        recorder = self._recorder
+        if self._printed.bypasses_recording:  # in a child that the program has forked nobody can be asked
+            return b"" if self._mode == ASKED else _read_line(0, _LINE)
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # the program's own, or closed
+                stream.flush()
+        prompt, secret = self._printed.unfinished_line, self.is_secret or not self._echoes()
+        reply = self._replies.pop(0) if self._replies else None
+        if reply is not None and (reply.prompt, reply.secret) != (prompt, secret):
+            self._replies.clear()
+            reply = None
+        is_replayed = reply is not None and not secret
+        recorder.asked(prompt, secret)
+        if reply is not None and is_replayed:
+            data = b"" if reply.text is None else reply.text.encode() + b"\n"
+        else:
+            data = self._wait(prompt, secret)
+        text = data.decode(errors="replace").removesuffix("\n") if data else None
+        if secret and text:
+            recorder.add_secret(text)
+            text = ""
+        recorder.writer.send(Answered(prompt, text, secret))
+        recorder.writer.write()
+        self._printed.end_line()
+        return data
+
+    def _wait(self, prompt: str, secret: bool) -> bytes:
+        """Return the line that is typed; nothing where nobody can be asked."""
+        if not self._mode:
+            return b""
+        writer = self._recorder.writer
+        self._recorder.write_held()  # what somebody has answered cannot be gone back before
+        writer.send(Waiting(prompt, secret))
+        writer.write()
+        if self._is_terminal:
+            return _read_line(0, _LINE)
+        line = bytearray()  # a byte at a time: the lines after it are for others
+        while not line.endswith(b"\n") and (byte := _read_line(0, 1)):
+            line += byte
+        return bytes(line)
+
+    def _echoes(self) -> bool:
+        """Return whether what is typed is seen, as far as the terminal says."""
+        with contextlib.suppress(termios.error):
+            return bool(termios.tcgetattr(0)[3] & termios.ECHO)
+        return True
+
+
+def _read_line(descriptor: int, length: int) -> bytes:
+    return read(descriptor, length)
+
+
+# While the program waits, an interrupt is its own: the signal is not deferred.
+_read_line.__code__ = _read_line.__code__.replace(co_name=STAND_IN)
+
+
+class _Raw(io.RawIOBase):
+    name = "<stdin>"
+
+    def __init__(self, questions: InputRecorder) -> None:
+        self._take: Callable[[int], bytes] = questions.take
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 0
+
+    def isatty(self) -> bool:
+        return os.isatty(0)
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._take(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
