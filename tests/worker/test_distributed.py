@@ -6,13 +6,13 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from tests.cli.by_forks import COMMAND, inherited
 from tests.worker.recording import Recording
 from tutor.trace import tracefile
 from tutor.trace.names import names_of
@@ -93,8 +93,10 @@ def run(folder: Path, body: str) -> list[tuple[Recording, dict[str, Any]]]:
             **os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank), "WORLD_SIZE": "2",
         }  # fmt: skip
         trace = folder / f"{rank}.trace"
-        command = [sys.executable, "-P", "-m", "tutor", "record", "-o", str(trace), str(script), str(folder / "out")]
-        ranks.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+        command = [*COMMAND, "record", "-o", str(trace), str(script), str(folder / "out")]
+        ranks.append(
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **inherited(environment))
+        )
     outputs = [rank.communicate(timeout=120) for rank in ranks]
     assert [rank.returncode for rank in ranks] == [0, 0], outputs
     assert all(b"could not be recorded" not in errors for _, errors in outputs), outputs

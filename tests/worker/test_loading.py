@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.recording import Recording
+from tests.worker.recording import Forker, Recording
 from tutor.trace import tracefile
-
-pytestmark = pytest.mark.sampled(1)
 
 SCRIPT = """\
 import torch
@@ -68,14 +66,11 @@ def test_batches_from_workers(tmp_path: Path) -> None:
     assert recording.value("labels") == [index % 10 for index in range(64, 96)]
 
 
-@pytest.mark.slow
-def test_a_large_tensor_is_not_copied(tmp_path: Path) -> None:
+def test_a_large_tensor_is_not_copied(record: Forker) -> None:
     """Recording a tensor of 48 MB takes no second 48 MB: it is measured in slices."""
-    grown = []
-    for size in (1 << 10, 12 << 20):
-        script = tmp_path / f"{size}.py"
-        script.write_text(f"import torch\nt = torch.ones({size})\nt[7] = 3.\n", encoding="utf-8")
-        record = [sys.executable, "-P", "-m", "tutor", "record", "-o", str(tmp_path / "out.trace"), str(script)]
-        grown.append(peak(record, tmp_path))
-    small, large = grown
-    assert large < small + (72 << 10)
+    program = (
+        "import atexit, resource, torch\n"
+        "atexit.register(lambda: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))\n"
+    )
+    small, large = (int(record(f"{program}t = torch.ones({size})\nt[7] = 3.\n").stdout) for size in (1 << 10, 12 << 20))
+    assert (48 << 10) <= large - small < (72 << 10)
