@@ -64,7 +64,7 @@ COMPAT ?= .compat
 compat: $(STAMP)
 	$(BIN)/python -m tests.compat --folder $(COMPAT) $(ARGS)
 
-# One environment for all of it; a second time costs nothing.
+# One environment for all of it; a second time costs nothing. Pip would compile on one core; some files never compile.
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  is=`$(PYTHON) --version 2>/dev/null || echo not there`; \
@@ -77,7 +77,8 @@ $(STAMP): pyproject.toml
 	  echo "No GPU seems to be here: PyTorch's build for the CPU is far smaller. To take it, stop this and run"; \
 	  echo "  PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make $(MAKECMDGOALS)"; fi
 	@quiet=; [ -t 1 ] || quiet=--quiet; \
-	  $(BIN)/python -m pip install $$quiet --disable-pip-version-check -e '.[dev]'
+	  $(BIN)/python -m pip install $$quiet --disable-pip-version-check --no-compile -e '.[dev]'
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 	@touch $@
 
 clean:

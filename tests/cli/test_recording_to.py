@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 
+from tests.cli.by_forks import COMMAND, inherited
 from tests.cli.test_cli import GOOD, Run, environment, refused, run, script
 from tutor.trace import tracefile
 
@@ -103,11 +103,10 @@ def test_a_socket_and_names_that_cannot_be_are_refused(run: Run, tmp_path: Path)
 
 def test_two_recordings_into_one_file_both_end_well(tmp_path: Path) -> None:
     name = script(tmp_path, GOOD)
-    command = [sys.executable, "-P", "-m", "tutor", "record", "-o", "same.trace", name]
+    command = [*COMMAND, "record", "-o", "same.trace", name]
+    inherits = inherited(environment(tmp_path))
     both = [
-        subprocess.Popen(
-            command, cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **inherits)
         for _ in range(2)
     ]
     ended = [(*process.communicate(timeout=120), process.returncode) for process in both]

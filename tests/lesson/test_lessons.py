@@ -32,7 +32,7 @@ def test_all_can_be_listed() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(4)
 @every_lesson
 def test_nothing_is_wrong_with_a_lesson(header: Header, runner: Runner) -> None:
     found = check_file(Path(header.path), runner)
