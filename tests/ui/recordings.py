@@ -168,6 +168,7 @@ class FakeSession:
         self.timeline = Timeline()
         self.phase = "starting"
         self.refused: ev.RunEnd | None = None
+        self.waiting: ev.Waiting | None = None
         self.stopped = asyncio.Event()
         self.go_on = asyncio.Event()
         self.hold = hold
@@ -195,6 +196,10 @@ class FakeSession:
             await asyncio.sleep(0)
         self.phase = "ended"
         updated()
+
+    def type_line(self, text: str | None) -> bool:
+        self.waiting = None
+        return True
 
     async def stop(self) -> None:
         self.stopped.set()
