@@ -33,9 +33,12 @@ def test_the_command_line_is_parsed_without_textual() -> None:
     assert done.stdout.strip() == "False", done.stderr
 
 
-def test_the_list_of_lessons_opens_without_explanations() -> None:
-    code = "import sys, tutor.ui.app, tutor.ui.screens.lesson_list; print(*filter(None, map(sys.modules.get, {})))"
-    code = code.format(["tutor.explain", "tutor.study.model", "tutor.session.session"])
+def test_the_list_of_lessons_opens_without_recordings_and_explanations() -> None:
+    code = (
+        "import sys, tutor.ui.app, tutor.ui.screens.lesson_list as screen; from tutor.paths import lessons_dir;"
+        "screen.catalog.load(lessons_dir()); print(*filter(None, map(sys.modules.get, {})))"
+    )
+    code = code.format(["tutor.explain", "tutor.study.model", "tutor.session.session", "tutor.trace.events", "yaml"])
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
 

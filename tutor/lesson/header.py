@@ -30,7 +30,7 @@ FILE_NAME = re.compile(r"(\d{1,4})-(.+)")
 """`<nn>-<slug>`, without the suffix."""
 
 _LINE = re.compile(r"((?:  )*)([a-z]+):(?: +(.*?))? *")
-_NUMBER = re.compile(r"[1-9]\d{0,8}")
+_NUMBER = re.compile(r"0|[1-9]\d{0,8}")
 _QUOTED = r'"(?:[^"\\]|\\["\\n])*"'
 _ITEM = re.compile(rf"{_QUOTED}|\.?[^\W\d_](?:[\w .()/-]*[\w.()/-])?")
 _LIST = re.compile(rf"\[({_ITEM.pattern})(?:, ({_ITEM.pattern}))*\]")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from tutor.trace.events import Drawing
-from tutor.trace.wire import UNREADABLE, WireError, decoder, expand
+if TYPE_CHECKING:
+    from tutor.trace.events import Drawing
 
 Run: TypeAlias = tuple[str, int, int]
 """Text, ink and ground. A colour is `0xAARRGGBB`, with its opacity first, or one of those below."""
@@ -25,11 +25,15 @@ _MAX_LENGTH = 4 << 20
 
 def pack(columns: int, rows: int, cells: Cells) -> Drawing:
     """Pack rows of cells."""
+    from tutor.trace.events import Drawing  # late: every screen has the colours of drawings, and few have drawings
+
     return Drawing(columns, rows, zlib.compress(msgspec.msgpack.encode(cells), 6))
 
 
 def unpack(drawing: Drawing) -> Cells:
     """Return the rows of cells. Raises WireError if they are damaged."""
+    from tutor.trace.wire import UNREADABLE, WireError, decoder, expand
+
     try:
         rows: list[list[Run]] = decoder(list[list[Run]])(expand(drawing.packed, _MAX_LENGTH))
     except UNREADABLE as error:

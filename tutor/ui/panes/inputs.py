@@ -1,4 +1,4 @@
-"""Text fields: the answer to a question, and the prompt for places, texts to find, lessons and files."""
+"""The text fields for the answer to a question and for a line that the program waits for."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from tutor.i18n import K_, N_, _, current_language, key_label
 from tutor.study.answer_form import UNKNOWN, describe_form
 from tutor.study.flow import Question
 from tutor.ui.bindings import pane_bindings
-from tutor.ui.panes.base import Surface
-from tutor.ui.render.segments import Glyphs, Row, clean
+from tutor.ui.panes.prompt import MAX_LENGTH
+from tutor.ui.render.segments import Glyphs, clean
 
-_MAX_LENGTH = 500
 _ANSWER_STARTS = "0123456789-.TFNI["
 """Characters that begin an answer; none of them is a key of the screen, but `[`."""
 _ANSWER_PREFIXES = ("na", "in", "no")
@@ -37,7 +36,7 @@ class AnswerInput(Input):
             self.by = by
 
     def __init__(self) -> None:
-        super().__init__(id="ask", max_length=_MAX_LENGTH, select_on_focus=False)
+        super().__init__(id="ask", max_length=MAX_LENGTH, select_on_focus=False)
         self.display = False
         self._last_key = ""
         """The last key pressed while a question is open."""
@@ -106,7 +105,7 @@ class ReplyInput(Input):
         """Posted to end the program's input."""
 
     def __init__(self) -> None:
-        super().__init__(id="reply", max_length=_MAX_LENGTH, select_on_focus=False)
+        super().__init__(id="reply", max_length=MAX_LENGTH, select_on_focus=False)
         self.display = False
 
     def action_end_input(self) -> None:
@@ -115,67 +114,3 @@ class ReplyInput(Input):
             self.action_delete_right()
         else:
             self.post_message(self.Ended())
-
-
-class PromptLabel(Surface):
-    """The label in front of the prompt."""
-
-    BASE = "bar"
-
-    def __init__(self) -> None:
-        super().__init__(id="promptlabel")
-        self.display = False
-        self.text = ""
-
-    def rows(self, width: int, height: int) -> list[Row]:
-        return [((f" {self.text}", "bar now"),)]
-
-
-PURPOSES = {
-    "go": (K_("go to"), N_("18   line 9   iteration 30   cell 2   pass 3   end")),
-    "find": (K_("find"), N_("a name, code or printed text; Enter: the next, ↑: the one before")),
-    "lessons": (K_("open"), N_("a part of a title, a summary or a topic; ↑ ↓ choose")),
-    "file": (K_("open"), N_("the path of a Python script with its arguments, of a notebook or a recording")),
-    "filter": (K_("show"), N_("a part of a name   none: no gradient   nan   >100   nothing: all")),
-}
-
-
-class Prompt(Input):
-    """The prompt, shown in place of the explanation."""
-
-    BINDINGS = [
-        Binding("up,shift+enter", "move(-1)", show=False),
-        Binding("down", "move(1)", show=False),
-    ]
-
-    class Moved(Message):
-        """Posted to go on, or back, in what was found."""
-
-        def __init__(self, by: int) -> None:
-            super().__init__()
-            self.by = by
-
-    def __init__(self) -> None:
-        super().__init__(id="prompt", max_length=_MAX_LENGTH, select_on_focus=False)
-        self.display = False
-        self.purpose = ""
-        """A key of `PURPOSES`; empty while it is closed."""
-
-    def begin(self, purpose: str, value: str = "") -> None:
-        """Open it for a purpose, with a text that one may go on with."""
-        self.purpose, self.value = purpose, value
-        self.cursor_position = len(value)
-
-    def action_move(self, by: int) -> None:
-        """Ask for the next or previous one of what was found."""
-        self.post_message(self.Moved(by))
-
-    @property
-    def enter_label(self) -> str:
-        """What Enter does."""
-        return PURPOSES[self.purpose][0]
-
-    @property
-    def example(self) -> str:
-        """What may be typed."""
-        return _(PURPOSES[self.purpose][1])

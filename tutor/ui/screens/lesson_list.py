@@ -24,7 +24,7 @@ from tutor.ui import layout
 from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
 from tutor.ui.bindings import BY_ID, Hint, Key, bindings, typing_hints
 from tutor.ui.panes.base import LessonChosen, Pane, Surface, WorkerWanted
-from tutor.ui.panes.inputs import Prompt, PromptLabel
+from tutor.ui.panes.prompt import Prompt, PromptLabel
 from tutor.ui.render.segments import EMPTY, Piece, Row, clean, fit, styled
 from tutor.ui.screens.file_choice import choose_file
 

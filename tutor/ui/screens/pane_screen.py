@@ -35,9 +35,10 @@ from tutor.ui.panes.code import CodePane
 from tutor.ui.panes.cross_highlight import CrossHighlighter
 from tutor.ui.panes.graph.lanes import operation_name
 from tutor.ui.panes.graph.pane import GraphPane
-from tutor.ui.panes.inputs import AnswerInput, Prompt, PromptLabel, ReplyInput
+from tutor.ui.panes.inputs import AnswerInput, ReplyInput
 from tutor.ui.panes.lesson import LessonPane
 from tutor.ui.panes.output import OutputPane
+from tutor.ui.panes.prompt import Prompt, PromptLabel
 from tutor.ui.panes.tensors import TensorsPane
 from tutor.ui.render.explained import running_rows
 from tutor.ui.render.segments import Piece, clean, styled

@@ -16,7 +16,7 @@ from tutor.study.result import Result
 from tutor.ui.bindings import BY_ID
 from tutor.ui.explanation import describe_result, first_step
 from tutor.ui.panes.base import SettingChanged, StepPicked
-from tutor.ui.panes.inputs import Prompt
+from tutor.ui.panes.prompt import Prompt
 from tutor.ui.render.segments import clean, styled
 from tutor.ui.screens.file_choice import choose_file
 from tutor.ui.screens.pane_screen import PaneScreen
