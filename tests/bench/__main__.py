@@ -51,8 +51,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gradtutor-bench-") as home:
         for group in arguments.groups or GROUPS:
             loads[group] = os.getloadavg()[0]
+            began = time.monotonic()
             figures[group] = GROUPS[group](Path(home), arguments.quick)
-            print(table(figures[group]), end="\n\n", flush=True)
+            print(f"{table(figures[group])}\n{group} took {time.monotonic() - began:.0f} s\n", flush=True)
             if arguments.write and not arguments.quick:
                 write(group, figures[group], loads[group])
     arguments.json.parent.mkdir(parents=True, exist_ok=True)

@@ -106,7 +106,7 @@ def run(home: Path, quick: bool = False) -> list[Figure]:
             "g": lambda terminal, steps: jumps(terminal, [dice.randrange(1, steps + 1) for _ in range(12)]),
         }
         found: dict[str, dict[str, list[Frame]]] = {title: {way: [] for way in ways} for title in viewed}
-        for _ in range(1 if quick else 5):
+        for _ in range(1 if quick else 3):
             for way, walk in ways.items():
                 base += pressed(plain, ["right"] * 5)
                 for title, terminal in viewed.items():

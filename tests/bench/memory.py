@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
 from tests.bench.figures import Figure
 from tests.bench.keys import LONG, SHORT, settle
@@ -14,8 +13,6 @@ from tests.bench.recording import record
 from tests.bench.starting import TRIVIAL, fresh, until
 from tests.bench.works import LINE
 from tests.e2e.terminal import GRADTUTOR, Terminal, resident
-
-REPETITIONS = 3
 
 
 def run(home: Path, quick: bool = False) -> list[Figure]:
@@ -50,15 +47,11 @@ def run(home: Path, quick: bool = False) -> list[Figure]:
         "worker": held(*GRADTUTOR, "open", str(resting), text="for the first step", worker=True),
         "run": held(*GRADTUTOR, "open", str(resting), text="for the first step", keys=("end",)),
     }
-    found: dict[str, list[float]] = {name: [] for name in measures}
-    for _ in range(1 if quick else REPETITIONS):
-        for name, measure in measures.items():
-            found[name].append(measure())
-    mid = {name: median(values) for name, values in found.items()}
+    mebibytes = {name: measure() for name, measure in measures.items()}
 
     def figure(name: str, key: str, against: str, of: str, most: float | None = None) -> Figure:
-        return Figure(name=f"memory: {name}", measured=mid[key], against=mid[against], unit="MiB", of=of, target=most,
-                      absolute=most is not None)  # fmt: skip
+        return Figure(name=f"memory: {name}", measured=mebibytes[key], against=mebibytes[against], unit="MiB", of=of,
+                      target=most, absolute=most is not None)  # fmt: skip
 
     return [
         figure("front end, list of lessons", "list", "python", "bare python"),

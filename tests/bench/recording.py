@@ -76,7 +76,7 @@ def ratios(home: Path, quick: bool) -> list[Figure]:
     counts[lessons_dir() / BY_HAND] = ["1"]
     whole = f"{_length(PYTHON.count, quick)}:all"
     counts[PYTHON.path].append(whole)
-    runs = measured(home, counts, pairs=1 if quick else 7)
+    runs = measured(home, counts, pairs=1 if quick else 5)
     return [
         *(_ratio(runs[work.path][_counts(work, quick)[0]], f"{work.name}, recorded", work.target) for work in WORKS),
         _ratio(runs[PYTHON.path][whole], f"{PYTHON.name}, recorded with --all", 40.0),
@@ -103,7 +103,7 @@ def growth(home: Path, quick: bool) -> list[Figure]:
     two and four times as long.
     """
     depths = ("20", "320") if quick else ("200", "3200")
-    lengths = {LINE.path: (500, "epoch"), TRAINING: (1_000, "training step")}
+    lengths = {LINE.path: (300, "epoch"), TRAINING: (500, "training step")}
     counts = {path: [_length(least, quick) * factor for factor in LONGER] for path, (least, _) in lengths.items()}
     texts = {path: [str(count) for count in each] for path, each in counts.items()}
     runs = measured(home, {RECURSION: [*depths], **texts}, pairs=1 if quick else 3)
