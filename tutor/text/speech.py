@@ -32,6 +32,7 @@ _POWERS = {"²": N_(" squared"), "³": N_(" cubed"), "ᵀ": N_(" transposed"), "
 
 _OPERAND = r"\([^()]*\)|‖[^‖]*‖[₀-₉ₚ]?|[^\W·×²³½]+(?:\.\w+)*\u0302?(?:\([^()]*\))?(?:\[[^\]]*\])?"
 _DERIVATIVE = re.compile(rf"∂({_OPERAND})/∂({_OPERAND})")
+_UNNAMED_DERIVATIVE = re.compile(rf"∂/∂({_OPERAND})")
 _NORM = re.compile(r"‖([^‖]+)‖([₀-₉ₚ]?)")
 _SIZES = re.compile(r"(?<=\d)×(?=\d)")
 _RAISED = re.compile(r"[⁰¹²³⁴-⁹⁺⁻ⁿᵃᵇᵀᵏ]+")
@@ -45,6 +46,7 @@ def in_words(text: str) -> str:
         return text.replace("`", "")
     indentation = text[: len(text) - len(text.lstrip(" "))]
     text = _DERIVATIVE.sub(lambda match: _("d {y} by d {x}", y=match[1], x=match[2]), text)
+    text = _UNNAMED_DERIVATIVE.sub(lambda match: _("the derivative by {x}", x=match[1]), text)
     text = _NORM.sub(lambda match: _("the {order}norm of {x}", order=match[2] and f"{match[2]} ", x=match[1]), text)
     text = _SIZES.sub(_(" by "), text)
     text = _RAISED.sub(_power, text)

@@ -489,16 +489,16 @@ class Walker:
 
     def _print_step(self, step: int, previous: int) -> None:
         """Print what ran, each phrase of numbers in a line after its rule; what was printed, what changed, and what
-        runs next. Before a statement that is what runs next alone, unless something came of the one before it."""
+        runs next, unless that is a statement: at its own step it is all there is to say."""
         explained = lines(self.timeline, step, self._model.limit)
         rows = rows_of(explained) if explained.step == step else []
-        said = "\n".join(text for row in rows for text, _role in row)
         texts = [one_line(row) for row in rows]
         following = self.timeline.kind(step + 1) if step < self.timeline.steps else ""
         at_question = step >= self._model.limit and step < self.timeline.steps
-        if explained.next and (at_question or following not in ("cell", "cell_end")):
+        if explained.next and (at_question or not rows or following not in ("cell", "cell_end", "line")):
             texts.append(_("next: {what}", what=one_line(explained.next)))
-        changes = [text for text in change_lines(self.timeline, step) if text not in said]
+        said = in_words("\n".join(texts[: len(rows)]))
+        changes = [text for text in change_lines(self.timeline, step) if in_words(text) not in said]
         texts = [*texts[: len(rows)], *changes, *texts[len(rows) :]]
         head, *others = texts or [_("nothing changes")]
         self._print(f"{step}: {head}")

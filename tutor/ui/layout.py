@@ -30,8 +30,8 @@ _SHARES = {"lesson": 13, "code": 9, "output": 6, "graph": 12, "tensors": 10, "ch
 """What each pane takes of the height of its column, relative to the others."""
 _GROWN, _GROWN_LOW, _LOW = 1.7, 3, 24
 """How many times its share the pane takes that the learner went to; and in a column of fewer than `_LOW` rows."""
-_LEAST_ROWS = {"lesson": 6}
-"""Rows that a pane keeps, if not `_LEAST`: of a lesson the answer field takes some."""
+_LEAST_ROWS = {"lesson": 6, "tensors": 5}
+"""Rows that a pane keeps, if not `_LEAST`: of a lesson the answer field takes some, of tensors the heading."""
 _LEAST = 3
 _FOLDED = 1
 """Rows of a pane of which only the title is shown."""
