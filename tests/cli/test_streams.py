@@ -26,8 +26,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("streams")
     script(folder, GOOD)
     script(folder, "print(1)\n", "lesson.py")
-    program = [sys.executable, "-P", "-m", "tutor", "record", "script.py", "-o", "run.trace"]
-    subprocess.run(program, cwd=folder, env=environment(folder), check=True, capture_output=True)
+    program = [*COMMAND, "record", "script.py", "-o", "run.trace"]
+    subprocess.run(program, cwd=folder, check=True, capture_output=True, **inherited(environment(folder)))
     return folder
 
 
@@ -127,8 +127,9 @@ def test_an_output_that_does_not_block_is_waited_for(folder: Path) -> None:
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
     script(folder, "x = [1] * 3\n" * 3000, "long.py")
-    program = [sys.executable, "-P", "-m", "tutor", "steps", "long.py", "--json"]
-    process = subprocess.Popen(program, cwd=folder, env=environment(folder), stdout=write_end, stderr=subprocess.PIPE)
+    program = [*COMMAND, "steps", "long.py", "--json"]
+    inherits = inherited(environment(folder))
+    process = subprocess.Popen(program, cwd=folder, stdout=write_end, stderr=subprocess.PIPE, **inherits)
     os.close(write_end)
     with os.fdopen(read_end, "rb") as file:
         lines = file.read().splitlines()

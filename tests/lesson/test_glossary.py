@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lessons.plainly import LESSONS
+from tests.lessons.plainly import lesson
 from tutor.lesson import glossary
 from tutor.lesson.model import LANGUAGES
-from tutor.lesson.parser import read
 
 WANTED = (
     "0-d", "1-d", "derivative", "chain rule", "logarithm", "standard deviation", "least squares", "gradient descent",
@@ -19,7 +18,7 @@ WANTED = (
 @pytest.mark.parametrize("entry", glossary.ENTRIES, ids=lambda entry: entry.term["en"])
 def test_an_entry_has_both_languages_and_its_lesson_uses_the_word(entry: glossary.Entry) -> None:
     assert set(entry.term) == set(entry.text) == set(LANGUAGES)
-    cells = read(LESSONS[entry.lesson]).cells
+    cells = lesson(entry.lesson).cells
     for language in LANGUAGES:
         assert entry.occurs_in("\n".join(cell.text_in(language) for cell in cells if cell.text)), language
 

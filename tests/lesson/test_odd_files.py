@@ -100,6 +100,7 @@ PLACES = {
 }
 
 
+@pytest.mark.sampled(15)
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("code", DEEP)
 def test_any_nesting(path: Path, code: str, place: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -43,8 +44,9 @@ class Run(NamedTuple):
     warned: list[str]
 
 
+@cache
 def lesson(name: str) -> Lesson:
-    """A lesson by its id."""
+    """A lesson by its id, read once."""
     return read(LESSONS[name])
 
 

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.lessons.plainly import LESSONS
+from tests.lessons.plainly import LESSONS, lesson
 from tests.sampling import sample
 from tests.worker.recording import Forker
 from tutor.i18n import use
 from tutor.lesson.catalog import Target
-from tutor.lesson.parser import read
 from tutor.text.speech import in_words, spoken
 from tutor.text.walk import Walker
 from tutor.trace.state import State
@@ -38,7 +37,7 @@ def language(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_prose_of_a_lesson_is_said_without_marks_and_panes(name: str, language: str) -> None:
-    for cell in read(LESSONS[name]).cells:
+    for cell in lesson(name).cells:
         if not cell.is_code and cell.front != "screen":
             for line in spoken(cell.text_in(language), State(0)):
                 assert not UNSAID.search(line), line

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.worker.recording import Forker, Recording
+from tests.worker.servers import forked_workers
 from tutor import explain
+from tutor.lesson.catalog import Target
+from tutor.session.session import Session, record_blocking
 from tutor.text import show, steps
 from tutor.text.steps import text_of as text_of_step
 from tutor.trace import events as ev
@@ -254,21 +254,14 @@ def test_later_cells_have_their_ends(record: Forker) -> None:
     assert recorded.value("w", resolve(timeline, "cell:2")) == [1002.0]
 
 
-@pytest.mark.slow
 def test_one_that_was_killed_does_not_say_that_its_end_follows(tmp_path: Path) -> None:
     """By a signal that nothing survives, while it went on."""
-    script = tmp_path / "script.py"
-    script.write_text(CELLS + "\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n", encoding="utf-8")
-    text = (
-        "import sys\nfrom pathlib import Path\nfrom tutor.lesson.catalog import Target\n"
-        "from tutor.session.session import Session, record_blocking\n"
-        "path = Path(sys.argv[1])\n"
-        "session = Session(Target('file', path, path.name), max_events=600)\n"
-        "record_blocking(session, out=path.with_suffix('.trace'))\n"
-    )
-    script.write_text(script.read_text().replace("# %%\n", ""), encoding="utf-8")
-    subprocess.run([sys.executable, "-c", text, str(script)], check=True, env=os.environ)
-    timeline = tracefile.load(script.with_suffix(".trace"))
+    script, trace = tmp_path / "script.py", tmp_path / "script.trace"
+    program = CELLS.replace("# %%\n", "")
+    script.write_text(f"{program}\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n", encoding="utf-8")
+    session = Session(Target("file", script, script.name), workers=forked_workers(), max_events=600)
+    record_blocking(session, out=trace)
+    timeline = tracefile.load(trace)
     assert timeline.cut is not None
     fields = record_of(timeline, timeline.cut)
     assert "what ran after this is not recorded" in fields["text"]
