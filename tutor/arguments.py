@@ -64,6 +64,10 @@ class Arguments(argparse.Namespace):
         """How many iterations are recorded up to where it happens."""
         self.loop = 0
         """The line of the loop of which `keep` says it; 0: the training loop."""
+        self.images = "none"
+        """How the terminal shows pictures: kitty, sixel or none."""
+        self.with_pictures = False
+        """Whether `record` keeps figures as pictures, too."""
         self.json = False
         self.paths: list[str] = []
         """The paths given to `check`."""
@@ -163,6 +167,21 @@ _PART = (
     ),
     _argument("--last", metavar="N", help=N_("how many iterations up to that one; 3 if not given")),
 )
+_IMAGES = _argument(
+    "--images",
+    choices=("kitty", "sixel", "none"),
+    metavar="kitty|sixel|none",
+    help=N_(
+        "show figures as pictures, by the protocol that the terminal has: kitty (kitty, Ghostty) or sixel (foot, "
+        "WezTerm, Windows Terminal, …); the terminal itself is not asked"
+    ),
+)
+_WITH_PICTURES = _argument(
+    "--images",
+    dest="with_pictures",
+    action="store_true",
+    help=N_("keep figures as pictures, too, for `gradtutor view --images kitty|sixel`"),
+)
 _PLAIN = _argument("--plain", action="store_true", help=N_("walk without a full screen: a step per Enter"))
 _UNUSED_PLAIN = _argument("--plain", action="store_true", help=argparse.SUPPRESS)
 _DEVICE = _argument("--device", metavar="cpu|cuda|cuda:1", help=N_("set the knob `device` of a lesson or script"))
@@ -209,7 +228,7 @@ class _Command(NamedTuple):
 
     def synopsis(self, name: str) -> str:
         """`show TARGET [--at WHERE] [--json]`"""
-        shown = [argument for argument in self.arguments if argument not in _PART]
+        shown = [argument for argument in self.arguments if argument not in (*_PART, _IMAGES, _WITH_PICTURES)]
         return " ".join([name, *(_synopsis(action) for action in _actions(shown))])
 
 
@@ -220,7 +239,7 @@ _COMMANDS = {
             "Open a Python script or a notebook (.ipynb, .md, .Rmd, .qmd) of your own, unchanged. Options stand before "
             "or after FILE; from the first word after FILE that is none of them, or from --, all is the script's."
         ),
-        (_ALL, *_PART, _FILE, _SCRIPT),
+        (_ALL, *_PART, _IMAGES, _FILE, _SCRIPT),
         _PLAIN,
     ),
     "record": _Command(
@@ -230,12 +249,12 @@ _COMMANDS = {
             "from the first word after FILE that is none of them, or from --, all is the script's, and so is standard "
             "input."
         ),
-        (_OUTPUT, _ALL, *_PART, _FILE, _SCRIPT),
+        (_OUTPUT, _ALL, *_PART, _WITH_PICTURES, _FILE, _SCRIPT),
     ),
     "view": _Command(
         N_("walk through a recording; needs no torch"),
         N_("Walk through a recording. Needs no torch, and not the script either."),
-        (_TRACE,),
+        (_IMAGES, _TRACE),
         _PLAIN,
     ),
     "list": _Command(

@@ -361,5 +361,5 @@ def _open_screen(target: Target | None, arguments: Arguments) -> int:
     workers = Workers(stdin=TYPED)
     return ui.run(
         target, lessons_dir=lessons, session_factory=lambda each: make_session(each, arguments, workers),
-        workers=workers, timeline=timeline, language=arguments.lang,
+        workers=workers, timeline=timeline, language=arguments.lang, images=arguments.images,
     )  # fmt: skip

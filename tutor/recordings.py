@@ -84,6 +84,7 @@ def make_session(target: Target, arguments: Arguments, workers: Workers | None =
         until=arguments.until,
         last=arguments.last,
         stdin=stdin,
+        with_pictures=arguments.with_pictures or arguments.images != "none",
     )
 
 

@@ -59,6 +59,17 @@ def test_the_scripts_words_begin_where_ours_end(command: str, words: list[str], 
     assert found.all is ("--all" in words[: len(words) - len(script)])
 
 
+def test_images_are_shown_by_a_protocol_and_kept_by_a_switch() -> None:
+    opened = parse(["open", "--images", "kitty", "train.py", "--images", "none"])
+    assert (opened.images, opened.with_pictures, opened.script) == ("none", False, [])
+    viewed = parse(["view", "a.trace", "--images=sixel"])
+    assert (viewed.images, viewed.target) == ("sixel", "a.trace")
+    kept = parse(["record", "--images", "train.py", "kitty"])
+    assert (kept.images, kept.with_pictures, kept.target, kept.script) == ("none", True, "train.py", ["kitty"])
+    with pytest.raises(UsageError, match="kitty"):
+        parse(["view", "--images", "png", "a.trace"])
+
+
 def test_options_of_show_after_its_target() -> None:
     found = parse(["show", "train.py", "--at", "line:9", "--json", "--lr", "--at", "2"])
     assert (found.at, found.json, found.script) == ("line:9", True, ["--lr", "--at", "2"])

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from tests.worker.plain_run import run_plainly
 from tests.worker.recording import Forker, Recording
 from tutor.text.show import lines
 from tutor.text.show import record as state_of
 from tutor.trace import events as ev
-from tutor.trace.drawings import unpack
+from tutor.trace.drawings import unpack, unpack_picture
 
 pytest.importorskip("matplotlib")
+SIZES = ((40, 7), (60, 7), (70, 12), (70, 16), (96, 22), (156, 35))
 FIGURES = Path(__file__).with_name("scripts") / "figures.py"
 NAMES = ["loss", "regression", "boundary", "images", "histogram", "subplots", "chinese"]
 
@@ -110,6 +113,32 @@ def test_what_cannot_be_drawn_is_named_and_the_rest_is_drawn(record: Forker) -> 
         assert "squares" in text_of(figure.drawings[-1])
     assert "in space" in text_of(space.drawings[-1])
     assert figure.subplots[0].parts == [ev.Plotted("line", "squares", 3, [0.0, 2.0], [1.0, 9.0], 9.0)]
+
+
+def test_pictures_are_recorded_where_they_are_asked_for(record: Forker) -> None:
+    """The curve is blue on white, at each size at which its axes have room; all else is as without."""
+    script = """\
+import matplotlib.pyplot as plt
+plt.plot([0, 1, 0], linewidth=5)
+plt.title("A curve")
+plt.show()
+_, axes = plt.subplots(2, 5)
+plt.show()
+"""
+    curve, many = figures_of(record(script, with_pictures=True))
+    plain = figures_of(record(script))
+    assert [structs.replace(figure, pictures=[]) for figure in (curve, many)] == plain
+    assert [(picture.columns, picture.rows) for picture in curve.pictures] == list(SIZES)
+    assert [picture.rows for picture in many.pictures] == [12, 16, 22, 35]
+    for picture in curve.pictures:
+        pixels, colours = unpack_picture(picture), [*batched(picture.colours)]
+        assert (picture.width, picture.height) == (10 * picture.columns, 20 * picture.rows)
+        assert sum(colours[pixel] == (31, 119, 180) for pixel in pixels) > picture.width
+        assert min(colours[pixels[0]]) >= 250, "the ground"
+
+
+def batched(colours: bytes) -> Iterator[tuple[int, ...]]:
+    return zip(*[iter(colours)] * 3, strict=True)
 
 
 def test_past_the_limit_the_last_figure_is_kept(record: Forker) -> None:

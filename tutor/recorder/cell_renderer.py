@@ -64,15 +64,15 @@ def draw(figure: Any, sizes: Sequence[tuple[int, int]]) -> tuple[list[tuple[int,
             renderer.clear()
             figure.draw(renderer)
         left_out += renderer.left_out
-        if columns == sizes[-1][0] or _has_room(figure):
+        if columns == sizes[-1][0] or has_room(figure, 6 * WIDE, 2 * HIGH):
             drawings.append((columns, rows, renderer.cells()))
     return drawings, list(dict.fromkeys(left_out))
 
 
-def _has_room(figure: Any) -> bool:
-    """Return whether all axes have room to show something."""
+def has_room(figure: Any, width: int, height: int) -> bool:
+    """Return whether all axes have room to show something: so many dots of the figure, as it was drawn last."""
     boxes = [axes.get_window_extent() for axes in figure.axes if not hasattr(axes, "_colorbar")]
-    return all(box.height >= 2 * HIGH and box.width >= 6 * WIDE for box in boxes)
+    return all(box.height >= height and box.width >= width for box in boxes)
 
 
 class _Canvas(FigureCanvasBase):
@@ -138,7 +138,13 @@ def _simplify(figure: Any) -> list[tuple[Any, str]]:
         text.set_fontsize(10)
         text.set_linespacing(1.0)
         text.set_path_effects([])
-    # The layout that fits all text does not take colour bars that were made under another.
+    fit_all_text(figure)
+    return labels
+
+
+def fit_all_text(figure: Any) -> None:
+    """Set the layout that makes room for all text, at whatever size the figure is drawn."""
+    # It does not take colour bars that were made under another.
     has_bars = any(hasattr(axes, "_colorbar") for axes in figure.axes)
     engine = figure.get_layout_engine()
     if not has_bars:
@@ -146,7 +152,6 @@ def _simplify(figure: Any) -> list[tuple[Any, str]]:
         figure.set_layout_engine("constrained")
     elif engine is None or engine.colorbar_gridspec:
         figure.set_layout_engine("tight", pad=0.3)
-    return labels
 
 
 def _set_close(box: Any) -> None:

@@ -30,7 +30,7 @@ from tutor.recorder.exceptions import is_recorder_code
 from tutor.recorder.figure_contents import contents
 from tutor.recorder.formulas import plain_text
 from tutor.trace import drawings
-from tutor.trace.events import Drawing, Figure, Gap, Point
+from tutor.trace.events import Drawing, Figure, Gap, Picture, Point
 
 SIZES = ((40, 7), (60, 7), (70, 12), (70, 16), (96, 22), (156, 35))
 """Columns and rows of the drawings of a figure."""
@@ -58,11 +58,17 @@ class FigureRecorder:
         send: Sends an event.
         unseen: Returns a context in which operations are not recorded.
         is_child: Returns whether this is a forked child, which records nothing.
+        with_pictures: Whether figures are recorded as pictures of pixels, too.
     """
 
     def __init__(
-        self, send: Callable[[Figure | Gap | Point], None], unseen: Callable[[], Any], is_child: Callable[[], bool]
+        self,
+        send: Callable[[Figure | Gap | Point], None],
+        unseen: Callable[[], Any],
+        is_child: Callable[[], bool],
+        with_pictures: bool = False,
     ) -> None:
+        self._with_pictures = with_pictures
         self._send = send
         self._unseen = unseen
         self._is_child = is_child
@@ -87,7 +93,7 @@ class FigureRecorder:
         """At the end of a run: send the last figure of those past the limit, and how many were left out."""
         if self._pending is not None:
             with self._unseen(), _quiet(), contextlib.suppress(Exception):
-                self._send(_drawn(*self._pending, SIZES))
+                self._send(_drawn(*self._pending, SIZES, self._with_pictures))
             self._send(Gap(0, "figures", self._left_out - 1))
             self._pending = None
 
@@ -217,7 +223,7 @@ class FigureRecorder:
             try:
                 sizes = SIZES if self._times[statement] < _FILM else FILM_SIZES
                 if figure not in self._drawn or number not in self._drawn[figure][0]:
-                    self._drawn[figure] = {number}, _drawn(*copy, file, sizes)
+                    self._drawn[figure] = {number}, _drawn(*copy, file, sizes, self._with_pictures)
                 drawn = structs.replace(self._drawn[figure][1], file=file)
             except Exception as error:
                 self._send(_undrawn(figure, error, file))
@@ -236,14 +242,19 @@ def _undrawn(figure: Any, error: Exception, file: str) -> Figure:
     return Figure([], title=_title(figure), left_out=[f"{type(error).__name__}: {error}"], file=file)
 
 
-def _drawn(data: bytes, shared: list[Any], file: str, sizes: Sequence[tuple[int, int]]) -> Figure:
+def _drawn(data: bytes, shared: list[Any], file: str, sizes: Sequence[tuple[int, int]], with_pictures: bool) -> Figure:
     """Return the event of a figure that `_pickled` has copied."""
-    from tutor.recorder.cell_renderer import draw
+    from tutor.recorder import cell_renderer, pictures
 
     copy = _Unpickler(data, shared).load()
     subplots, title = contents(copy), _title(copy)
-    cells, left_out = draw(copy, sizes)
-    return Figure([], [drawings.pack(*drawing) for drawing in cells], title, subplots, left_out, file)
+    cells, left_out = cell_renderer.draw(copy, sizes)
+    drawn: list[Picture] = []
+    if with_pictures:
+        with contextlib.suppress(Exception):  # what cannot be drawn is left out of the cells alone, which are there
+            drawn = pictures.draw(_Unpickler(data, shared).load(), sizes)
+    packed = [drawings.pack(*drawing) for drawing in cells]
+    return Figure([], packed, title, subplots, left_out, file, drawn)
 
 
 def _statement() -> tuple[types.CodeType, int]:

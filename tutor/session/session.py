@@ -54,6 +54,7 @@ class Session:
         until: nan, inf, error or an expression: iterations where it happens are recorded too.
         last: How many of them.
         stdin: What the program's standard input is, a value of `RunCommand.stdin`.
+        with_pictures: Whether figures are recorded as pictures of pixels, too.
 
     Attributes:
         command: What the worker is asked to run.
@@ -80,6 +81,7 @@ class Session:
         until: str = "",
         last: int = 0,
         stdin: str = ENDED,
+        with_pictures: bool = False,
     ) -> None:
         self.target = target
         self.workers = workers or Workers()
@@ -87,6 +89,7 @@ class Session:
             target.typed or str(target.path), target.name, args or [], knobs or {}, device,
             max_events=max_events, max_bytes=max_bytes, samples_loops=samples_loops, module=target.module,
             keep=keep, loop=loop, until=until, last=last, skip=skip or [], stdin=stdin,
+            with_pictures=with_pictures,
         )  # fmt: skip
         self.timeline = Timeline()
         self.phase = "starting"

@@ -109,6 +109,8 @@ class RunCommand(msgspec.Struct, frozen=True):
     """What its standard input is: one of the values above."""
     replies: list[Reply] = []
     """What was answered in an earlier run: the program gets it again, as long as it asks the same."""
+    with_pictures: bool = False
+    """Whether figures are recorded as pictures of pixels, too."""
 
 
 class ForkRequest(msgspec.Struct, frozen=True):

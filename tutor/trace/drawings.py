@@ -1,15 +1,15 @@
-"""Figures drawn as cells: rows of text with colours, packed for a recording."""
+"""Figures drawn as cells, which are rows of text with colours, and as pictures of pixels: packed for a recording."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import msgspec
 
 if TYPE_CHECKING:
-    from tutor.trace.events import Drawing
+    from tutor.trace.events import Drawing, Picture
 
 Run: TypeAlias = tuple[str, int, int]
 """Text, ink and ground. A colour is `0xAARRGGBB`, with its opacity first, or one of those below."""
@@ -41,7 +41,33 @@ def unpack(drawing: Drawing) -> Cells:
     return rows
 
 
-def largest_that_fits(drawings: Sequence[Drawing], columns: int, rows: int) -> Drawing | None:
+def pack_picture(columns: int, rows: int, width: int, height: int, colours: bytes, pixels: bytes) -> Picture:
+    """Pack a picture: the number of the colour of each pixel, row by row."""
+    from tutor.trace.events import Picture
+
+    return Picture(columns, rows, width, height, colours, zlib.compress(pixels, 6))
+
+
+def unpack_picture(picture: Picture) -> bytes:
+    """Return the numbers of the colours of the pixels, row by row. Raises WireError if they are damaged."""
+    from tutor.trace.wire import UNREADABLE, WireError, expand
+
+    try:
+        pixels = expand(picture.packed, _MAX_LENGTH)
+    except UNREADABLE as error:
+        raise WireError(str(error)) from None
+    count, beyond = divmod(len(picture.colours), 3)
+    if beyond or min(picture.columns, picture.rows, picture.width) < 1 or len(pixels) != picture.width * picture.height:
+        raise WireError("a picture of another size")
+    if not pixels or max(pixels) >= count:
+        raise WireError("a colour that is not there")
+    return pixels
+
+
+Sized = TypeVar("Sized", "Drawing", "Picture")
+
+
+def largest_that_fits(drawings: Sequence[Sized], columns: int, rows: int) -> Sized | None:
     """Return the largest drawing of at most this size; None if there is none."""
     fitting = [drawing for drawing in drawings if drawing.columns <= columns and drawing.rows <= rows]
     return max(fitting, key=lambda drawing: drawing.columns * drawing.rows, default=None)

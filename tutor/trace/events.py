@@ -460,6 +460,18 @@ class Drawing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     packed: bytes
 
 
+class Picture(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A figure drawn in pixels of a few colours, for `columns` by `rows` cells; `drawings.py` unpacks it."""
+
+    columns: int
+    rows: int
+    width: int
+    height: int
+    colours: bytes
+    """Red, green and blue of each colour."""
+    packed: bytes
+
+
 class Figure(Event, frozen=True, tag=43):
     """A figure that the program shows: plotext's calls, which can be drawn at any size, or matplotlib's, drawn."""
 
@@ -472,6 +484,8 @@ class Figure(Event, frozen=True, tag=43):
     """What could not be drawn."""
     file: str = ""
     """The file that it was saved in; empty if it was shown."""
+    pictures: list[Picture] = []
+    """From the smallest to the largest; only where they were asked for."""
 
 
 class Answer(Event, frozen=True, tag=44):

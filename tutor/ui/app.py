@@ -19,6 +19,7 @@ from tutor.i18n import next_language, use
 from tutor.study.settings import Settings
 from tutor.ui import terminal, theme
 from tutor.ui.panes.base import KeyPicked, LessonChosen, LessonLeft, RunRefused, SettingChanged, TargetChosen
+from tutor.ui.pictures import Pictures
 from tutor.ui.render.segments import clean
 from tutor.ui.terminal import TerminalDriver
 
@@ -53,6 +54,7 @@ class GradtutorApp(App[int]):
         workers: Workers | None = None,
         timeline: Timeline | None = None,
         language: str = "en",
+        images: str = "none",
     ) -> None:
         """Make the app.
 
@@ -63,8 +65,10 @@ class GradtutorApp(App[int]):
             workers: Keeps a worker process on standby, so that a run starts at once.
             timeline: A recording to show instead of a run of `target`.
             language: The language of the interface.
+            images: The protocol by which the terminal shows pictures: kitty, sixel or none.
         """
         super().__init__(TerminalDriver)
+        self.pictures = Pictures(images)
         self.target = target
         self.lessons = lessons
         self.timeline = timeline
@@ -86,6 +90,8 @@ class GradtutorApp(App[int]):
     # ------------------------------------------------------------ start
 
     def on_mount(self) -> None:
+        if isinstance(self._driver, TerminalDriver):
+            self.pictures.terminal = self._driver
         if self.no_color:
             os.environ["NO_COLOR"] = "1"  # Textual removed it, but the learner's program must see it
         if not self.is_headless:

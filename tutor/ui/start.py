@@ -46,6 +46,7 @@ def run(
     workers: Workers | None = None,
     timeline: Timeline | None = None,
     language: str = "en",
+    images: str = "none",
 ) -> int:
     """Run the app until it exits, and return the exit status.
 
@@ -58,6 +59,7 @@ def run(
         workers: Keeps a worker process on standby, so that a run starts at once.
         timeline: A recording to show instead of a run of `target`.
         language: The language of the interface.
+        images: The protocol by which the terminal shows pictures: kitty, sixel or none.
     """
     gc.disable()  # until the screen is shown: nothing imported until then is garbage
     from tutor.study.progress import Store
@@ -65,8 +67,9 @@ def run(
     from tutor.ui.terminal import SIGNAL_GRACE, exit_after
 
     app = GradtutorApp(
-        target, lessons=lessons_dir, factory=session_factory, workers=workers, timeline=timeline, language=language
-    )
+        target, lessons=lessons_dir, factory=session_factory, workers=workers, timeline=timeline, language=language,
+        images=images,
+    )  # fmt: skip
 
     async def main() -> None:
         try:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import select
 import signal
+import struct
 import sys
+import termios
 import threading
 import time
 from codecs import getincrementaldecoder
@@ -20,7 +23,8 @@ from typing import Any, TextIO
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
-from tutor.ui.terminal_cells import TerminalCells
+from tutor.ui.render.pictures import kitty_end
+from tutor.ui.terminal_cells import ShownPicture, TerminalCells
 
 SIGNAL_GRACE = 3.0
 """Seconds that an orderly exit may take after a signal; writing to a closed terminal can block for ever."""
@@ -90,6 +94,8 @@ class TerminalDriver(LinuxDriver):
         self._writing = threading.Lock()
         """Held while cells are written: the thread that reads input writes as well."""
         self._ended = False
+        self._number = 0
+        """The number of the picture in kitty's protocol, 0 before there is one."""
         super().__init__(*arguments, **options)
         out = sys.__stdout__
         if out is not None and out.isatty():
@@ -148,6 +154,8 @@ class TerminalDriver(LinuxDriver):
         """Release the terminal, unless that is done already."""
         self._ended = self._ended or not self._suspending
         if self._writer_thread is not None and self._writer_thread.is_alive():
+            if self._ended and self._number:
+                super().write(kitty_end(self._number))
             super().stop_application_mode()
 
     def close(self) -> None:
@@ -163,6 +171,22 @@ class TerminalDriver(LinuxDriver):
             changes = self._cells.changes(data, self._cells_of_terminal())
             if changes:
                 super().write(changes)
+
+    def show_picture(self, picture: ShownPicture, data: str = "") -> None:
+        """Let marks stand for a picture, once the terminal was given `data`."""
+        if self._writer_thread is None or not self._writer_thread.is_alive():
+            return
+        self._number = picture.number
+        with self._writing:
+            super().write(data + self._cells.show(picture))
+
+    def cell_size(self) -> tuple[int, int]:
+        """Return the width and height of a cell in pixels; 0 where the terminal has not told its system."""
+        sizes = (0, 0, 0, 0)
+        with contextlib.suppress(OSError):
+            sizes = struct.unpack("HHHH", fcntl.ioctl(self.fileno, termios.TIOCGWINSZ, bytes(8)))
+        rows, columns, width, height = sizes
+        return width // max(columns, 1), height // max(rows, 1)
 
     def _cells_of_terminal(self) -> tuple[int, int]:
         """Return the columns and rows of the terminal now: it may have changed since the app was told."""

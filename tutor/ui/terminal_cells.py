@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from tutor.text_width import width
+from tutor.ui.render.pictures import MARKS, marks, placeholders, without_marks
 
 SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 """Begin and end what the terminal is to show at once."""
@@ -30,11 +31,23 @@ _KEEPS_CELLS = re.compile(
 _SURE = re.compile(
     "[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff\u0370-\u03ff\u0400-\u0482\u2010-\u2027\u2030-\u205e\u2070-\u20cf"
     "\u2190-\u23e8\u2400-\u2426\u2500-\u25fc\u25ff-\u2613\u2616-\u2647\u27c0-\u2aff\u2800-\u28ff"
-    "\u3000-\u3029\u3030-\u303e\u3041-\u3096\u309b-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60]*"
+    "\u3000-\u3029\u3030-\u303e\u3041-\u3096\u309b-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60"
+    + f"{MARKS}]*"
 )
 """Characters that take as many cells in each terminal. Not so are emoji, and marks that join the one before."""
 _BRIDGE = 4
 """The most unchanged cells between changed ones that are sent again rather than skipped."""
+
+
+class ShownPicture(NamedTuple):
+    """The picture whose marks are in the cells."""
+
+    columns: int
+    rows: int
+    sixels: str = ""
+    """What draws it from the cell of its first mark on; empty for kitty's protocol."""
+    number: int = 0
+    """The number of it in kitty's protocol, in which characters stand for it."""
 
 
 class Style(NamedTuple):
@@ -186,6 +199,16 @@ class TerminalCells:
         """The style of what is sent next."""
         self._begun = False
         """Whether a frame has begun of which nothing is sent yet."""
+        self._picture: ShownPicture | None = None
+        self._is_picture_due = False
+        """Whether cells of the picture were sent since it was drawn."""
+
+    def show(self, picture: ShownPicture) -> str:
+        """Let marks stand for another picture; return what to send for those that are shown."""
+        self._picture, self._is_picture_due = picture, True
+        out: list[str] = []
+        self._draw_picture(out)
+        return "".join(out)
 
     def changes(self, data: str, size: tuple[int, int]) -> str:
         """Return what to send in place of `data` to a terminal of this many columns and rows."""
@@ -254,9 +277,36 @@ class TerminalCells:
         for run in runs:
             self._restyle(run.style, out)
             self._go(run.x, run.y, out)
-            out += run.text
+            out.append(self._without_marks("".join(run.text)))
             self._cursor = run.end, run.y
         self._restyle(_RESET, out)
+        self._draw_picture(out)
+
+    def _without_marks(self, text: str) -> str:
+        """Return a text with what the terminal is to have in place of marks."""
+        picture = self._picture
+        if picture is None or max(text) < marks(0, 1):
+            return text
+        self._is_picture_due = True
+        if picture.sixels:
+            return without_marks(text)
+        return placeholders(text, picture.number, self._cursor_style.foreground or "39")
+
+    def _draw_picture(self, out: list[str]) -> None:
+        """Draw the picture over its cells, if any of them was sent and all are there: another screen may cover some."""
+        picture, self._is_picture_due = self._picture if self._is_picture_due else None, False
+        if picture is None or not picture.sixels:
+            return
+        expected = [[*marks(row, picture.columns)] for row in range(picture.rows)]
+        for y, chars in enumerate(self._chars[: 1 - picture.rows or None]):
+            if expected[0][0] in chars:
+                x = chars.index(expected[0][0])
+                below = (line[x : x + picture.columns] for line in self._chars[y : y + picture.rows])
+                if [*below] == expected:
+                    self._move(x, y, out)
+                    out.append(picture.sixels)
+                    self._cursor = None
+                return
 
     def _runs(self, y: int, chars: list[str | None], styles: list[Style]) -> list[_Run]:
         """Return the cells of a row that differ, in runs of one style; spaces belong to any of their background."""

@@ -119,6 +119,8 @@ class Palette:
         """Whether there are enough colours for heat maps."""
         self.mono, self.dark = mono, name == DARK
         self._ground: _Rgb = _rgb(colours["ground"])
+        self.ground_and_ink: tuple[_Rgb, _Rgb] = self._ground, _rgb(colours["ink"])
+        """Red, green and blue of the ground, and of text on it."""
         self._cache: dict[str, Style] = {}
         self.glyphs: Glyphs = segments.terminal_glyphs(not mono)
 

@@ -106,7 +106,7 @@ class Run:
         self._recorder = recorder
         self._send = recorder.writer.send
         self._printed = OutputRecorder(recorder.writer, recorder.code.file_of, lambda: recorder.is_forking)
-        self._figures = FigureRecorder(self._send, recorder.unseen, lambda: recorder.is_child)
+        self._figures = FigureRecorder(self._send, recorder.unseen, lambda: recorder.is_child, command.with_pictures)
         self._path = os.path.join(os.getcwd(), command.path)
         self._notebook: Notebook | None = None
         self._module = command.module

@@ -27,6 +27,7 @@ from tutor.trace.timeline import Timeline
 from tutor.ui.bindings import pane_bindings
 from tutor.ui.panes.base import Pane, Said, SettingChanged, StepPicked
 from tutor.ui.panes.output import ProgramFigures, in_steps
+from tutor.ui.pictures import pictures_of
 from tutor.ui.render import plot
 from tutor.ui.render.plot import MARKERS, Canvas
 from tutor.ui.render.segments import Piece, Row, clean, row_width, styled
@@ -284,6 +285,7 @@ class ChartPane(Pane):
         self._shows_figure = self.view == "figure" and self._figures.find(self.timeline, upto)
         if self._shows_figure:
             self._canvas = self._key = None
+            self._figures.pictures = pictures_of(self.app)
             self._rows = self._figures.rows(self.inner, self.size.height - 2, self.palette)
             self._title = self._figures.title(self.glyphs)
             return

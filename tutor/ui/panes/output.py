@@ -19,9 +19,11 @@ from tutor.trace.timeline import Timeline
 from tutor.trace.wire import WireError
 from tutor.ui.bindings import pane_bindings
 from tutor.ui.panes.base import Pane
+from tutor.ui.pictures import Pictures
 from tutor.ui.render import plot
 from tutor.ui.render.drawing import drawing_rows
-from tutor.ui.render.segments import Glyphs, Row, clean, styled
+from tutor.ui.render.pictures import marks
+from tutor.ui.render.segments import PICTURE, Glyphs, Piece, Row, clean, styled
 from tutor.ui.render.traceback import folded
 from tutor.ui.theme import Palette
 
@@ -88,10 +90,16 @@ def stream_prefix(stream: str) -> str:
 # ------------------------------------------------------------ figures drawn by the program
 
 
+_COLOURED = ("image", "mesh", "contours")
+"""Parts of a figure whose colours mean values: they stay as they are on a dark ground."""
+
+
 class ProgramFigures:
     """Finds and draws the last figure up to a step."""
 
     def __init__(self) -> None:
+        self.pictures = Pictures("none")
+        """What shows figures as pictures."""
         self._timeline: Timeline | None = None
         self._read_count = 0
         self._steps: list[int] = []
@@ -128,9 +136,13 @@ class ProgramFigures:
 
     def rows(self, width: int, height: int, palette: Palette) -> list[Row]:
         """Return the figure that was found, in `width` by `height` cells."""
+        figure = self._figures[self._count - 1]
+        shown = self._picture(figure, width, height, palette)
+        if shown is not None:
+            self._drawn = None, shown, ""
+            return shown
         key = (self._timeline, self._count, height, width, palette, current_language())
         if self._drawn is None or self._drawn[0] != key:
-            figure = self._figures[self._count - 1]
             if figure.drawings or not figure.calls:
                 self._drawn = key, *_drawing(figure, width, height, palette)
             elif height < 5 or width < 16:
@@ -139,10 +151,26 @@ class ProgramFigures:
                 self._drawn = key, *plot.figure_rows(figure, width, height, palette.glyphs.ascii, not palette.mono)
         return self._drawn[1]
 
+    def _picture(self, figure: Figure, width: int, height: int, palette: Palette) -> list[Row] | None:
+        """Show a figure as a picture; return the rows of its marks, None where it is not shown so."""
+        fitting = None if palette.glyphs.ascii else self.pictures.fitting(figure.pictures, width, height)
+        if fitting is None:
+            return None
+        has_values = any(part.form in _COLOURED for subplot in figure.subplots for part in subplot.parts)
+        try:
+            self.pictures.show(fitting, palette.ground_and_ink if palette.dark and not has_values else None)
+        except WireError:
+            return None
+        margin: Piece = (" " * ((width - fitting.columns) // 2), "plain")
+        return [(margin, (marks(row, fitting.columns), PICTURE)) for row in range(fitting.rows)]
+
     def title(self, glyphs: Glyphs) -> Row:
         """Return the number of the figure, and what could not be drawn."""
         title: Row = ((_("figure {number} of {count}", number=self._count, count=len(self._figures)), "value"),)
-        if file := self._figures[self._count - 1].file:
+        figure = self._figures[self._count - 1]
+        if self.pictures.are_shown and figure.drawings and not figure.pictures:
+            title = (*title, (f" {glyphs.dot} " + _("recorded without pictures"), "quiet"))
+        if file := figure.file:
             title = (*title, (f" {glyphs.dot} " + clean(_("saved as {file}", file=file)), "quiet"))
         left_out = self._drawn[2] if self._drawn is not None else ""
         return (*title, (f" {glyphs.dot} {left_out}", "error")) if left_out else title

@@ -182,11 +182,15 @@ def _visible_char(char: str) -> str:
     return " " if category.startswith("Z") else "·" if category == "Cf" else "�"
 
 
+PICTURE = "picture"
+"""The role of the marks of a picture: no text of a program has it, nor any other."""
+
+
 def harmless(row: Row) -> Row:
     """Return the row with its texts cleaned (see `clean`) and tabs replaced: the last step before drawing."""
     if all(text.isprintable() for text, _ in row):
         return row
-    return tuple((clean(text).replace("\t", " "), roles) for text, roles in row)
+    return tuple((text if roles == PICTURE else clean(text).replace("\t", " "), roles) for text, roles in row)
 
 
 @lru_cache(1024)
