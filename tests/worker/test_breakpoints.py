@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.worker.recording import Forker
 from tutor import explain
+from tutor.lesson.catalog import Target
+from tutor.study.model import Model
 from tutor.text import steps
+from tutor.ui.bindings import BY_ID
 
 SCRIPT = """\
 import torch
@@ -29,3 +34,23 @@ def test_a_breakpoint_is_a_mark(record: Forker) -> None:
     assert {mark["kind"] for mark in marks} == {"mark"}
     assert marks[0]["code"] == "breakpoint()"
     assert all(explain.step.plain(recorded.timeline, mark["step"]) == mark["text"] for mark in marks)
+
+
+def test_the_walk_opens_at_the_first_mark(record: Forker) -> None:
+    timeline = record(SCRIPT).timeline
+    marks = [step for step in range(1, timeline.steps + 1) if timeline.kind(step) == "mark"]
+    model = Model(Target("trace", Path("script.trace"), "script.trace"), timeline=timeline)
+    model.begin()
+    ahead, back = BY_ID["next_mark"].move, BY_ID["previous_mark"].move
+    assert ahead is not None
+    assert back is not None
+    seen = [model.cursor]
+    while model.move(ahead.load()).moved:
+        seen.append(model.cursor)
+    assert seen == marks
+    while model.move(back.load()).moved:
+        seen.append(model.cursor)
+    assert seen[len(marks) :] == marks[-2::-1]
+    model.go(0)
+    model.grew()
+    assert model.cursor == 0

@@ -24,6 +24,8 @@ def is_possible(model: Model, command: str) -> bool:
             return step > 0 and navigation.is_inside(timeline, step)
         case "next_pass":
             return bool(timeline.passes)
+        case "next_mark" | "previous_mark":
+            return navigation.next_mark(timeline, 0) is not None
         case "next_cell":
             return len(timeline.cells) > 1
         case "next_iteration":

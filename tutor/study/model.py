@@ -29,7 +29,7 @@ from tutor.study.runs import Run, Runs, describe_changes
 from tutor.study.study import ExerciseStatus, Study
 from tutor.trace.command import ENDED
 from tutor.trace.events import Failed, Waiting
-from tutor.trace.navigation import PlaceError, counterpart
+from tutor.trace.navigation import PlaceError, counterpart, next_mark
 from tutor.trace.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ class Model:
         """What the program waited for when the recording was taken in last."""
         self._asked_at = -1
         """The step at which the learner is asked, or has answered; -1 where that has not been."""
+        self._opens_at_mark = True
+        """Whether the cursor goes to the first mark once it is recorded: it has not moved yet."""
         self._arrival: Callable[[], int | None] | None = None
         """Returns the step to which the cursor goes in a new run, None until that is recorded."""
         self._tried: Exercise | None = None
@@ -208,6 +210,7 @@ class Model:
         """Move the cursor, as far as questions allow; return whether it has moved."""
         before, self._cursor = self._cursor, max(0, min(step, self.limit))
         if self._cursor != before:
+            self._opens_at_mark = False
             self._close_retry()
         return self._cursor != before
 
@@ -455,11 +458,12 @@ class Model:
     def begin(self) -> Session | None:
         """Return the session of the first run, for the front end to start; None for a recording.
 
-        A recording of a run that failed is shown at the failure.
+        A recording of a run that failed is shown at the failure, else at its first mark.
         """
         session = self.session
         if session is None:
             self._show_failure()
+            self._arrive()
             return None
         attempts = self.study.progress.attempts
         if attempts:
@@ -577,7 +581,7 @@ class Model:
 
     def _start(self, session: Session, arrival: Callable[[], int | None] | None) -> Session:
         """Show a session that the front end starts; `arrival` returns the step to which the cursor will go."""
-        self._arrival, self._cursor = arrival, 0
+        self._arrival, self._cursor, self._opens_at_mark = arrival, 0, arrival is None
         self._show(session)
         return session
 
@@ -642,6 +646,8 @@ class Model:
         elif resume and (self.limit >= resume or not self.running):
             self.study.resume = 0
             return Result("back", moved=self._set_cursor(resume))
+        elif not resume and self._opens_at_mark:
+            return Result(moved=self._set_cursor(next_mark(self.timeline, 0) or 0))
         return DONE
 
     def ended(self, session: Session) -> Result:

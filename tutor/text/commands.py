@@ -23,6 +23,8 @@ i, into: into a call or a backward pass
 o, out: out of it
 b, pass: the next backward pass
 B: the backward pass before
+m, mark: the next mark, where the program called breakpoint()
+M: the mark before
 right bracket, cell: the next cell
 left bracket: the cell before
 right brace, iteration: the next iteration
@@ -46,8 +48,9 @@ q, quit: leave
 
 WORDS = {
     "forward": "", "back": "h", "next": "n", "previous": "p", "into": "i", "out": "o", "pass": "b", "cell": "]",
-    "iteration": "}", "problem": "!", "go": "g", "find": "/", "skip": "s", "edit": "e", "hint": "H", "solution": "S",
-    "knobs": "k", "knob": "k", "run": "r", "glossary": "t", "language": "L", "help": "?", "quit": "q", "exit": "q",
+    "iteration": "}", "mark": "m", "problem": "!", "go": "g", "find": "/", "skip": "s", "edit": "e", "hint": "H",
+    "solution": "S", "knobs": "k", "knob": "k", "run": "r", "glossary": "t", "language": "L", "help": "?", "quit": "q",
+    "exit": "q",
 }  # fmt: skip
 """The letters that words stand for."""
 WITH_TEXT = ("g", "/", "k", "t")
@@ -99,5 +102,7 @@ MOVES = {
     "{": Move(navigation.previous_iteration, N_("No iteration comes before this.")),
     "b": Move(navigation.next_pass, N_("No backward pass comes after this."), ahead=True),
     "B": Move(navigation.previous_pass, N_("No backward pass comes before this.")),
+    "m": Move(navigation.next_mark, N_("No mark comes after this: breakpoint() makes one."), ahead=True),
+    "M": Move(navigation.previous_mark, N_("No mark comes before this.")),
 }
 """The moves by their letters; of each, where it leads and what to say where it leads nowhere."""

@@ -207,7 +207,7 @@ class Walker:
     def run(self) -> None:
         """Read and run commands until the end of input, or `q`."""
         try:
-            self._print_title()
+            self._open()
             while not self._ended and (typed := self._read("> ")) is not None:
                 guard(self.timeline, partial(self._run_command, typed), self._print)
         finally:
@@ -217,6 +217,13 @@ class Walker:
                 print(f"gradtutor: {study.notice}", file=sys.stderr)
 
     # ------------------------------------------------------------ a command
+
+    def _open(self) -> None:
+        """Print the title, and go to the first mark if there is one."""
+        self._print_title()
+        mark = navigation.next_mark(self.timeline, 0)
+        if mark is not None:
+            self._move_to(mark)
 
     def _print_title(self) -> None:
         """Print the title, the number of steps, and how to go on."""
@@ -433,7 +440,7 @@ class Walker:
         self._model.show_recording(self.timeline)
         self._lesson = Lesson(self._model, self._lesson.language)
         self._told_cells, self._told_notice = 0, ""
-        self._print_title()
+        self._open()
 
     # ------------------------------------------------------------ a step
 

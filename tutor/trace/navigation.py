@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # ---------------------------------------------------------------- stepping
 
 LINE, OP, SKIPPED = KIND_NUMBERS["line"], KIND_NUMBERS["op"], KIND_NUMBERS["skipped"]
+_MARK = KIND_NUMBERS["mark"]
 _IN_PASS = {KIND_NUMBERS[kind] for kind in ("backward", "node", "accumulate", "captured", "retained", "hook")}
 
 
@@ -117,6 +118,16 @@ def next_pass(timeline: Timeline, step: int) -> int | None:
 def previous_pass(timeline: Timeline, step: int) -> int | None:
     """Return the start of the last backward pass before this step."""
     return _before([info.start_step for info in timeline.passes], step)
+
+
+def next_mark(timeline: Timeline, step: int) -> int | None:
+    """Return the next step at which the program called `breakpoint()`."""
+    return timeline.columns.kinds.find(_MARK, step) + 1 or None
+
+
+def previous_mark(timeline: Timeline, step: int) -> int | None:
+    """Return the last step before this one at which the program called `breakpoint()`."""
+    return timeline.columns.kinds.rfind(_MARK, 0, max(step - 1, 0)) + 1 or None
 
 
 def next_iteration(timeline: Timeline, step: int) -> int | None:

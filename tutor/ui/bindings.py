@@ -87,6 +87,10 @@ KEYS: tuple[Key, ...] = (
         move=Destination("next_pass", N_("no further backward pass"), ahead=True)),
     Key("previous_pass", "B", "B", N_("the pass before"), joins=True,
         move=Destination("previous_pass", N_("no backward pass before this step"))),
+    Key("next_mark", "m", "m", N_("the next mark: where the program called breakpoint()"), K_("mark"), 8, "m M",
+        move=Destination("next_mark", N_("no mark follows: breakpoint() makes one"), ahead=True)),
+    Key("previous_mark", "M", "M", N_("the mark before"), joins=True,
+        move=Destination("previous_mark", N_("no mark before this step"))),
     Key("problem", "exclamation_mark", "!",
         N_("the next problem: an error, the first nan, a mistake; from an error to the step that made it inevitable"),
         K_("problem"), 3),
@@ -156,8 +160,8 @@ PALETTE = Key("palette", "ctrl+p", "Ctrl+P", BY_ID["palette"].about, action="app
 
 KEY_LINE = (
     "again", "answer", "skip", "stop", "problem", "forward", "next_line", "into", "out", "next_cell", "next_iteration",
-    "next_pass", "play", "knobs", "hint", "edit", "runs", "rerun", "go", "find", "sort", "view", "others", "next_pane",
-    "zoom", "palette", "help", "quit",
+    "next_pass", "next_mark", "play", "knobs", "hint", "edit", "runs", "rerun", "go", "find", "sort", "view", "others",
+    "next_pane", "zoom", "palette", "help", "quit",
 )  # fmt: skip
 """The order of the key line."""
 
