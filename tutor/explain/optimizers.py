@@ -67,6 +67,8 @@ class Working:
 def finished_steps(timeline: Timeline, step: int) -> list[OptimizerReport]:
     """Return the optimizer steps that were over at this step. One inside another call, which a learner may walk over,
     is returned at the next step outside too."""
+    if not timeline.side_events:
+        return []
     previous = step - 1
     if _depth(timeline, step) == 0:
         previous = (navigation.back(timeline, step, inside=0) or 0) if step > 1 else 0

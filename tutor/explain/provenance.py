@@ -449,12 +449,15 @@ def grid_of(tensor: TensorState) -> Grid | None:
     return as_grid(tensor.value, tensor.shape, tensor.dtype)
 
 
+_NUMBERS = frozenset((bool, int, float))
+
+
 def as_grid(value: object, shape: tuple[int, ...], dtype: str) -> Grid | None:
     """Return a value of the wire as a grid of this shape; None where it is none, or does not fit."""
     items = None if dtype.startswith("complex") else elements(value)
-    if items is None or len(items) != count(shape) or not all(isinstance(x, (int, float)) for x in items):
+    if items is None or len(items) != count(shape) or not _NUMBERS.issuperset(map(type, items)):
         return None
-    return Grid(shape, tuple(float(x) for x in items))
+    return Grid(shape, tuple(map(float, items)))
 
 
 # ---------------------------------------------------------------- writes to a part of a tensor

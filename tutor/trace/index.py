@@ -153,6 +153,9 @@ class Columns:
         self.iterations = array("I")
         """Iteration of the innermost loop, from 1; 0: no loop."""
         self._operations = array("I")
+        self._cut = 0
+        self._searched = 0
+        """Number of steps among which the one that `cut` returns was looked for."""
 
     def __len__(self) -> int:
         return len(self.kinds)
@@ -167,7 +170,10 @@ class Columns:
     @property
     def cut(self) -> int | None:
         """Step at which the recording was full; None if it is complete."""
-        return self.kinds.find(CUT) + 1 or None
+        kinds = self.kinds
+        if self._searched < len(kinds) or (self._cut and kinds[self._cut - 1] != CUT):  # a damaged step becomes another
+            self._cut, self._searched = kinds.find(CUT, 0 if self._cut else self._searched) + 1, len(kinds)
+        return self._cut or None
 
     def operation(self, number: int) -> int | None:
         """Return the step of the `number`-th operation, from 1; None if there are fewer."""

@@ -386,9 +386,11 @@ class Timeline:
 
     def kind(self, step: int) -> str:
         """Return the kind of a step, one of `KIND_NAMES`."""
-        self._require(step, 1)
-        if self.frames.kinds is not None:
-            self.frames.step(step)  # decode its frame: the kind may turn out to be wrong
+        last = self.frames.last
+        if last is None or not last[0] < step <= last[1]:
+            self._require(step, 1)
+            if self.frames.kinds is not None:
+                self.frames.step(step)  # decode its frame: the kind may turn out to be wrong
         return KIND_NAMES[self.columns.kinds[step - 1]]
 
     def event(self, step: int) -> ev.Event:

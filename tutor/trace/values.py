@@ -137,6 +137,8 @@ def elements(value: Value) -> list[Any] | None:
     """Return all numbers of a list or of raw bytes, in order; None for a summary or None."""
     if isinstance(value, dict):
         return _numbers(value) if "data" in value else None
+    if type(value) is list and list not in map(type, value):
+        return value[:]
     return None if value is None else list(_flat(value))
 
 

@@ -414,9 +414,11 @@ def explain_unseen_change(context: StepContext) -> list[Diagnosis]:
     Without changes that make no difference to a gradient of this recording.
     """
     timeline, (since, changed) = context.timeline, _changed_tensors(context.timeline, context.step)
+    if not changed:
+        return []
     before, after = timeline.state(since), context.state
     saved_by_tensor: dict[tuple[int, bool], list[SavedTensor]] = {}
-    for saved in saved_tensors_sharing(after, changed) if changed else ():
+    for saved in saved_tensors_sharing(after, changed):
         old, new = before.tensors.get(saved.tensor), after.tensors.get(saved.tensor)
         if old is None or new is None or old is new or saved.node.node not in before.nodes or not saved.fits:
             continue
