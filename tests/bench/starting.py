@@ -14,7 +14,7 @@ from tutor.lesson.model import in_language
 from tutor.paths import lessons_dir
 
 TRIVIAL = (sys.executable, str(Path(__file__).parent / "work" / "trivial.py"))
-PATIENCE = 60.0
+PATIENCE = 180.0
 IN_VIEW = 8
 """So many titles are on the first screen for certain."""
 
