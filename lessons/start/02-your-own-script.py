@@ -30,7 +30,7 @@
 # %% [markdown] front="plain" lang="en"
 # The file train dot py is an ordinary training script. The cell runs it as Python would, with two epochs. Find in it
 # - the first loss: a slash and mse_loss find its line, Enter runs the operation
-# - the first gradient: home, then the letter b goes to the first backward pass, Enter goes on node by node
+# - the first gradient: the number 1, then the letter b goes to the first backward pass, Enter goes on node by node
 # - the first update: the letter n goes to the statement with optimizer dot step, Enter goes on parameter by parameter
 #
 # A capital B leads back by a pass, an apostrophe to where you were before a jump.
@@ -38,7 +38,7 @@
 # %% [markdown] front="plain" lang="zh"
 # train 点 py 这个文件是一个普通的训练脚本。这个单元格像 Python 那样运行它，训练两轮。在里面找到
 # - 第一个损失：斜杠加上 mse_loss 找到它那一行，按回车运行这个运算
-# - 第一个梯度：home，再用字母 b 到第一次反向传播，按回车逐个节点地走
+# - 第一个梯度：先输入 1 回到开头，再用字母 b 到第一次反向传播，按回车逐个节点地走
 # - 第一次参数更新：用字母 n 走到 optimizer 点 step 那条语句，按回车逐个参数地走
 #
 # 大写的 B 退回前一次反向传播，撇号回到跳转之前的地方。
@@ -101,8 +101,8 @@ loss.backward()
 optimizer.step()
 
 # %% [markdown] front="screen" lang="en"
-# This is the first iteration once more, alone: loss, gradients, update. `output.bias` is {{ model.output.bias.item()
-# }}, as in the script. Loss, gradients and update are where to look first in any training.
+# This is the first iteration once more, alone, with the same numbers. Loss, gradients and update are where to look
+# first in any training.
 #
 # Now without a lesson around it: `O` opens a file, and the path of `train.py` is there already. Put `--epochs 3`
 # after it, or type the path of a script of yours, then `Enter`. `Esc` leads back to here.
@@ -115,8 +115,7 @@ optimizer.step()
 # - for long runs `--keep 0-2,every:100,last:3` says which iterations are recorded. The others run at full speed
 
 # %% [markdown] front="screen" lang="zh"
-# 这就是单独再做一遍的第一次迭代：损失、梯度、更新。`output.bias` 是 {{ model.output.bias.item() }}，和脚本里一样。
-# 无论什么训练，都先看这三处。
+# 这就是单独再做一遍的第一次迭代，数值都一样。无论什么训练，都先看损失、梯度和参数更新。
 #
 # 现在不用课文陪着走：按 `O` 打开文件，`train.py` 的路径已经填好了。在后面加上 `--epochs 3`，或者换成你自己脚本的路径，
 # 再按 `Enter`。`Esc` 回到这里。
@@ -129,8 +128,8 @@ optimizer.step()
 # - 训练很久的话，用 `--keep 0-2,every:100,last:3` 指定记录哪些迭代，其余的全速运行
 
 # %% [markdown] front="plain" lang="en"
-# This is the first iteration once more, alone: loss, gradients, update. `output.bias` is {{ model.output.bias.item()
-# }}, as in the script. Loss, gradients and update are where to look first in any training.
+# This is the first iteration once more, alone, with the same numbers. Loss, gradients and update are where to look
+# first in any training.
 #
 # And yours? In the shell, gradtutor open, the option plain and the name of a script open it; all that follows the
 # name is the script's. Notebooks open too, and with the option m the name of a module. To keep a run, say record in
@@ -138,8 +137,7 @@ optimizer.step()
 # which iterations are recorded.
 
 # %% [markdown] front="plain" lang="zh"
-# 这就是单独再做一遍的第一次迭代：损失、梯度、更新。`output.bias` 是 {{ model.output.bias.item() }}，和脚本里一样。
-# 无论什么训练，都先看这三处。
+# 这就是单独再做一遍的第一次迭代，数值都一样。无论什么训练，都先看损失、梯度和参数更新。
 #
 # 你自己的脚本呢？在 shell 里输入 gradtutor open、选项 plain 和脚本的名字就能打开它，名字之后的都是脚本自己的参数。
 # 笔记本也能打开，加上选项 m 还能打开模块。要保存一次运行，把 open 换成 record；gradtutor view 可以在记录里走，

@@ -65,6 +65,11 @@ def test_a_walk_is_said_without_marks_and_panes(name: str, record: Forker) -> No
         ("∂y/∂a = b", "d y by d a = b", "y 对 a 的导数 = b"),
         ("∂/∂(w * w) = 1", "the derivative by (w * w) = 1", "对 (w * w) 的导数 = 1"),
         ("∂(Σa/n)/∂aᵢ = 1/n", "d (the sum of a/n) by d a i = 1/n", "(求和 a/n) 对 a i 的导数 = 1/n"),
+        (
+            "w is ≈0.32, a = ≈ 3, b ≈ 4",
+            "w is about 0.32, a is about 3, b is about 4",
+            "w 约等于 0.32, a 约等于 3, b 约等于 4",
+        ),
         ("2.5 × 4", "2.5 times 4", "2.5 乘 4"),
         ("3×2 · 2×4 → 3×4", "3 by 2 times 2 by 4 becomes 3 by 4", "3 乘 2 乘 2 乘 4 变成 3 乘 4"),
         ("g² + x⁻¹", "g squared + x to the power -1", "g 的平方 + x 的 -1 次方"),

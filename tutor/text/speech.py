@@ -37,6 +37,7 @@ _NORM = re.compile(r"‖([^‖]+)‖([₀-₉ₚ]?)")
 _SIZES = re.compile(r"(?<=\d)×(?=\d)")
 _RAISED = re.compile(r"[⁰¹²³⁴-⁹⁺⁻ⁿᵃᵇᵀᵏ]+")
 _LOWERED = re.compile(r"[₀-₉ᵢⱼₖₙₚₜᵥ]+")
+_IS_BEFORE_ABOUT = re.compile(r"(?:=|\bis) *(?=≈)")
 _SPACES = re.compile(r"(?<=[(\[]) +| +(?=[)\],]| )")
 
 
@@ -49,6 +50,7 @@ def in_words(text: str) -> str:
     text = _UNNAMED_DERIVATIVE.sub(lambda match: _("the derivative by {x}", x=match[1]), text)
     text = _NORM.sub(lambda match: _("the {order}norm of {x}", order=match[2] and f"{match[2]} ", x=match[1]), text)
     text = _SIZES.sub(_(" by "), text)
+    text = _IS_BEFORE_ABOUT.sub("", text)
     text = _RAISED.sub(_power, text)
     text = _LOWERED.sub(lambda match: " " + unicodedata.normalize("NFKC", match[0]), text)
     text = text.replace("\u0302", _(" hat"))
