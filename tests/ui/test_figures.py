@@ -52,6 +52,16 @@ async def test_the_figure_is_that_of_the_cursors_moment(record: Forker, tmp_path
         assert "figure" not in text(app)
 
 
+async def test_without_a_graph_the_figure_is_in_front_where_panes_share_a_place(record: Forker, tmp_path: Path) -> None:
+    timeline = record(DRAWS).timeline
+    app = GradtutorApp(Target("trace", Path("a.trace"), "a.trace"), lessons=tmp_path, timeline=timeline)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("end")
+        await pilot.pause(0.1)
+        assert "figure 3 of 3" in text(app)
+        assert "turn 2" in text(app)
+
+
 async def test_v_on_the_chart_shows_curves_and_a_log_axis(tmp_path: Path) -> None:
     app = runner(FakeSession(training()), SCRIPT)
     async with app.run_test(size=(120, 40)) as pilot:

@@ -334,7 +334,10 @@ class PaneScreen(Screen[None]):
         """Return what changes the heights of panes: one is folded if the whole recording has nothing for it."""
         if self.model.timeline.run_end is not None:
             timeline = self.model.timeline
-            self._folded = frozenset(name for name, pane in self.panes.items() if not pane.is_used(timeline))
+            folded = frozenset(name for name, pane in self.panes.items() if not pane.is_used(timeline))
+            if folded != self._folded and "graph" in folded and "chart" not in folded:
+                self.front["right"] = "chart"  # where there is no graph, what the program draws is to be seen
+            self._folded = folded
         return layout.Rooms(self.grown, self._folded, dict(self.sizes))
 
     def arrange_widgets(self) -> None:
