@@ -18,7 +18,7 @@ from tutor.study.settings import preferred_language
 from tutor.text_width import width, wrap
 
 if TYPE_CHECKING:
-    from tutor.trace.selection import Selection
+    from tutor.trace.selection import Part, Selection
 
 
 class UsageError(Exception):
@@ -62,6 +62,14 @@ class Arguments(argparse.Namespace):
         """What is waited for: nan, inf, error, an expression; empty: nothing."""
         self.last = 0
         """How many iterations are recorded up to where it happens."""
+        self.beginning: str | None = None
+        """The place at which the recording begins, as typed."""
+        self.only: str | None = None
+        """The function of which the calls are recorded, as typed."""
+        self.iterations = self.steps = 0
+        """How many iterations of the training loop, and how many steps, are recorded; 0: all."""
+        self.part: Part | None = None
+        """The part of the program that these say."""
         self.loop = 0
         """The line of the loop of which `keep` says it; 0: the training loop."""
         self.images = "none"
@@ -165,6 +173,27 @@ _PART = (
             'expression is true ("loss > 10"); the program goes back for that, and its end is as without'
         ),
     ),
+    _argument(
+        "--from",
+        dest="beginning",
+        metavar="line:N[#K]|NAME=VALUE|mark",
+        help=N_(
+            "record from there on: when the statement on line N of a script runs (for the K-th time), when a name gets "
+            "a value (epoch=3), or from the first breakpoint() on"
+        ),
+    ),
+    _argument(
+        "--only",
+        metavar="FILE:FUNCTION",
+        help=N_("record the calls of a function alone, with what it calls (model.py:Net.forward)"),
+    ),
+    _argument(
+        "--for",
+        dest="iterations",
+        metavar="N",
+        help=N_("record this many iterations of the training loop, from the beginning or --from on, and nothing after"),
+    ),
+    _argument("--steps", metavar="N", help=N_("record this many steps, and nothing after, but for the charts")),
     _argument("--last", metavar="N", help=N_("how many iterations up to that one; 3 if not given")),
 )
 _IMAGES = _argument(
@@ -375,6 +404,9 @@ def parse(words: Sequence[str]) -> Arguments:
     arguments.knobs = dict(_parse_knob(text) for text in arguments.settings)
     arguments.selection = None if arguments.keep is None else _parse_selection(arguments.keep)
     arguments.loop = _parse_count("--loop", arguments.loop)
+    arguments.iterations = _parse_count("--for", arguments.iterations)
+    arguments.steps = _parse_count("--steps", arguments.steps)
+    arguments.part = _parse_part(arguments)
     arguments.skip = [_parse_cell(str(text)) for text in arguments.skip]
     arguments.last = _parse_count("--last", arguments.last)
     if arguments.last and not arguments.until:
@@ -476,6 +508,36 @@ def _parse_selection(text: str) -> Selection:
     except ValueError as error:
         problem = _("--keep wants numbers, ranges, every:N and last:N, not {part}.", part=repr(str(error)))
         raise UsageError(problem + " " + _("For instance: --keep 0-2,every:100,last:3")) from None
+
+
+def _parse_part(arguments: Arguments) -> Part | None:
+    """Return the part of the program that --from, --only, --for and --steps say; None without these."""
+    limits = arguments.iterations, arguments.steps
+    if arguments.only is None and arguments.beginning is None and not any(limits):
+        return None
+    if arguments.keep is not None or arguments.until:
+        text = N_("--keep and --until choose iterations of the whole run: not with --from, --only, --for or --steps.")
+        raise UsageError(_(text))
+    from tutor.trace import selection
+
+    part = selection.Part()
+    if arguments.only is not None:
+        try:
+            part = selection.parse_function(arguments.only)
+        except ValueError:
+            problem = _("--only wants FILE:FUNCTION, not {text}.", text=repr(arguments.only))
+            raise UsageError(problem + " " + _("For instance: --only model.py:Net.forward")) from None
+    if arguments.beginning is not None:
+        if arguments.only is not None:
+            raise UsageError(_("--from and --only both say where the recording begins: give one of them."))
+        try:
+            part = selection.parse_beginning(arguments.beginning)
+        except ValueError:
+            problem = _(
+                "--from wants line:N, line:N#K, NAME=VALUE or mark, not {text}.", text=repr(arguments.beginning)
+            )
+            raise UsageError(problem + " " + _("For instance: --from epoch=3")) from None
+    return part.limited(*limits)
 
 
 def _parse_count(option: str, text: str | int) -> int:

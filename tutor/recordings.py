@@ -16,7 +16,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from tutor.i18n import _, ngettext
+from tutor.i18n import N_, _, ngettext
 
 if TYPE_CHECKING:
     from tutor.arguments import Arguments
@@ -85,6 +85,7 @@ def make_session(target: Target, arguments: Arguments, workers: Workers | None =
         last=arguments.last,
         stdin=stdin,
         with_pictures=arguments.with_pictures or arguments.images != "none",
+        part=arguments.part,
     )
 
 
@@ -98,8 +99,9 @@ def load(target: Target, arguments: Arguments) -> Timeline:
 
     if arguments.knobs or arguments.device is not None:
         raise Refusal(_("{name} is a recording: --set and --device are for what is run.", name=target.name))
-    if arguments.selection is not None or arguments.loop or arguments.skip:
-        text = _("{name} is a recording: --keep, --loop, --until and --skip are for what is run.", name=target.name)
+    if arguments.selection is not None or arguments.loop or arguments.skip or arguments.part is not None:
+        text = N_("{name} is a recording: --keep, --loop, --until, --from, --only and --skip are for what is run.")
+        text = _(text, name=target.name)
         raise Refusal(text)
     try:
         return tracefile.load(target.path)

@@ -14,7 +14,7 @@ from tutor.arguments import COMMANDS, HelpWanted, UsageError, parse
 from tutor.lesson.catalog import Target
 from tutor.recordings import Refusal, load
 from tutor.text_width import width
-from tutor.trace.selection import Selection
+from tutor.trace.selection import Part, Selection
 
 
 def test_a_lesson_or_nothing() -> None:
@@ -238,6 +238,12 @@ def test_the_part_of_a_run_to_be_recorded() -> None:
     arguments = parse(["show", "train.py", "--until", "loss > 10", "--at", "3"])
     assert arguments.selection == Selection("0-2", [(0, 2)])
     assert (arguments.until, arguments.last) == ("loss > 10", 3)
+    arguments = parse(["open", "--from", "line:7#2", "--for", "5", "--steps", "90", "train.py"])
+    assert arguments.part == Part("--from line:7#2", 7, 2, iterations=5, steps=90)
+    arguments = parse(["steps", "--from", "phase=train", "train.py"])
+    assert arguments.part == Part("--from phase=train", name="phase", value="train")
+    arguments = parse(["show", "--only", "net.py:Net.forward", "train.py"])
+    assert arguments.part == Part("--only net.py:Net.forward", file="net.py", function="Net.forward")
 
 
 @pytest.mark.parametrize(
@@ -251,6 +257,12 @@ def test_the_part_of_a_run_to_be_recorded() -> None:
         (["--last", "many", "--until", "nan"], "--last wants a number from 1, not 'many'"),
         (["--last", "3"], "--keep last:3"),
         (["--until", "loss >"], "not 'loss >'"),
+        (["--from", "line:0"], "--from wants line:N, line:N#K, NAME=VALUE or mark, not 'line:0'"),
+        (["--only", "forward"], "--only wants FILE:FUNCTION, not 'forward'"),
+        (["--for", "0"], "--for wants a number from 1, not '0'"),
+        (["--steps", "many"], "--steps wants a number from 1, not 'many'"),
+        (["--from", "mark", "--only", "a.py:f"], "give one of them"),
+        (["--for", "3", "--keep", "0-2"], "not with --from, --only, --for or --steps"),
     ],
 )
 def test_what_is_wrong_with_the_part_is_said(words: list[str], said: str) -> None:
@@ -258,8 +270,8 @@ def test_what_is_wrong_with_the_part_is_said(words: list[str], said: str) -> Non
         parse(["record", *words, "train.py"])
 
 
-@pytest.mark.parametrize("option", [["--keep", "0-2"], ["--loop", "3"], ["--skip", "3"], ["--until", "nan"]])
+@pytest.mark.parametrize("option", [["--keep", "0-2"], ["--from", "mark"], ["--skip", "3"], ["--steps", "9"]])
 def test_options_for_a_run_are_refused_for_a_recording(option: list[str], tmp_path: Path) -> None:
     path = tmp_path / "x.trace"
-    with pytest.raises(Refusal, match="--until and --skip are for what is run"):
+    with pytest.raises(Refusal, match="--only and --skip are for what is run"):
         load(Target("trace", path, str(path)), parse(["show", *option, str(path)]))

@@ -86,8 +86,13 @@ _SHORTER_RUN = N_("A shorter run is recorded whole: fewer iterations, or less da
 
 
 def cut_line(timeline: Timeline, step: int) -> list[Part]:
-    """Return the line of the step at which the recording was full."""
-    parts: list[Part] = [(_("the recording is full here"), "error"), (f" · {cut_location(timeline, step)}", "plain")]
+    """Return the line of the step at which the recording was full, or had all that was asked for."""
+    event = timeline.event(step)
+    option = _option_of(event)
+    if option:
+        parts: list[Part] = [(_("the recording ends here, by {option}", option=option), "value")]
+        return [*parts, (f" · {cut_location(timeline, step)}", "plain"), (f" · {_what_follows(timeline)}", "quiet")]
+    parts = [(_("the recording is full here"), "error"), (f" · {cut_location(timeline, step)}", "plain")]
     parts.append((f" · {_what_follows(timeline)}", "plain"))
     return [*parts, (" · " + _("a shorter run is recorded whole: fewer iterations, or less data"), "quiet")]
 
@@ -97,6 +102,10 @@ def cut_text(timeline: Timeline, step: int) -> str:
     event = timeline.event(step)
     assert isinstance(event, ev.Cut)
     location, follows = cut_location(timeline, step), _what_follows(timeline)
+    option = _option_of(event)
+    if option:
+        template = N_("The recording ends here, by {option}, at {place}; {follows}.")
+        return _(template, option=option, place=location, follows=follows)
     template = N_("The recording is full here, at {place}, after {count:,} events; {follows}. {help}")
     if event.reason == "bytes":
         template = N_(
@@ -105,12 +114,21 @@ def cut_text(timeline: Timeline, step: int) -> str:
     return _(template, place=location, count=event.events, follows=follows, help=_(_SHORTER_RUN))
 
 
+def _option_of(event: ev.Event) -> str:
+    """Return the option by which a recording was cut; empty where it was full."""
+    return f"--{event.reason}" if isinstance(event, ev.Cut) and event.reason in ev.ASKED else ""
+
+
 def describe_earlier_cut(timeline: Timeline, step: int) -> str | None:
     """Return where the recording became full, at a later step; None where it is whole up to there."""
     cut = timeline.cut
     if cut is None or step <= cut:
         return None
-    return _("the recording was full at step {step}, at {place}", step=f"{cut:,}", place=cut_location(timeline, cut))
+    place, option = cut_location(timeline, cut), _option_of(timeline.event(cut))
+    if option:
+        text = N_("the recording ended at step {step}, at {place}, by {option}")
+        return _(text, step=f"{cut:,}", place=place, option=option)
+    return _("the recording was full at step {step}, at {place}", step=f"{cut:,}", place=place)
 
 
 def cut_location(timeline: Timeline, step: int) -> str:
@@ -260,6 +278,8 @@ def _skipped(timeline: Timeline, step: int) -> list[Part]:
         return [(_(text, first=event.first, last=event.last, function=event.function), "quiet")]
     if event.why:
         option = f"--{event.why}"
+        if not event.count:
+            return [(_("up to here: not recorded, by {option}", option=option), "quiet")]
         count = event.count or event.last - event.first + 1
         if count != event.last - event.first + 1:
             text = N_("{count:,} iterations of this loop: not recorded, by {option}")

@@ -60,6 +60,9 @@ class FrameRecorder:
         loads: How many loads of a `DataLoader` run, one inside the other.
         on_name_stored: Past the budget, called with each name stored and its value; else None.
         on_unrecorded_line: Past the budget, called before a statement, until the rest runs plain; else None.
+        begins_part: Called in a gap with the frame of a function that is entered; returns whether it is recorded.
+        on_entered: Called with the frame of each function that is recorded.
+        on_left: Called with it when it is left.
     """
 
     def __init__(
@@ -95,6 +98,9 @@ class FrameRecorder:
         self.loads = 0
         self.on_name_stored: Callable[[str, Any], None] | None = None
         self.on_unrecorded_line: Callable[[], None] | None = None
+        self.begins_part: Callable[[types.FrameType], bool] = lambda python: False
+        self.on_entered: Callable[[Frame], None] = lambda frame: None
+        self.on_left: Callable[[Frame], None] = lambda frame: None
         self._raised = (0, 0)
         self.gate = Gate(self.tick, self.tick_while)
         self.sampler = LoopSampler(
@@ -225,7 +231,13 @@ class FrameRecorder:
             python = _getframe(1)
             self.record_line(site, self.by_id.get(id(python)) or self.find(python))
         elif self.on_unrecorded_line is not None:
+            self._unrecorded_line(site, _getframe(1))
+
+    def _unrecorded_line(self, site: int, python: types.FrameType) -> None:
+        if self.on_unrecorded_line is not None:
             self.on_unrecorded_line()
+        if self.on:  # the part that is recorded begins here
+            self.record_line(site, self.find(python))
 
     def line_scan(self, site: int) -> None:
         """As `line`, after a statement that may have changed what a container holds."""
@@ -238,7 +250,7 @@ class FrameRecorder:
             self.names.scan_around(frame, self.script)
             self.record_line(site, frame)
         elif self.on_unrecorded_line is not None:
-            self.on_unrecorded_line()
+            self._unrecorded_line(site, _getframe(1))
 
     def record_line(self, site: int, frame: Frame | None) -> None:
         """Send a statement that is about to run in `frame`."""
@@ -328,9 +340,11 @@ class FrameRecorder:
             self.by_id[id(python)] = self._other_thread
             return
         if not (self.on or self._back()):
-            if self.kept.gap is not None:
+            if self.kept.gap is None:
+                return
+            if not self.begins_part(python):
                 self._enter_in_gap(python)
-            return
+                return
         outer = self.current
         stack_depth = 0
         touches = self.sampler.touches
@@ -342,6 +356,7 @@ class FrameRecorder:
         file = self._file_of(code.co_filename) or 1
         frame = self._start_frame(code.co_name, file, id(python), resumable=bool(code.co_flags & _RESUMABLE))
         self.by_id[frame.key] = frame
+        self.on_entered(frame)
         frame.touches = touches
         if not code.co_flags & _RESUMABLE:
             frame.stack_depth = stack_depth
@@ -406,6 +421,7 @@ class FrameRecorder:
             del self._modules[python.f_code.co_filename]
         if self.current is frame:
             self.current = frame.outer
+        self.on_left(frame)
 
     def begin(self, loop: int, targets: tuple[str, ...], iterable: Any) -> Any:
         """Note that a `for` is about to begin, which stores to these names; return what it iterates over."""

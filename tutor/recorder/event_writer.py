@@ -122,7 +122,8 @@ class EventWriter:
         self._on_full = full
         self._is_full = False
         self.flush_at = min(FRAME_EVENTS, max_events)
-        self._events = 0
+        self._events = self._steps = 0
+        self._max_steps = 0
         self._bytes = 0
         self.lock = _thread.RLock()
         self._stop = _thread.allocate_lock()
@@ -134,6 +135,12 @@ class EventWriter:
         self.on_idle: Callable[[], None] = lambda: None
         self.on_closed: Callable[[], None] = lambda: None
         self.on_unsent: Callable[[str, str], None] = lambda stream, text: None
+
+    def limit_steps(self, count: int) -> None:
+        """Cut the recording after this many steps; 0: as many as there are."""
+        self._max_steps = count
+        if count:
+            self.flush_at = min(self.flush_at, count)
 
     def start(self) -> None:
         """Start the thread that flushes by time."""
@@ -186,9 +193,14 @@ class EventWriter:
         self._check_budget()
 
     def _check_budget(self) -> None:
-        over = self._events >= self._max_events, self._bytes >= self._max_bytes
-        if any(over) and not self._is_full:
-            self._is_full = self._on_full("events" if over[0] else "bytes")
+        over = {
+            "events": self._events >= self._max_events,
+            "bytes": self._bytes >= self._max_bytes,
+            "steps": 0 < self._max_steps <= self._steps,
+        }
+        reason = next((reason for reason, is_over in over.items() if is_over), None)
+        if reason is not None and not self._is_full:
+            self._is_full = self._on_full(reason)
             self.write()
 
     def write(self) -> None:
@@ -219,9 +231,11 @@ class EventWriter:
                 self._events += count
                 self._bytes += len(frame)
                 self._write_frame(frame)
-            self.flush_at = (
-                FRAME_EVENTS if self._is_full else max(min(FRAME_EVENTS, self._max_events - self._events), 0)
-            )
+            left = self._max_events - self._events
+            if self._max_steps:
+                self._steps += sum(event[0] in _STEPS for event in batch)
+                left = min(left, self._max_steps - self._steps)
+            self.flush_at = FRAME_EVENTS if self._is_full else max(min(FRAME_EVENTS, left), 0)
 
     def _write_frame(self, frame: bytes) -> None:
         view = memoryview(frame)

@@ -92,6 +92,10 @@ class _Gap:
     numbers: dict[tuple[int, int], int]
     count: int = 1
     last: int = 0
+    why: str = ""
+    """The option by which a part of the program is not recorded; empty for iterations of the training loop."""
+    lines: frozenset[int] | None = frozenset()
+    """Then the lines of the loops that are not run plain; None: nothing is."""
     ended: list[tuple[int, int]] = field(default_factory=list)
     left: list[int] = field(default_factory=list)
     entered: dict[int, tuple[Any, ...]] = field(default_factory=dict)
@@ -131,6 +135,10 @@ class KeptIterations:
         line_of: Returns the line of the script on which a loop begins; 0 for one of another file.
         share: Returns which share of the budget is used up.
         record_state: Records what all tensors and containers hold.
+        most: How many iterations are recorded before the recording is cut; 0: no limit.
+        cut: Cuts the recording, for a reason.
+        is_part: Returns whether calls of a function are recorded in a gap.
+        place: The statement with which a part begins.
     """
 
     def __init__(
@@ -159,6 +167,10 @@ class KeptIterations:
         self.switch: Callable[[bool], None] = lambda on: None
         self.may_begin: Callable[[], bool] = lambda: True
         self.record_state: Callable[[], None] = lambda: None
+        self.most = 0
+        self.cut: Callable[[str], Any] = lambda reason: None
+        self.is_part: Callable[[types.CodeType], bool] = lambda code: False
+        self.place = 0
         self.loop = 0
         """The site of the training loop; 0 before it is known."""
         self._confirmed = False
@@ -181,7 +193,7 @@ class KeptIterations:
     @property
     def is_on(self) -> bool:
         """Whether there is, or may come, a selection."""
-        return self.selection is not None or self.is_automatic
+        return self.selection is not None or self.is_automatic or self.most > 0 or self.gap is not None
 
     # ------------------------------------------------------------ which loop
 
@@ -230,6 +242,10 @@ class KeptIterations:
         if site != self.loop:
             return False
         index, self._count = self._count, self._count + 1
+        if self.most and index - self._before[0] >= self.most and self._is_confirmed(index):
+            self.most = 0
+            self.cut("for")
+            return False
         if self.selection is None:
             self._select_if_too_many(index, frame)
         if self.selection is None or not self._is_confirmed(index):
@@ -304,21 +320,35 @@ class KeptIterations:
             self._ticks.clear()
             self._calls.clear()
         numbers = {(each.frame.serial, each.site): each.frame.loops[each.site] for each in loops}
-        self.gap = _Gap(frame.serial, number, outermost, numbers, last=number)
+        self._switch_off(_Gap(frame.serial, number, outermost, numbers, last=number))
+        self.rewinder.gap_begins()
+
+    def wait(self, frame: Frame, why: str, lines: frozenset[int] | None) -> None:
+        """Begin a gap that lasts until `end`: before and between what is recorded of a program."""
+        self._ticks.clear()
+        self._calls.clear()
+        self._switch_off(_Gap(frame.serial, 0, _Running(frame, 0), {}, count=0, why=why, lines=lines))
+
+    def _switch_off(self, gap: _Gap) -> None:
+        self.gap = gap
         gate = self._gate
         self._replaced = gate.tick, gate.tick_while, gate.calls
         gate.tick = gate.tick_while = self._ticks.__getitem__
         gate.calls = self._calls
         self.switch(False)
-        self.rewinder.gap_begins()
 
     def _begins_in_gap(self, site: int) -> Callable[[], Any]:
         """Return what says whether a call of the function defined at `site` runs plain."""
-        return _RECORDED if sys._getframe(2).f_code in self._functions else _PLAIN
+        code = sys._getframe(2).f_code
+        return _RECORDED if self.is_path(code) or self.is_part(code) else _PLAIN
 
     def _tick_in_gap(self, site: int, python: types.FrameType) -> bool | None:
         """Note that an iteration of a loop begins; return whether it runs plain, None for always."""
-        if site not in self._path:
+        gap = self.gap
+        lines = None if gap is None else gap.lines
+        if lines and site not in self._path and self.line_of(site) in lines:
+            self._path.add(site)
+        if lines is not None and site not in self._path:
             return None
         return self.iterates(site, python, is_plain=True)
 
@@ -342,7 +372,7 @@ class KeptIterations:
 
     def is_path(self, code: types.CodeType) -> bool:
         """Return whether the program comes to the training loop through this function."""
-        return code in self._functions
+        return code in self._functions or (self.gap is not None and self.gap.lines is None)
 
     def enters(self, event: tuple[Any, ...]) -> None:
         """Note in the gap that a function is entered, by the event that is sent if it still runs at the end."""
@@ -391,8 +421,9 @@ class KeptIterations:
             self.rewinder.release()
         self._switch_on()
         append = self._append
-        why = "until" if self.rewinder.condition else "keep"
-        append((_SKIPPED, gap.frame, self.loop, gap.first, gap.last, False, "", gap.count, why))
+        why = gap.why or ("until" if self.rewinder.condition else "keep")
+        site = self.place if gap.why else self.loop
+        append((_SKIPPED, gap.frame, site, gap.first, gap.last, False, "", gap.count, why))
         for serial, site in gap.ended:
             if serial not in gap.left:
                 append((_LOOP_END, serial, site))

@@ -23,6 +23,7 @@ from tutor.recorder.operations import OperationRecorder
 from tutor.recorder.optimizers import OptimizerRecorder
 from tutor.recorder.originals import module_of
 from tutor.recorder.other_processes import CollectiveWatcher, SharedMemoryWatcher
+from tutor.recorder.recorded_part import RecordedPart
 from tutor.recorder.signals import DeferredSignals
 from tutor.recorder.tensors import TensorRecorder
 from tutor.recorder.threads import ThreadWatcher
@@ -54,6 +55,7 @@ class Recorder:
         backward: Records backward passes.
         add_secret: Adds a text that is not recorded as the value of a name.
         signals: Defers the program's signal handlers while the recorder's own code runs.
+        part: Says which part of the program is recorded.
         full: Whether the budget is used up.
         is_child: Whether this is a forked child, which records nothing; a fork to go back to is not.
     """
@@ -111,6 +113,7 @@ class Recorder:
         self.frames.calls.statement_at = self.code.statement_at
         kept = self.frames.kept
         kept.switch, kept.record_state = self._switch_in_loop, self._record_state
+        self.part = RecordedPart(self.frames, location, self._is_full)
         kept.share = lambda: self.writer.share
         kept.may_begin = lambda: not self.operations.is_running() and not threads.is_other_thread()
         self.backward.on_pass, optimizers.on_step = kept.pass_begins, kept.step_ends
@@ -149,6 +152,7 @@ class Recorder:
         with self.switched_on():
             if not self.full:
                 push_mode(self.operations)
+                self.part.begin_cell(self.frames.script)
             try:
                 yield
             except (Exception, SystemExit) as error:
@@ -204,6 +208,8 @@ class Recorder:
 
     def mark(self, *args: Any, **kwargs: Any) -> None:
         """Record, for `breakpoint()`, that the program has come to it."""
+        if not self._is_other_thread():
+            self.part.marked(sys._getframe(1))
         frame = self.frames.current
         if self.frames.on and frame is not None and not self._is_other_thread():
             self.writer.send(Mark(self._location[STATEMENT], frame.serial))

@@ -160,7 +160,7 @@ class Rewinder:
         self.release()
         self._writer.write()
         if self.condition and self.target is None and not self._has_loss:
-            self._writer.waiting.append((_GAP, 0, "never", 0, self.condition))
+            self._writer.waiting.append((_GAP, 0, "never", 0, f"--until {self.condition}"))
 
     def _rewind(self, number: int) -> None:
         """Go back; where that is not possible, record what follows."""

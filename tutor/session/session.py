@@ -20,7 +20,7 @@ from tutor.session.worker_process import StartError, WorkerProcess, Workers, che
 from tutor.trace import wire
 from tutor.trace.command import ENDED, Reply, RunCommand, signal_name
 from tutor.trace.events import Answered, CellEnd, Event, Failed, Gap, Output, RunEnd, Waiting
-from tutor.trace.selection import Selection
+from tutor.trace.selection import Part, Selection
 from tutor.trace.timeline import Timeline
 from tutor.trace.tracefile import Writer, save
 
@@ -51,6 +51,7 @@ class Session:
         keep: Which iterations of the training loop are recorded.
         loop: The line of that loop; 0 for the one around the first backward pass.
         skip: The numbers of the code cells that do not run.
+        part: The part of the program that is recorded.
         until: nan, inf, error or an expression: iterations where it happens are recorded too.
         last: How many of them.
         stdin: What the program's standard input is, a value of `RunCommand.stdin`.
@@ -82,6 +83,7 @@ class Session:
         last: int = 0,
         stdin: str = ENDED,
         with_pictures: bool = False,
+        part: Part | None = None,
     ) -> None:
         self.target = target
         self.workers = workers or Workers()
@@ -89,7 +91,7 @@ class Session:
             target.typed or str(target.path), target.name, args or [], knobs or {}, device,
             max_events=max_events, max_bytes=max_bytes, samples_loops=samples_loops, module=target.module,
             keep=keep, loop=loop, until=until, last=last, skip=skip or [], stdin=stdin,
-            with_pictures=with_pictures,
+            with_pictures=with_pictures, part=part or Part(),
         )  # fmt: skip
         self.timeline = Timeline()
         self.phase = "starting"

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tutor.trace.selection import Selection
+from tutor.trace.selection import Part, Selection
 
 
 def signal_name(number: int) -> str:
@@ -99,6 +99,8 @@ class RunCommand(msgspec.Struct, frozen=True):
     """nan, inf, error or an expression: where it happens, iterations are recorded that are not in `keep`."""
     last: int = 0
     """How many of them, up to the one in which it happens; one more follows."""
+    part: Part = Part()
+    """The part of the program that is recorded."""
     language: str = "en"
     """Language of the error for a file that cannot be run; the worker sends no other sentences."""
     module: str = ""

@@ -541,7 +541,11 @@ class Cut(Event, frozen=True, tag=55):
     iterations: list[int]
     """Current iterations of the loops around it and around the calls of its function, outermost first, from 1."""
     reason: str
-    """events or bytes: the limit that was reached."""
+    """events or bytes: the limit that was reached. for or steps: the option by which it ends here."""
+
+
+ASKED = ("for", "steps")
+"""The reasons of cuts that were asked for."""
 
 
 class Skipped(Event, frozen=True, tag=59):
@@ -562,7 +566,8 @@ class Skipped(Event, frozen=True, tag=59):
     count: int = 0
     """Number of iterations, where the loop was entered several times; 0: those from `first` to `last`."""
     why: str = ""
-    """The option by which iterations of the training loop were not to be recorded: keep, until."""
+    """The option by which iterations of the training loop were not to be recorded: keep, until. With from and only it
+    is all that ran before, without iterations."""
 
 
 class Mark(Event, frozen=True, tag=61):

@@ -1,7 +1,9 @@
-"""Which iterations of a program's training loop are recorded: `--keep 0-2,100,every:100,last:3`."""
+"""What is recorded of a long program: iterations of its training loop (`--keep 0-2,100,every:100,last:3`), or a part
+(`--from line:40#2`, `--only model.py:forward`, `--for 5`, `--steps 500`)."""
 
 from __future__ import annotations
 
+import ast
 import re
 
 import msgspec
@@ -52,3 +54,65 @@ def parse(text: str) -> Selection:
             raise ValueError(part)
         every, last = step or every, count or last
     return Selection(text, ranges, every, last)
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A part of a program: where it begins, and how long it is."""
+
+    text: str = ""
+    """The option by which it begins, as it was typed."""
+    line: int = 0
+    """It begins with a statement on this line of the script, when that runs for the `count`-th time; 0: elsewhere."""
+    count: int = 1
+    name: str = ""
+    """It begins when this name gets the value; empty: elsewhere."""
+    value: int | float | bool | str | None = None
+    is_mark: bool = False
+    """Whether it begins with the first `breakpoint()`."""
+    file: str = ""
+    function: str = ""
+    """It is the calls of this function of this file; empty: it goes on."""
+    iterations: int = 0
+    """How many iterations of the training loop it has; 0: any number."""
+    steps: int = 0
+    """How many steps it has; 0: any number."""
+
+    def limited(self, iterations: int, steps: int) -> Part:
+        """Return the part with so many iterations and steps."""
+        return msgspec.structs.replace(self, iterations=iterations, steps=steps)
+
+
+def parse_beginning(text: str) -> Part:
+    """Read `line:N`, `line:N#K`, `NAME=VALUE` or `mark`.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    option = f"--from {text}"
+    if text == "mark":
+        return Part(option, is_mark=True)
+    matched = re.fullmatch(r"(?a:line:(\d{1,9})(?:#(\d{1,9}))?)", text)
+    if matched is not None and int(matched[1]) and int(matched[2] or 1):
+        return Part(option, line=int(matched[1]), count=int(matched[2] or 1))
+    name, sign, value = text.partition("=")
+    if not (sign and name.isidentifier() and value) or value.startswith("="):
+        raise ValueError(text)
+    try:
+        read = ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        read = value  # a word: phase=train
+    if type(read) not in (int, float, bool, str) or (type(read) is int and not -(1 << 63) <= read < 1 << 63):
+        raise ValueError(text)
+    return Part(option, name=name, value=read)
+
+
+def parse_function(text: str) -> Part:
+    """Read `FILE:FUNCTION`.
+
+    Raises:
+        ValueError: It is malformed.
+    """
+    file, _, function = text.rpartition(":")
+    if not file.strip() or not all(part.isidentifier() for part in function.split(".")):
+        raise ValueError(text)
+    return Part(f"--only {text}", file=file.removeprefix("./"), function=function)

@@ -36,7 +36,7 @@ _GAP_TEXTS = {
         "`--keep` chooses others; with `--all` it has each until it is full."
     ),
     "until": N_("Iteration {count:,} of the training loop is the first of `--until {detail}`."),
-    "never": N_("`--until {detail}` was never reached."),
+    "never": N_("`{detail}` was never reached."),
     "no_way_back": N_(
         "Iteration {count:,} of the training loop is the first of `--until {detail}`. A program with other threads or "
         "processes cannot go back, so what follows it is recorded, and not what came before."
@@ -252,7 +252,11 @@ class Timeline:
     @property
     def notices(self) -> list[str]:
         """Sentences on what is missing or unreadable: gaps, a file cut off, events of a later version."""
-        gaps = describe_gaps(self.contents.gaps, self.cut)
+        cut = None if self.cut is None else self.event(self.cut)
+        if isinstance(cut, ev.Cut) and cut.reason in ev.ASKED:
+            gaps = describe_gaps([gap for gap in self.contents.gaps if gap.why != "full"], None)
+        else:
+            gaps = describe_gaps(self.contents.gaps, self.cut)
         return list(dict.fromkeys([*self.contents.notices, *gaps, *self.frames.damaged]))
 
     @property

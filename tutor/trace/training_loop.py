@@ -70,7 +70,7 @@ def _gaps(timeline: Timeline, loop: int) -> list[tuple[int, Skipped]]:
     events."""
     sites = timeline.columns.sites
     events = [(step, timeline.event(step)) for step in timeline.columns.gaps() if sites[step - 1] == loop]
-    return [(step, event) for step, event in events if isinstance(event, Skipped) and event.why]
+    return [(step, event) for step, event in events if isinstance(event, Skipped) and event.count]
 
 
 def _was_entered_once(timeline: Timeline, site: int, starts: array[int], left_out: int) -> bool:

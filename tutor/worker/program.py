@@ -46,8 +46,8 @@ def read_program(command: RunCommand) -> Program:
         lesson, text = apply_edits(lesson, command.edits, command.attempts)
     else:
         text = "" if lesson.is_notebook else load(Path(lesson.path))
-    if command.loop:
-        _check_loop(lesson, text, command)
+    if command.loop or command.part.line:
+        _check_line(lesson, text, command)
     both = zip(written.code_cells, lesson.code_cells, strict=True)
     originals = {old.number: old.source for old, new in both if old.number and old.source != new.source}
     values = knobs_of.resolve(lesson, command.knobs, command.device)
@@ -59,17 +59,21 @@ def read_program(command: RunCommand) -> Program:
     return Program(lesson, text, document)
 
 
-def _check_loop(lesson: Lesson, text: str, command: RunCommand) -> None:
-    """Raise LessonError if no loop begins on the line of `--loop`."""
+def _check_line(lesson: Lesson, text: str, command: RunCommand) -> None:
+    """Raise LessonError if no loop begins on the line of `--loop`, or no statement on that of `--from`."""
     if lesson.is_notebook:
-        what = _("is a notebook, whose lines are counted in each cell: --loop is for scripts.")
+        what = _("is a notebook, whose lines are counted in each cell: --loop and --from line:N are for scripts.")
         raise LessonError(what, path=command.name)
     try:
         tree = ast.parse(text)
     except UNPARSED:  # that is said when it runs
         return
+    line = command.part.line
+    if line and not any(isinstance(node, ast.stmt) and node.lineno == line for node in ast.walk(tree)):
+        what = _("no statement begins on line {line}.", line=line)
+        raise LessonError(what, path=command.name, fix=_("--from wants the first line of a statement."))
     loops = ast.For | ast.AsyncFor | ast.While
-    if not any(isinstance(node, loops) and node.lineno == command.loop for node in ast.walk(tree)):
+    if command.loop and not any(isinstance(node, loops) and node.lineno == command.loop for node in ast.walk(tree)):
         what = _("no loop begins on line {line}.", line=command.loop)
         raise LessonError(what, path=command.name, fix=_("--loop wants the line of a `for` or a `while`."))
 

@@ -150,10 +150,15 @@ class Run:
         kept = recorder.frames.kept
         kept.selection, kept.line = self._command.keep, self._command.loop
         kept.rewinder.watch(self._command.until, self._command.last)
-        kept.is_automatic = recorder.frames.sampler.on and kept.selection is None
+        part = self._command.part
+        is_limited = bool(part.iterations or part.steps)
+        kept.is_automatic = recorder.frames.sampler.on and kept.selection is None and not is_limited
         kept.line_of = lambda site: recorder.code.line_in(self._path, site)
         recorder.writer.start()
         whole = _text_with(lesson, self._text)
+        recorder.part.line_of = kept.line_of
+        recorder.part.choose(part, whole)
+        recorder.writer.limit_steps(part.steps)
         exclude_compiled_code(recorder.compiled)
         if "plotext" in whole:
             record_figures(self._send, recorder.unseen)
@@ -409,6 +414,7 @@ class Run:
                 display(error)
         self._printed.close()
         recorder.frames.kept.rewinder.close()
+        recorder.part.close(recorder.writer.waiting.append)
         self._send(RunEnd(self._outcome, self._status, self._outcome_note))
         recorder.writer.wait_until_written()
         recorder.writer.stop()

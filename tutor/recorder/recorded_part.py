@@ -1,0 +1,179 @@
+"""Record a part of a program: from a place on (`--from`), in the calls of a function (`--only`), up to a number of
+iterations (`--for`) or steps (`--steps`).
+
+Before the part the program runs unrecorded, in a gap as between two iterations of the training loop. Where the place
+is outside of functions, all loops but those around it, and all functions, run as plain twins; a place in a function is
+found by the recorder's calls, and they do nothing else. Behind the part the recording is cut, as past the budget.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+import types
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Any
+
+from tutor.recorder.callbacks import FrameRecorder
+from tutor.recorder.variables import Frame
+from tutor.trace.command import STATEMENT, CrashLocation
+from tutor.trace.events import Gap
+from tutor.trace.selection import Part
+
+_GAP = Gap.__struct_config__.tag
+_SCALARS = (int, float, str, bool)
+_FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
+
+
+class RecordedPart:
+    """Begins the gaps before and between what is recorded, and ends them.
+
+    Args:
+        frames: Runs the program's statements.
+        location: Has the statement that runs.
+        cut: Ends the recording, for a reason.
+
+    Attributes:
+        part: What is recorded.
+        line_of: Returns the line of the script on which a statement begins; 0 for one of another file.
+    """
+
+    def __init__(self, frames: FrameRecorder, location: CrashLocation, cut: Callable[[str], Any]) -> None:
+        self._frames = frames
+        self._kept = frames.kept
+        self._location = location.numbers
+        self.part = Part()
+        self.line_of: Callable[[int], int] = lambda site: 0
+        self._lines: frozenset[int] | None = None
+        """The lines of the loops around the place; None: it may be in any."""
+        self._is_reached = self._is_waiting = False
+        self._sites: dict[int, bool] = {}
+        """By statement: whether the part begins with it."""
+        self._hits = 0
+        self._call: Frame | None = None
+        """The call of the function that is recorded."""
+        self._kept.cut = cut
+
+    def choose(self, part: Part, text: str) -> None:
+        """Record this part of the script with this text."""
+        self.part = part
+        self._kept.most = part.iterations
+        self._is_waiting = bool(part.line or part.name or part.is_mark or part.function)
+        if part.function:
+            self._kept.is_part = self._is_function
+            self._frames.begins_part, self._frames.on_left = self.enters, self._left
+            self._frames.on_entered = self.entered
+            self._lines = frozenset()
+        elif self._is_waiting:
+            self._lines = _loops_around(text, part)
+
+    def begin_cell(self, script: Frame | None) -> None:
+        """Wait for the part from the beginning of a cell on."""
+        if self._is_waiting and self._call is None and script is not None:
+            self._wait(script)
+
+    def _wait(self, frame: Frame) -> None:
+        self._is_waiting = True
+        self._kept.wait(frame, "only" if self.part.function else "from", self._lines)
+        frames, part = self._frames, self.part
+        if part.line:
+            frames.on_unrecorded_line = self._at_line
+        elif part.name:
+            note, frames.on_name_stored = frames.on_name_stored, None
+
+            def stored(name: str, value: Any) -> None:
+                if note is not None:
+                    note(name, value)
+                self._stored(name, value)
+
+            frames.on_name_stored = stored
+
+    def _begin(self, python: types.FrameType | None) -> None:
+        """Record from here on."""
+        self._is_waiting, self._is_reached = False, True
+        self._frames.on_unrecorded_line = None
+        self._kept.place = self._location[STATEMENT]
+        self._kept.end(python)
+        self._frames.current = self._frames.find(python)
+
+    def _at_line(self) -> None:
+        site = self._location[STATEMENT]
+        is_place = self._sites.get(site)
+        if is_place is None:
+            is_place = self._sites[site] = self.line_of(site) == self.part.line
+        if is_place and self._kept.gap is not None:
+            self._hits += 1
+            if self._hits == self.part.count:
+                self._begin(sys._getframe(2))
+
+    def _stored(self, name: str, value: Any) -> None:
+        if name == self.part.name and type(value) in _SCALARS and value == self.part.value and self._kept.gap:
+            self._begin(sys._getframe(3))
+
+    def marked(self, python: types.FrameType) -> None:
+        """Note that the program has come to a `breakpoint()`."""
+        if self._is_waiting and self.part.is_mark and self._kept.gap is not None:
+            self._begin(python)
+
+    def _is_function(self, code: types.CodeType) -> bool:
+        """Return whether a function is the one of which calls are recorded."""
+        name = code.co_qualname.replace(".<locals>", "")
+        is_named = name == self.part.function or name.endswith("." + self.part.function)
+        return is_named and PurePath(code.co_filename).match(self.part.file)
+
+    def enters(self, python: types.FrameType) -> bool:
+        """Begin with a call of the function, if this is one; return whether it is recorded."""
+        if not self._is_waiting or not self.part.function or not self._is_function(python.f_code):
+            return False
+        self._begin(python.f_back)
+        return True
+
+    def entered(self, frame: Frame) -> None:
+        """Note that the call that was begun with is in this frame."""
+        if self._call is None and self.part.function:
+            self._call = frame
+
+    def _left(self, frame: Frame) -> None:
+        """Note that a recorded function is left."""
+        if frame is self._call and self._kept.may_begin():
+            self._call = None
+            script = self._frames.script
+            if script is not None and self._frames.on:
+                self._wait(script)
+
+    def close(self, append: Callable[[Any], None]) -> None:
+        """Say, at the end of the program, that the part has never begun."""
+        if self._is_waiting and not self._is_reached:
+            append((_GAP, 0, "never", 0, self.part.text))
+
+
+def _loops_around(text: str, part: Part) -> frozenset[int] | None:
+    """Return the lines of the loops around the place where a part begins; None if it is, or may be, in a function."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # that is said when it runs
+        return None
+    loops: set[int] = set()
+    is_met = False
+    waiting: list[tuple[ast.AST, tuple[int, ...], bool]] = [(tree, (), False)]
+    while waiting:
+        node, around, is_inside = waiting.pop()
+        if isinstance(node, ast.For | ast.While):
+            around = (*around, node.lineno)
+        if _is_place(node, part):
+            if is_inside:
+                return None
+            is_met = True
+            loops.update(around)
+        is_inside = is_inside or isinstance(node, _FUNCTIONS)
+        waiting += [(child, around, is_inside) for child in ast.iter_child_nodes(node)]
+    return frozenset(loops) if is_met else None
+
+
+def _is_place(node: ast.AST, part: Part) -> bool:
+    if part.line:
+        return isinstance(node, ast.stmt) and node.lineno == part.line
+    if part.name:
+        return isinstance(node, ast.Name) and node.id == part.name and isinstance(node.ctx, ast.Store)
+    return isinstance(node, ast.Name) and node.id == "breakpoint"
