@@ -20,6 +20,14 @@ from tutor.trace import tracefile
 
 ASKS = "name = input('Name: ')\nprint(f'Hello {name}.')\n"
 READS = "import sys\nprint(sys.stdin and (sys.stdin.fileno(), sys.stdin.isatty()))\nprint(sys.stdin.buffer.read())\n"
+DEBUGS = """\
+import code, pdb
+x = 41
+pdb.set_trace()
+y = x + 1
+print("y", y)
+code.interact("talk", local={"x": x}, exitmsg="bye")
+"""
 SECRET = """\
 import getpass
 name = input("Name: ")
@@ -71,6 +79,7 @@ def run(folder: Path, words: list[str], streams: str = "", typed: bytes = b"") -
         (READS, "<script.py", b""),
         (READS, "<&-", b""),
         (READS, "0>>empty", b""),
+        (DEBUGS, "", b"p x\nn\ns\ns\nc\nx + 1\n"),
     ],
 )
 def test_a_recorded_script_reads_what_a_plain_one_reads(tmp_path: Path, text: str, streams: str, typed: bytes) -> None:

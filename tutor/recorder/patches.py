@@ -217,6 +217,8 @@ def keep_secrets(add: Callable[[str], None], questions: Questions) -> None:
 
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_STREAMS = frozenset(os.path.join(_OURS, "worker", name) for name in ("stdio.py", "standard_input.py"))
+"""What is called in these is ours too, as the codecs."""
 _Watcher = Callable[[types.FrameType, str, Any], Any]
 
 
@@ -258,7 +260,8 @@ class _Away:
         self.function = function
 
     def __call__(self, frame: types.FrameType, event: str, argument: Any) -> Any:
-        if frame.f_code.co_filename.startswith(_OURS):
+        caller = frame.f_back
+        if frame.f_code.co_filename.startswith(_OURS) or (caller and caller.f_code.co_filename in _STREAMS):
             return None
         return self.function(frame, event, argument)
 
