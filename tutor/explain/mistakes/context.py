@@ -15,7 +15,7 @@ from math import prod
 from tutor.explain import formatting
 from tutor.explain.rules.arrays import broadcast_shape
 from tutor.i18n import _
-from tutor.trace.events import Backward, Event, Failed, Line, Op
+from tutor.trace.events import LOAD, Backward, Event, Failed, Line, Op
 from tutor.trace.names import name_of, names_of
 from tutor.trace.number_format import shape as shape_text
 from tutor.trace.source import parse
@@ -411,9 +411,15 @@ class FailureContext(StepContext):
         return producers
 
     def producer(self, tensor: int, before: int | None = None) -> tuple[int, Op] | None:
-        """Return the last operation (before step `before`, if given) that returned a tensor, with its step."""
-        producers = self._producers.get(tensor, [])
-        return next(((step, op) for step, op in producers if before is None or step < before), None)
+        """Return the last operation (before step `before`, if given) that returned a tensor, with its step; one inside
+        of a load, where that is recorded, before the load."""
+        producers = [(step, op) for step, op in self._producers.get(tensor, []) if before is None or step < before]
+        inner = ((step, op) for step, op in producers if not self._is_load(op))
+        return next(inner, producers[0] if producers else None)
+
+    def _is_load(self, op: Op) -> bool:
+        site = self.timeline.sites.get(op.site)
+        return site is not None and site.op == LOAD
 
     def made_by(self, tensor: int) -> tuple[str, int | None]:
         """Return ` (`a * 2` on line 3)` and the step of the operation that returned a tensor; "" and None: unknown."""

@@ -72,8 +72,11 @@ def _find_origin(context: FailureContext, tensor: TensorState, attribute: str = 
     if earliest is None:
         return None
     step, serial = earliest
-    result = context.timeline.state(step).tensors.get(serial)
-    name = op_output(context.timeline, step) or (None if result is None else result.label)
+    after, event = context.timeline.state(step), context.timeline.event(step)
+    result = after.tensors.get(serial)
+    is_single = isinstance(event, Op) and len(event.outputs) == 1
+    name = op_output(context.timeline, step) if is_single else name_of(after, serial)
+    name = name or (None if result is None else result.label)
     return _Origin(context.place_of(step), " ".join((context.timeline.view(step).code or "").split()), name)
 
 
