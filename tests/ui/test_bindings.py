@@ -64,6 +64,7 @@ def test_a_key_is_bound_once_and_in_the_key_line_once() -> None:
         ("e", "this is a recording"),
         ("w", "there is one run so far"),
         ("c", "to chart a tensor put the mark on it"),
+        ("u", "to ask who changed a tensor put the mark on it"),
         ("enter", "for the first step"),
         ("escape", "q quits"),
     ],
@@ -124,6 +125,27 @@ def test_a_key_that_moves_the_cursor_names_a_function(key: Key) -> None:
     move = key.move.load()
     assert callable(move.find)
     assert (move.nowhere, move.ahead) == (key.move.nowhere, key.move.ahead)
+
+
+async def test_u_goes_from_change_to_change_of_the_marked_tensor_and_a_quotation_mark_back() -> None:
+    app = viewer(training(), SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end")
+        screen = screen_of(app)
+        screen.show_pane("tensors")
+        await pilot.press("down")
+        assert screen.selection is not None
+        tensor, timeline, steps = screen.selection[1], screen.model.timeline, [screen.model.cursor]
+        for _ in range(3):
+            await pilot.press("u")
+            await pilot.pause()
+            steps.append(screen.model.cursor)
+            changes = timeline.changed(steps[-1], steps[-1] - 1)
+            assert tensor in changes.tensors | changes.grads
+        assert steps == sorted(set(steps), reverse=True)
+        await pilot.press("apostrophe", "apostrophe", "apostrophe")
+        await pilot.pause()
+        assert screen.model.cursor == steps[0]
 
 
 async def test_the_tensors_are_sorted_from_any_pane() -> None:

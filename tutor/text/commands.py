@@ -33,6 +33,7 @@ exclamation mark, problem: the next problem; from a failure, what made it inevit
 a number, or g and a place, go: to that step; places are also line 8, cell 2, iteration 3, pass 1, start and end
 slash and a text, find: the next step whose code or output has that text
 apostrophe: back to where the last jump came from; quotation mark: forward again
+u, changed: who changed the tensor that this step brought; u and a name: that one; again: the change before
 show: everything there is here: tensors, graph, optimizer, output
 s, skip: skip a question
 e, edit: try an exercise
@@ -49,11 +50,11 @@ q, quit: leave
 WORDS = {
     "forward": "", "back": "h", "next": "n", "previous": "p", "into": "i", "out": "o", "pass": "b", "cell": "]",
     "iteration": "}", "mark": "m", "problem": "!", "go": "g", "find": "/", "skip": "s", "edit": "e", "hint": "H",
-    "solution": "S", "knobs": "k", "knob": "k", "run": "r", "glossary": "t", "language": "L", "help": "?", "quit": "q",
-    "exit": "q",
+    "solution": "S", "knobs": "k", "knob": "k", "run": "r", "changed": "u", "glossary": "t", "language": "L",
+    "help": "?", "quit": "q", "exit": "q",
 }  # fmt: skip
 """The letters that words stand for."""
-WITH_TEXT = ("g", "/", "k", "t")
+WITH_TEXT = ("g", "/", "k", "t", "u")
 """The letters that a text may follow."""
 OTHERS = ("!", "'", '"', "show", "s", "e", "H", "S", "r", "L", "?", "q", *WITH_TEXT)
 """The commands that are no moves."""

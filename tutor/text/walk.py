@@ -20,6 +20,8 @@ from tutor.lesson.model import Cell, LessonError, in_language
 from tutor.session.session import replies_in
 from tutor.study.answer_form import answer_value, describe_form
 from tutor.study.cards import card_at
+from tutor.study.changes import last_change
+from tutor.study.copying import tensor_at
 from tutor.study.flow import Question, Section
 from tutor.study.model import Model
 from tutor.study.moves import resolve_typed
@@ -34,6 +36,7 @@ from tutor.text.show import change_lines
 from tutor.text.speech import in_words, one_line, rows_of, spoken
 from tutor.text_width import printed_lines, width, wrap
 from tutor.trace import navigation
+from tutor.trace.names import names_of
 from tutor.trace.timeline import Timeline
 
 # ---------------------------------------------------------------- prose and questions
@@ -196,6 +199,8 @@ class Walker:
         self._lesson = Lesson(self._model, language)
         self._knobs: dict[str, str] = {}
         self._ended = False
+        self._followed = 0, 0
+        """The step that the last change was at, and the tensor that it was of."""
         self._told_cells = 0
         self._told_notice = ""
 
@@ -257,6 +262,8 @@ class Walker:
                     self._jump_to(step)
             case "'" | '"':
                 self._jump_back(letter == '"')
+            case "u":
+                self._go_to_change(text)
             case "s":
                 self._print(_("Nothing is asked here."))
             case "e":
@@ -292,6 +299,23 @@ class Walker:
         if self.timeline.cut is not None and move.ahead:
             nowhere += _(" The recording was full at step {step:,}.", step=self.timeline.cut)
         self._print(nowhere)
+
+    def _go_to_change(self, name: str) -> None:
+        """Go to the step that changed the tensor of a name, the one asked for last, or the one the step brought."""
+        state = self.timeline.state(self.step)
+        number = names_of(state).get(name, 0)
+        if not name:
+            brought = tensor_at(self.timeline, self.step, None)
+            number = 0 if brought is None else brought.tensor
+            number = self._followed[1] if self._followed[0] == self.step else number
+        change = last_change(self.timeline, self.step, number) if number else None
+        if change is not None:
+            self._followed = change
+            self._jump_to(change[0])
+        elif number:
+            self._print(_("Nothing before this step changed it."))
+        else:
+            self._print(_("Which tensor? Type u and its name."))
 
     def _try_exercise(self) -> None:
         """Read the learner's answer to the exercise at the cursor, run it and print what its check says."""

@@ -104,6 +104,8 @@ KEYS: tuple[Key, ...] = (
         14),
     Key("jump_back", "apostrophe", "'", N_("back to where the last jump came from")),
     Key("jump_forward", "quotation_mark", '"', N_("forward again after it"), joins=True),
+    Key("changed", "u", "u",
+        N_("who changed the tensor under the mark, or the one the step brought; again: the change before")),
     Key("palette", "colon,ctrl+p", ": Ctrl+P", N_("the palette: every key, lesson, step and name, found by typing"),
         K_("palette"), 5, ":", action="app.command_palette"),
     Key("again", "enter", "Enter", label=K_("other numbers"), rank=1),

@@ -6,13 +6,15 @@ import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.widgets import Input
 
 from tutor.i18n import N_, _, key_label, ngettext
 from tutor.study import copying
+from tutor.study.changes import last_change
 from tutor.study.result import Result
+from tutor.trace.names import name_of
 from tutor.ui.bindings import BY_ID
 from tutor.ui.explanation import describe_result, first_step
 from tutor.ui.panes.base import SettingChanged, StepPicked
@@ -21,6 +23,9 @@ from tutor.ui.render.segments import clean, styled
 from tutor.ui.screens.file_choice import choose_file
 from tutor.ui.screens.pane_screen import PaneScreen
 from tutor.ui.time_bar import TimeBar
+
+if TYPE_CHECKING:
+    from tutor.trace.timeline import Timeline
 
 _SEARCHED = ("code", "output", "tensors")
 """Panes that mark what is looked for."""
@@ -33,6 +38,9 @@ class WalkScreen(PaneScreen):
 
     _typed_path = ""
     """The path that was typed last: an error in it can be corrected."""
+
+    _followed: tuple[Timeline | None, int, int] = None, 0, 0
+    """The recording, the step that `changed` led to, and the tensor that it is about."""
 
     def restore(self, setting: Callable[[str], Any]) -> None:
         """Begin with speed, views and sizes that are kept; `setting` returns None for those that are not."""
@@ -127,6 +135,26 @@ class WalkScreen(PaneScreen):
         if not result.moved:
             self.timebar.pause()
         self.show_result(result)
+
+    def action_changed(self) -> None:
+        """Go to the step that changed a tensor last; from there, to the change before."""
+        self.pause()
+        timeline, step = self.model.timeline, self.model.cursor
+        number = self._followed[2] if self._followed[:2] == (timeline, step) else 0
+        if not number:
+            tensor = copying.tensor_at(timeline, step, self.selection)
+            number = 0 if tensor is None else tensor.tensor
+        if not number:
+            text = N_("to ask who changed a tensor put the mark on it: {tab} to the pane, {arrows} to its row, {u}")
+            self.say(*styled(text, tab=("Tab", "key"), arrows=("↑ ↓", "key"), u=("u", "key")))
+            return
+        change = last_change(timeline, step, number)
+        if change is None:
+            name = name_of(timeline.state(step), number) or _("a tensor without a name")
+            self.say((_("{name}: nothing before this step changed it", name=clean(name)), "quiet"))
+        else:
+            self.go_to(change[0])
+            self._followed = (timeline, *change)
 
     # ------------------------------------------------------------ the prompt
 
