@@ -1,0 +1,80 @@
+"""What a program reads of a terminal of its own is asked for a line at a time, recorded, and answered so again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.worker.servers import launch_fork
+from tutor.lesson.catalog import Target
+from tutor.session.session import Session, replies_in
+from tutor.session.worker_process import TYPED, Workers
+from tutor.text import steps
+from tutor.trace.command import ASKED, ENDED, Reply
+
+SCRIPT = """\
+import getpass, os, sys
+name = input("姓名? ")
+secret = getpass.getpass("secret: ")
+rest = sys.stdin.read()
+raw = os.read(0, 100)
+print(name, len(secret), rest, raw)
+input("the end? ")
+"""
+TYPED_LINES = ["Ada", "sesame", "1", "2", None, "raw"]
+
+
+def run(session: Session, lines: Iterator[str | None]) -> list[tuple[str, bool]]:
+    """Run a session and type these lines, then stop it; return the prompts at which somebody was asked."""
+    asked: list[tuple[str, bool]] = []
+
+    async def go() -> None:
+        stopping: list[asyncio.Task[None]] = []
+
+        def updated() -> None:
+            waiting = session.waiting
+            if waiting is None or stopping:
+                return
+            line = next(lines, "stop")
+            if line == "stop":
+                stopping.append(asyncio.create_task(session.stop()))
+            elif session.type_line(line):
+                asked.append((waiting.prompt, waiting.secret))
+
+        await session.run(updated)
+        await asyncio.gather(*stopping)
+        await session.workers.close()
+
+    asyncio.run(go())
+    return asked
+
+
+def test_lines_are_asked_for_recorded_and_answered_again(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT, encoding="utf-8")
+    workers = Workers(launch_fork, stdin=TYPED)
+    session = Session(Target("file", script, "script.py"), workers=workers, stdin=ASKED)
+    assert run(session, iter(TYPED_LINES)) == [
+        ("姓名? ", False), ("secret: ", True), ("", False), ("", False), ("", False), ("", False)
+    ]  # fmt: skip
+    timeline = session.timeline
+    printed = timeline.output(timeline.steps)
+    assert printed.startswith("姓名? Ada\nsecret: \n1\n2\nraw\nAda 6 1\n2\n b'raw\\n'\nthe end? ")
+    assert timeline.run_end is not None
+    assert timeline.run_end.outcome == "stopped"
+    records = [steps.record(timeline, step) for step in range(1, timeline.steps + 1) if timeline.kind(step) == "asked"]
+    answers = [(each["line"], each["answer"], each["secret"]) for each in records]
+    assert answers == [
+        (2, "Ada", False), (3, None, True), (4, "1", False), (4, "2", False), (4, None, False), (5, "raw", False),
+        (7, None, False),
+    ]  # fmt: skip
+    assert replies_in(timeline)[1] == Reply("secret: ", "", True)
+
+    again = session.again()
+    assert run(again, iter(["other"])) == [("secret: ", True)]
+    assert "Ada 5 1\n2\n b'raw\\n'\n" in again.timeline.output(again.timeline.steps)
+    ended = session.again(stdin=ENDED, replies=[Reply("姓名? ", "Bob"), Reply("another", "3")])
+    assert run(ended, iter([])) == []
+    assert "姓名? Bob\n" in ended.timeline.output(ended.timeline.steps)
+    assert ended.exit_status == 1
