@@ -79,3 +79,25 @@ def test_cells_are_skipped(record: Forker, tmp_path: Path) -> None:
     recorded = record(notebook(tmp_path, ["x = 1", "x = 1 / 0", "x += 1\nx"]), skip=[2])
     assert [(event.cell, event.outcome) for event in recorded.of(ev.CellEnd)] == [(1, "ok"), (2, "skipped"), (3, "ok")]
     assert (recorded.status, recorded.shown, recorded.timeline.notices) == (0, "Out[3]: 2\n", [])
+
+
+BARS = """\
+from tqdm.notebook import tqdm, trange
+import tqdm.notebook, tqdm.std
+tqdm.notebook.tqdm is tqdm.std.tqdm, list(trange(3))
+"""
+
+
+def test_widgets_of_tqdm_are_text_bars(record: Forker, tmp_path: Path) -> None:
+    """Its module for Jupyter, which asks for ipywidgets, is not looked at. In a script it is that of python."""
+    folder = tmp_path / "tqdm"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "std.py").write_text("class tqdm(list): pass\ndef trange(n): return tqdm(range(n))\n")
+    (folder / "notebook.py").write_text("raise ImportError('IProgress not found')\n")
+    shown = record(notebook(tmp_path, [BARS]))
+    assert (shown.status, shown.shown) == (0, "Out[1]: (True, [0, 1, 2])\n")
+    script = tmp_path / "script.py"
+    script.write_text("import tqdm.notebook\n")
+    plain = record(script)
+    assert (plain.status, plain.stderr.splitlines()[-1]) == (1, "ImportError: IProgress not found")

@@ -20,6 +20,7 @@ from tutor.recorder.recorder import Recorder
 from tutor.trace.events import Gap
 from tutor.worker.magics import to_python
 from tutor.worker.stdio import OutputRecorder
+from tutor.worker.text_bars import TextBars
 
 
 class Notebook:
@@ -42,9 +43,10 @@ class Notebook:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def begin(self) -> None:
-        """Go to its folder, and give the program `display`."""
+        """Go to its folder, and give the program `display` and text bars for tqdm's widgets."""
         os.chdir(os.path.dirname(self._path))
         builtins.display = self._display  # type: ignore[attr-defined]
+        TextBars().install()
         self._recorder.code.callbacks["show"] = self._show_result
 
     def compile(self, cell: Cell) -> types.CodeType:
