@@ -44,7 +44,7 @@ async def resize(pilot: Pilot[int], size: tuple[int, int]) -> None:
 
 # ---------------------------------------------------------------- cut texts
 
-GAP, VALUE = 3, 8
+GAP, VALUE = 3, 16
 """Blank cells between two columns, at most; more of them beside a text that is cut are wasted. In the graph the column
 of values is wide enough for those of all rows, also of rows out of sight."""
 _WORD = re.compile(r"\S*…\S*")
@@ -138,7 +138,7 @@ def numbers_in(text: str, source: str = "") -> Iterator[str]:
     Args:
         text: What is on the screen.
         source: The code of the program, and its output. A number that stands in the text as it does there, beside the
-            same operator or bracket, or given to the same name, is quoted.
+            same operator or bracket, or given to the same name, is quoted; so is one with an exponent.
     """
     text = _INDEX.sub(" ", text)
     for match in _NUMBER.finditer(text):
@@ -147,8 +147,10 @@ def numbers_in(text: str, source: str = "") -> Iterator[str]:
         contexts += [before + match[0]] if before.strip(" ·=→≈") else []
         contexts = [context.replace("×", "*") for context in contexts]
         contexts += [text[max(match.start() - _NAME, 0) : match.end()]] if "=" in before else []
-        if not any(context in source for context in contexts):
-            yield match[0]
+        is_end = match[0].endswith(".") and re.match(r" ?$| [A-Z\u4e00-\u9fff]", text[match.end() :])  # of a sentence
+        is_quoted = "e" in match[0] and re.search(rf"(?<![\w.]){re.escape(match[0])}(?![\w.])", source)
+        if not is_quoted and not any(context in source for context in contexts):
+            yield match[0][:-1] if is_end else match[0]
 
 
 def is_canonical(spelled: str) -> bool:
@@ -237,13 +239,19 @@ def _is_shorter(text: str, whole: str) -> bool:
     return digits >= 2 and float(text) != float(whole) and float(text) == float(f"{float(whole):.{digits}g}")
 
 
+_SHORT = re.compile(r"\d(?:\.\d+)?e-?\d+")
+"""A rounded number in a box of the graph that has no room for the number itself: `1e4` for 9999.6."""
+
+
 def other_spellings(panes: Panes, source: str) -> list[Finding]:
     """Return the rows with a number that is not spelled as everywhere; what is quoted from `source` is no number."""
     return [
         Finding(pane, row.strip())
         for pane, rows in panes.items()
         for row in rows
-        if pane not in _OWN and not _is_drawn(pane, row) and not all(map(is_canonical, numbers_in(row, source)))
+        if pane not in _OWN and not _is_drawn(pane, row)
+        for is_box in [pane == "graph" and number_format.ROUGHLY in row and _BOX.search(row) is not None]
+        if not all(is_canonical(text) or (is_box and _SHORT.fullmatch(text)) for text in numbers_in(row, source))
     ]
 
 

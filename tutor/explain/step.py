@@ -573,10 +573,14 @@ def _node_plain(timeline: Timeline, step: int) -> str:
     return _("A node that is not in the recording ran.") if summary is None else node_plain(summary)
 
 
+_LONGEST_MESSAGE = 600
+"""Cells of an error's message; torch's longest usual ones have some 400."""
+
+
 def _failed(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.Failed)
-    text = formatting.code(message(event), 200)
+    text = formatting.code(message(event), _LONGEST_MESSAGE)
     parts: list[Part] = [(event.error, "error"), (f": {text}" if text else "", "error")]
     return [*parts, (" · " + _("caught by the code around it"), "quiet")] if event.caught else parts
 

@@ -71,11 +71,14 @@ def _float_text(value: float, dtype: str) -> str:
 
 
 def fitted(value: Any, dtype: str, width: int) -> str:
-    """Format a number in a cell: with fewer digits, marked `≈`, where five do not fit."""
+    """Format a number in a cell: with fewer digits, marked `≈`, where five do not fit; with an exponent only where the
+    number itself does not fit: `≈10000` before `≈1e4`."""
     text = number(value, dtype)
     if len(text) <= width or not isinstance(value, (int, float)) or isinstance(value, bool):
         return cut(text, width)
-    shorter = [f"{ROUGHLY}{_without_padding(f'{value:z.{digits}g}')}" for digits in range(DIGITS, 0, -1)]
+    rounded = [f"{value:z.{digits}g}" for digits in range(DIGITS, 0, -1)]
+    forms = [form for text in rounded for form in (f"{float(text):z.{DIGITS}g}", text)]
+    shorter = [f"{ROUGHLY}{_without_padding(form)}" for form in forms]
     return next((text for text in shorter if len(text) <= width), cut(shorter[-1], width))
 
 
