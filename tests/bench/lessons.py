@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.bench.figures import Figure
-from tests.bench.starting import fresh, until
+from tests.bench.starting import PATIENCE, fresh, until
 from tests.e2e.terminal import GRADTUTOR, Terminal
 from tutor.check.runner import Runner
 from tutor.lesson import catalog
@@ -17,6 +17,8 @@ from tutor.trace.command import RunCommand
 
 READY = ("for the first step", "first the question")
 """One of these is said once a lesson can be walked."""
+EVERY = 3
+"""One lesson of so many is begun; all are run."""
 AGAIN = 5
 """Lessons that are begun three times: the slowest of all."""
 
@@ -26,7 +28,7 @@ def run(home: Path, quick: bool = False) -> list[Figure]:
 
     def torch() -> float:
         with Terminal((sys.executable, "-c", "import torch"), home, draws=False) as terminal:
-            terminal.wait_for_end()
+            terminal.wait_for_end(PATIENCE)
             return time.perf_counter() - terminal.started
 
     def ready(name: str) -> float:
@@ -35,8 +37,9 @@ def run(home: Path, quick: bool = False) -> list[Figure]:
 
     torch(), ready(lessons[0].id)
     imports: list[float] = []
-    starts: dict[str, list[float]] = {lesson.id: [] for lesson in lessons}
-    for place, lesson in enumerate(lessons):
+    begun = lessons[::EVERY]
+    starts: dict[str, list[float]] = {lesson.id: [] for lesson in begun}
+    for place, lesson in enumerate(begun):
         if place % 8 == 0:
             imports.append(torch())
         starts[lesson.id].append(ready(lesson.id))
@@ -53,12 +56,12 @@ def run(home: Path, quick: bool = False) -> list[Figure]:
         for found in (waits, {name: ran.seconds for name, ran in runs.items()}, {n: r.bytes for n, r in runs.items()})
     )
     return [
-        Figure(name=f"{len(lessons)} lessons: until one can walk, median", measured=median(waits.values()),
+        Figure(name=f"{len(begun)} lessons: until one can walk, median", measured=median(waits.values()),
                against=imported, unit="s", of="import torch"),
-        Figure(name=f"the slowest, {slowest}", measured=waits[slowest], against=imported, unit="s", of="import torch",
-               target=1.3),
-        Figure(name=f"the longest run, {longest}", measured=runs[longest].seconds, against=imported, unit="s",
-               of="import torch", target=3.0, absolute=True),
+        Figure(name=f"the slowest of them, {slowest}", measured=waits[slowest], against=imported, unit="s",
+               of="import torch", target=1.3),
+        Figure(name=f"the longest run of {len(lessons)}, {longest}", measured=runs[longest].seconds, against=imported,
+               unit="s", of="import torch", target=3.0, absolute=True),
         Figure(name=f"the largest recording, {largest}", measured=runs[largest].bytes / 2**20, against=20.0,
                unit="MiB", of="at most", target=20.0, absolute=True),
     ]  # fmt: skip

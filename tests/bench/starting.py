@@ -64,7 +64,7 @@ def run(home: Path, quick: bool = False) -> list[Figure]:
 
     def torch() -> float:
         with Terminal((sys.executable, "-c", "import torch"), home, draws=False) as terminal:
-            terminal.wait_for_end()
+            terminal.wait_for_end(PATIENCE)
             return time.perf_counter() - terminal.started
 
     for warm in (trivial, lessons, torch, step):
