@@ -10,6 +10,7 @@ import pytest
 from tests.worker.recording import Forker, Recording
 from tutor.trace import events as ev
 from tutor.trace.navigation import PlaceError, resolve
+from tutor.trace.selection import parse_beginning
 
 CELLS = [
     "from __future__ import annotations\nimport os, torch\nw = torch.tensor([2.0], requires_grad=True)\n"
@@ -101,3 +102,10 @@ def test_widgets_of_tqdm_are_text_bars(record: Forker, tmp_path: Path) -> None:
     script.write_text("import tqdm.notebook\n")
     plain = record(script)
     assert (plain.status, plain.stderr.splitlines()[-1]) == (1, "ImportError: IProgress not found")
+
+
+def test_a_part_of_a_notebook_is_recorded(record: Forker, tmp_path: Path) -> None:
+    book = notebook(tmp_path, ["import torch\nw = torch.ones(1)", "for i in range(6):\n    w = w * 2", "w.item()"])
+    recorded = record(book, part=parse_beginning("i=4"))
+    assert recorded.shown == "Out[3]: 64.0\n"
+    assert [recorded.value("w", step) for step in recorded.steps_of("op")][:2] == [[32.0], [64.0]]

@@ -56,7 +56,7 @@ class RecordedPart:
         self._kept.cut = cut
 
     def choose(self, part: Part, text: str) -> None:
-        """Record this part of the script with this text."""
+        """Record this part of the script with this text; empty for a notebook, in which it may begin anywhere."""
         self.part = part
         self._kept.most = part.iterations
         self._is_waiting = bool(part.line or part.name or part.is_mark or part.function)

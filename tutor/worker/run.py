@@ -157,7 +157,7 @@ class Run:
         recorder.writer.start()
         whole = _text_with(lesson, self._text)
         recorder.part.line_of = kept.line_of
-        recorder.part.choose(part, whole)
+        recorder.part.choose(part, "" if lesson.is_notebook else whole)
         recorder.writer.limit_steps(part.steps)
         exclude_compiled_code(recorder.compiled)
         if "plotext" in whole:
