@@ -215,6 +215,35 @@ def test_an_answer_of_an_earlier_version_is_read_without_what_its_run_gave(store
     assert model.study.judged == {}
 
 
+def test_no_move_passes_the_step_at_which_an_answer_is_judged_for_the_first_time(store: Store) -> None:
+    model = lesson(store)
+    model.last()
+    assert not is_possible(model, "reveal")
+    model.answer("4")
+    assert is_possible(model, "reveal")
+    end = model.timeline.cells[1].end
+    assert end is not None
+    for _key in range(2):  # the beginning of the cell, then the verdict
+        model.move(NEXT_CELL)
+    assert model.cursor == end
+    model.record_shown()
+    model.go(QUESTION)
+    assert not is_possible(model, "reveal")  # it is known
+    for _key in range(2):
+        model.move(NEXT_CELL)
+    assert model.cursor > end
+
+
+def test_the_verdict_on_an_answer_is_one_key_away(store: Store) -> None:
+    model = lesson(store)
+    model.last()
+    model.answer("4")
+    assert model.reveal().moved
+    assert model.cursor == model.timeline.cells[1].end
+    model.jump_back()
+    assert model.cursor == QUESTION
+
+
 def test_what_is_no_answer_is_asked_again(store: Store) -> None:
     model = lesson(store)
     model.last()

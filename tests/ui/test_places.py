@@ -23,9 +23,12 @@ OTHERS = 12
 
 
 def places(screen: LessonScreen) -> dict[str, tuple[int, int, int]]:
-    """Where each pane begins, and its width. The lesson gives its lower rows to the answer field and to a card."""
+    """Where each pane begins, and its width. The lesson gives its lower rows to the answer field and to a card;
+    the chart takes the graph's place where the text speaks of it."""
     return {
-        name: (pane.region.x, pane.region.y, pane.region.width) for name, pane in screen.panes.items() if pane.display
+        name.replace("chart", "graph"): (pane.region.x, pane.region.y, pane.region.width)
+        for name, pane in screen.panes.items()
+        if pane.display
     }
 
 
@@ -95,3 +98,33 @@ async def test_plus_and_minus_size_a_pane_and_that_is_kept(home: Path) -> None:
         await pilot.press("minus", "3")  # a number below zero
         await pilot.pause()
         assert screen_of(app).ask.value == "-3"
+
+
+async def test_the_chart_comes_to_the_front_while_one_reads_of_it(record: Forker) -> None:
+    path = LESSONS / "training" / "03-forgot-zero.py"
+    timeline = record(path).timeline
+    app = GradtutorApp(Target("trace", path, path.stem), lessons=LESSONS, timeline=timeline)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        screen, seen = screen_of(app), []
+        while screen.model.asking or screen.model.cursor < timeline.steps:
+            texts = " ".join(screen.model.gate.texts_at(timeline, screen.model.cursor, "en"))
+            assert screen.chart.display == ("chart" in texts)
+            seen.append(screen.chart.display)
+            await pilot.press("s" if screen.model.asking else "right_square_bracket")
+            await pilot.pause()
+        assert set(seen) == {False, True}
+
+
+async def test_what_a_step_printed_is_said_where_the_output_is_behind_the_code(home: Path) -> None:
+    app = viewer(two_paths(), TAUGHT)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("end", "s", "end")
+        await pilot.pause()
+        screen = screen_of(app)
+        assert not screen.output.display
+        assert "printed: tensor([5.])" in text(app)
+        await pilot.resize_terminal(120, 40)
+        await pilot.pause()
+        assert screen.output.display
+        assert "printed: " not in text(app)

@@ -119,6 +119,23 @@ async def test_a_choice_too_long_for_the_lesson_is_a_card_over_panes_that_stay_w
         assert not screen.question_card.display  # one looks at what it covers
 
 
+async def test_enter_after_an_answer_leads_to_the_verdict_which_stays_beside_the_next_question() -> None:
+    cells = [*CELLS[:5], {**QUESTION, "index": 5, "of": "x.grad"}, CELLS[5]]
+    app = viewer(two_paths(msgspec.structs.replace(LESSON, cells=cells)), TAUGHT)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("end", "4", "enter")
+        await pilot.pause()
+        assert "press → and see; Enter shows it at once" in text(app)
+        assert "Enter see at once" in lines(app)[-1]
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "✗ you said 4, the run gives 5" in explained(app)
+        await pilot.press("right")
+        await pilot.pause()
+        assert "✗ you said 4, the run gives 5" in explained(app)
+        assert "first the question: Enter answers it, s skips it" in " ".join(explained(app).split())
+
+
 async def test_a_second_question_about_the_same_begins_empty() -> None:
     cells = [*CELLS[:3], {**QUESTION, "index": 3}, *CELLS[3:]]
     app = viewer(two_paths(msgspec.structs.replace(LESSON, cells=cells)), TAUGHT)

@@ -32,6 +32,16 @@ for turn in range(3):
 """
 
 
+async def test_the_key_of_the_knobs_closes_them_again(tmp_path: Path, home: Path) -> None:
+    async with opened(tmp_path, LESSON) as (pilot, screen):
+        await pilot.press("end", "k")
+        await pilot.pause()
+        assert "from 0.01 to 0.5" in text(pilot.app)
+        await pilot.press("k")
+        await pilot.pause()
+        assert pilot.app.screen is screen
+
+
 async def test_another_knob_makes_another_run_with_the_first_as_its_ghost(tmp_path: Path, home: Path) -> None:
     async with opened(tmp_path, LESSON) as (pilot, screen):
         await pilot.press("end")

@@ -37,6 +37,8 @@ def is_possible(model: Model, command: str) -> bool:
             return model.asking or (model.can_run and model.failed_cell is not None)
         case "again":
             return model.next_retry is not None
+        case "reveal":
+            return model.next_verdict is not None
         case "problem":
             return bool(model.problems.all(model.limit))
         case "stop":

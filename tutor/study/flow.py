@@ -14,7 +14,7 @@ import msgspec
 
 from tutor.i18n import _
 from tutor.lesson import variation
-from tutor.lesson.model import Knob, join_words
+from tutor.lesson.model import Knob, in_language, join_words
 from tutor.trace import events as ev
 
 if TYPE_CHECKING:
@@ -177,6 +177,13 @@ class Gate:
         """Return the indices of a section's cells without those whose `when` is not true in this run."""
         cells = [] if self.document is None else self.document.cells
         return [index for index in section.cells if cells[index].get("when") is None or self._is_shown(timeline, index)]
+
+    def texts_at(self, timeline: Timeline, cursor: int, language: str) -> list[str]:
+        """Return the texts of the section to read at this step, those of questions included."""
+        if self.document is None or not self.sections:
+            return []
+        indices = self.cells_shown(timeline, self.sections[self.section_at(timeline, cursor)])
+        return [in_language(self.document.cells[index].get("text") or {}, language) for index in indices]
 
     def _is_shown(self, timeline: Timeline, index: int) -> bool:
         result = self.run_answer(timeline, index)

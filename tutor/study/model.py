@@ -136,6 +136,13 @@ class Model:
         return next(filter(None, map(self.study.next_retry, indices)), None)
 
     @property
+    def next_verdict(self) -> int | None:
+        """The step at which an answer is judged that has been given before the next cell; None if there is none."""
+        if self.asking or not self.gate.is_reading_time(self.timeline, self._cursor):
+            return None
+        return self.study.next_verdict(self.timeline, self._cursor)
+
+    @property
     def asking(self) -> bool:
         """Whether a question waits for an answer at the cursor."""
         return self.question is not None
@@ -217,17 +224,24 @@ class Model:
     def move(self, move: Move) -> Result:
         """Move the cursor.
 
-        Outcomes: `question`, where one has to be answered first; `waiting`, where more is to be recorded; `nowhere`,
-        with the reason.
+        A move ahead passes no step at which an answer is judged for the first time. Outcomes: `question`, where one has
+        to be answered first; `waiting`, where more is to be recorded; `nowhere`, with the reason.
         """
         self.follow = False
         target = move.find(self.timeline, self._cursor)
+        verdict = self.study.next_verdict(self.timeline, self._cursor)
         if target is not None:
+            target = min(target, verdict or target) if target > self._cursor else target
             stuck = target > self.limit and self._cursor == self.limit
             return Result("question" if stuck else "", moved=self._set_cursor(target))
         if self.asking and move.ahead:
             return Result("question")
         return Result("waiting" if self.running and move.ahead else "nowhere", move.reason(self.timeline))
+
+    def reveal(self) -> Result:
+        """Move the cursor to where an answer that has just been given is judged. Outcome: `nowhere`."""
+        step = self.next_verdict
+        return Result("nowhere") if step is None else self.jump(step)
 
     def go(self, step: int) -> Result:
         """Move the cursor to a step. Outcome: `question`, where one lies before it."""

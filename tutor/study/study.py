@@ -141,6 +141,17 @@ class Study:
                 return cell
         return None
 
+    def next_verdict(self, timeline: Timeline, cursor: int) -> int | None:
+        """Return the next step at which an answer of this walk is judged and that was not shown yet; None if there is
+        none.
+        """
+        given = [index for index, (text, _right) in self.answers.items() if text and index in self._given_in]
+        results = [result for index in given if (result := self.gate.run_answer(timeline, index)) is not None]
+        ahead = min((step for step, _answer in results if step > max(cursor, self.furthest)), default=None)
+        if ahead is None or ahead == timeline.steps or timeline.kind(ahead) == "cell_end":
+            return ahead
+        return ahead + 1
+
     def _question(self, index: int) -> Question:
         return next(question for question in self.gate.questions if question.index == index)
 

@@ -110,6 +110,7 @@ KEYS: tuple[Key, ...] = (
         K_("palette"), 5, ":", action="app.command_palette"),
     Key("again", "enter", "Enter", label=K_("other numbers"), rank=1),
     Key("answer", "enter", "Enter", label=K_("answer"), rank=1),
+    Key("reveal", "enter", "Enter", label=K_("see at once"), rank=1),
     Key("details", "enter", "Enter",
         N_("everything about the tensor or node under the mark, or the step: it follows the cursor")),
     Key("copy_value", "y", "y", N_("copy the value of the tensor under the mark, or of the one the step brought")),
@@ -161,9 +162,9 @@ PALETTE = Key("palette", "ctrl+p", "Ctrl+P", BY_ID["palette"].about, action="app
 """That of a screen on which a colon is text."""
 
 KEY_LINE = (
-    "again", "answer", "skip", "stop", "problem", "forward", "next_line", "into", "out", "next_cell", "next_iteration",
-    "next_pass", "next_mark", "play", "knobs", "hint", "edit", "runs", "rerun", "go", "find", "sort", "view", "others",
-    "next_pane", "zoom", "palette", "help", "quit",
+    "again", "answer", "reveal", "skip", "stop", "problem", "forward", "next_line", "into", "out", "next_cell",
+    "next_iteration", "next_pass", "next_mark", "play", "knobs", "hint", "edit", "runs", "rerun", "go", "find", "sort",
+    "view", "others", "next_pane", "zoom", "palette", "help", "quit",
 )  # fmt: skip
 """The order of the key line."""
 

@@ -211,7 +211,7 @@ def _notice(model: Model, room: Room) -> list[Piece]:
 def _compare_answers(model: Model, room: Room) -> list[Piece]:
     """Return whether the answers were right; of several wrong ones only the first."""
     glyphs = room.glyphs
-    if model.timeline.kind(model.cursor) != "cell_end":
+    if not model.cursor or model.timeline.kind(model.cursor) != "cell_end":
         return []
     verdict: list[Piece] = []
     for index, (text, right) in model.study.answers.items():
@@ -250,7 +250,7 @@ def _opening(model: Model, glyphs: Glyphs) -> list[Piece]:
         notices = [*timeline.notices, *filter(None, [model.study.notice])]
         if notices:
             return [(clean(notices[0]), "note")]
-        return _open_question() if model.asking else first_step(glyphs)
+        return _open_question(model) if model.asking else first_step(glyphs)
     return [(waiting(model) if model.running else _("nothing was recorded"), "quiet")]
 
 
@@ -259,8 +259,10 @@ def first_step(glyphs: Glyphs) -> list[Piece]:
     return styled("press {arrow} for the first step", arrow=(glyphs.arrow, "key"))
 
 
-def _open_question() -> list[Piece]:
-    """Return why the cursor cannot go on: a question is open."""
+def _open_question(model: Model) -> list[Piece]:
+    """Return why the cursor cannot go on: a question is open. Enter may ask the one before again."""
+    if model.next_retry is not None:
+        return styled("first the next question: type the answer; {s} skips it", "plain", s=("s", "key"))
     text = N_("first the question: {enter} answers it, {s} skips it")
     return styled(text, "plain", enter=("Enter", "key"), s=("s", "key"))
 
@@ -274,12 +276,14 @@ def waiting(model: Model) -> str:
 # ------------------------------------------------------------ what came of a command
 
 
-def describe_result(model: Model, result: Result, glyphs: Glyphs) -> list[Piece]:
+def describe_result(model: Model, result: Result, room: Room) -> list[Piece]:
     """Return what came of a command of the model; empty for nothing to say."""
+    glyphs = room.glyphs
     text, dot, arrow = result.text, (f" {glyphs.dot} ", "quiet"), (glyphs.arrow, "key")
     match result.outcome:
         case "question":
-            return _open_question()
+            verdict = _compare_answers(model, room)  # of the questions before
+            return [*verdict, dot, *_open_question(model)] if verdict else _open_question(model)
         case "waiting":
             return [(waiting(model), "quiet")]
         case "nowhere":
@@ -291,6 +295,8 @@ def describe_result(model: Model, result: Result, glyphs: Glyphs) -> list[Piece]
         case "answered" if model.next_retry is not None:
             text = N_("not so: {enter} asks it again, with other numbers; {arrow} shows why")
             return [(f"{glyphs.no} ", "error"), *styled(text, enter=("Enter", "key"), arrow=arrow)]
+        case "answered" if model.next_verdict is not None:
+            return styled("press {arrow} and see; {enter} shows it at once", arrow=arrow, enter=("Enter", "key"))
         case "answered":
             return styled("press {arrow} and see", arrow=arrow)
         case "asked again":

@@ -82,6 +82,18 @@ def output_between(timeline: Timeline, since: int, step: int) -> tuple[list[tupl
     return [(stream, text.removesuffix("\n")) for stream, text in joined], size > _MAX_CHARACTERS
 
 
+def printed_rows(timeline: Timeline, step: int) -> list[Row]:
+    """Return what a step printed, of the end of a cell what the cell did, as a row for each line."""
+    if not step:
+        return []
+    cell = timeline.cell_info(step)
+    is_end = timeline.kind(step) == "cell_end" and cell is not None
+    since = cell.start if is_end and cell is not None else step - 1
+    pieces = output_between(timeline, since, step)[0]
+    lines = [line for stream, text in pieces if stream != "warning" for line in text.split("\n")]
+    return [((_("printed: "), "quiet"), (clean(line), "plain")) for line in lines if line.strip()]
+
+
 def stream_prefix(stream: str) -> str:
     """Return the text in front of each line of a stream."""
     return "" if stream in ("stdout", "stdin", "display") else "! " if stream == "stderr" else _("warning: ")

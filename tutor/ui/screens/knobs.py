@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from textual import events
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 from textual.widgets import Input
@@ -37,6 +38,16 @@ class _Text(Surface):
         return self._rows
 
 
+class _NumberInput(Input):
+    """A field in which the key that opens the knobs, and is no part of a number, closes them: in vi it moves up."""
+
+    async def on_key(self, event: events.Key) -> None:
+        if event.key == "k":
+            event.prevent_default()
+            event.stop()
+            await self.run_action("screen.back")
+
+
 class Knobs(ModalScreen[dict[str, str] | None]):
     """A form; the result is the texts of the knobs that differ from their defaults, None where the learner cancels."""
 
@@ -54,7 +65,12 @@ class Knobs(ModalScreen[dict[str, str] | None]):
         self._knobs, self._values = knobs, values
         self._problem = ""
         self.text = _Text()
-        self.fields = {name: Input(str(values.get(name, knob.default)), max_length=200) for name, knob in knobs.items()}
+        self.fields = {
+            name: (_NumberInput if knob.type == "number" else Input)(
+                str(values.get(name, knob.default)), max_length=200
+            )
+            for name, knob in knobs.items()
+        }
 
     def compose(self) -> ComposeResult:
         yield self.text

@@ -32,6 +32,7 @@ from tutor.ui.panes.base import (
     Said,
     WorkerWanted,
 )
+from tutor.ui.panes.graph.lanes import operation_name
 from tutor.ui.panes.inputs import AnswerInput
 from tutor.ui.render.segments import clean, styled
 from tutor.ui.screens.walk_screen import WalkScreen
@@ -237,10 +238,10 @@ class LessonScreen(WalkScreen):
             return True
         if action == "size" and self.model.asking and self.ask.begins("-"):
             return parameters != (-2,)  # a minus begins an answer
-        if action == "again" and self.reply.display:
-            return False  # None would keep `answer` out of the key line
-        if action in ("answer", "again") and self.selection is not None:
-            return None
+        if action in ("again", "reveal") and self.reply.display:
+            return False
+        if action in ("answer", "again", "reveal"):  # what Enter does, if not the details
+            return self.selection is None and is_possible(self.model, action)
         command = str(parameters[0]) if action == "move" else action
         return (command != "others" and is_possible(self.model, command)) or None
 
@@ -324,6 +325,27 @@ class LessonScreen(WalkScreen):
         if not self.details.leave() and not self.close_details():
             self.set_focus(self.leading)
 
+    def action_glossary(self) -> None:
+        """Explain the words of the text to read now, one at a time; then, or in another pane, all words, with those of
+        what is under the mark and of the text first.
+        """
+        if self.focused is self.lesson:
+            if self.question_card.display:
+                self.put_card_away()
+            if self.lesson.next_word():
+                return
+        from tutor.ui.screens.glossary import glossary_sheet
+
+        model, texts = self.model, []
+        state = model.timeline.state(model.cursor)
+        subject, ref = self.selection or ("", 0)
+        if subject == "tensor" and ref in state.tensors:
+            texts.append("leaf" if state.tensors[ref].is_leaf else "grad_fn")
+        elif subject == "node" and ref in state.nodes:
+            texts += [operation_name(state.nodes[ref].name), "grad_fn"]
+        texts += model.gate.texts_at(model.timeline, model.cursor, self.language)
+        self.app.push_screen(glossary_sheet(texts))
+
     def action_sort(self) -> None:
         """Sort the tensors in the next order."""
         self.show_pane("tensors")
@@ -380,6 +402,10 @@ class LessonScreen(WalkScreen):
             await session.close()
         self.post_message(WorkerWanted())
         grew()
+
+    def action_reveal(self) -> None:
+        """Go to where the answer that has just been given is judged."""
+        self.show_result(self.model.reveal())
 
     def action_skip(self) -> None:
         """Skip the open question, which reveals what it hides; where there is none, the cell that failed."""

@@ -15,11 +15,9 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tutor.i18n import N_, _, current_language, key_label, ngettext
-from tutor.lesson.model import in_language
 from tutor.study.answer_form import answer_value
 from tutor.study.cards import card_at
 from tutor.study.commands import is_possible
-from tutor.study.course import lesson_after
 from tutor.study.model import Model
 from tutor.text_width import cut, last_written
 from tutor.text_width import width as cells
@@ -28,16 +26,15 @@ from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
 from tutor.ui.bindings import key_hints, typing_hints
 from tutor.ui.details.pane import DetailsPane
 from tutor.ui.explanation import Room, explanation, title, title_facts
-from tutor.ui.panes.base import FRAME, NOTHING_LINKED, LessonLeft, Pane, SettingChanged, Surface, Tab
+from tutor.ui.panes.base import FRAME, NOTHING_LINKED, Pane, SettingChanged, Surface, Tab
 from tutor.ui.panes.card import CardBox, QuestionCard, keys_of
 from tutor.ui.panes.chart import ChartPane
 from tutor.ui.panes.code import CodePane
 from tutor.ui.panes.cross_highlight import CrossHighlighter
-from tutor.ui.panes.graph.lanes import operation_name
 from tutor.ui.panes.graph.pane import GraphPane
 from tutor.ui.panes.inputs import AnswerInput, ReplyInput
 from tutor.ui.panes.lesson import LessonPane
-from tutor.ui.panes.output import OutputPane
+from tutor.ui.panes.output import OutputPane, printed_rows
 from tutor.ui.panes.prompt import Prompt, PromptLabel
 from tutor.ui.panes.tensors import TensorsPane
 from tutor.ui.render.explained import running_rows
@@ -99,6 +96,10 @@ class PaneScreen(Screen[None]):
         self.card, self.question_card = CardBox(), QuestionCard(self.lesson.question_rows)
         self._put_away: object = None
         """The step whose card is put away, until the cursor leaves it."""
+        self._spoken_of: object = None
+        """The text that was read when the chart, of which it speaks, or the graph came to the front."""
+        self._chart_came = False
+        """Whether the chart did."""
         self._searching = False
         self.shown: object = None
         """What the panes show; None makes all of them draw again."""
@@ -164,6 +165,7 @@ class PaneScreen(Screen[None]):
         self.chart.ghost = self.tensors.ghost = ghost
         self._search()
         self._choose_card()
+        self._open_spoken_tab()
         self.arrange_widgets()
         if layout.too_small(*self.size):
             self.question_card.display = False
@@ -248,14 +250,21 @@ class PaneScreen(Screen[None]):
         """Return what is selected in the pane with the focus."""
         return self.focused.marked() if isinstance(self.focused, Pane) else None
 
+    @property
+    def room(self) -> Room:
+        """Where the explanation is shown."""
+        rows = max(layout.explanation_rows(self.size.height) - 1 - self.reply.display, 1)
+        return Room(self.size.width - 4, rows, self.explain.glyphs, self.language, self.lessons)
+
     def show_explanation(self) -> None:
         """Show the notice, or else the explanation of the step or of the marked line of code."""
-        rows = max(layout.explanation_rows(self.size.height) - 1 - self.reply.display, 1)
-        room = Room(self.size.width - 4, rows, self.explain.glyphs, self.language, self.lessons)
+        room = self.room
         if self.notice:
-            self.explain.show(running_rows(list(self.notice), room.width, rows))
+            self.explain.show(running_rows(list(self.notice), room.width, room.rows))
         else:
-            self.explain.show(*explanation(self.model, self.marked_answer() or self.code.clipped_line(), room))
+            rows, following = explanation(self.model, self.marked_answer() or self.code.clipped_line(), room)
+            hidden = [] if self.output.display else printed_rows(self.model.timeline, self.model.cursor)
+            self.explain.show([*rows, *hidden[-free:]] if (free := room.rows - len(rows)) > 0 else rows, following)
 
     def show_keys(self) -> None:
         """Show the keys that do something now."""
@@ -388,6 +397,17 @@ class PaneScreen(Screen[None]):
         if not is_small and (self.focused is None or (isinstance(self.focused, Pane) and not self.focused.display)):
             self.focus_pane()
 
+    def _open_spoken_tab(self) -> None:
+        """Bring the chart to the front while one reads a text that speaks of it, and then the graph again."""
+        timeline, cursor = self.model.timeline, self.model.cursor
+        texts, is_used = self.model.gate.texts_at(timeline, cursor, self.language), self.chart.is_used(timeline)
+        if self._spoken_of == (texts, is_used):
+            return
+        is_spoken_of = is_used and any(_(self.chart.NAME) in text for text in texts)
+        if is_spoken_of or self._chart_came:
+            self.front["right"] = "chart" if is_spoken_of else "graph"
+        self._spoken_of, self._chart_came = (texts, is_used), is_spoken_of
+
     def _place_question(self) -> None:
         """Show the open question on a card, above the panes, where it does not fit into the lesson."""
         lesson, card = self._regions.get("lesson"), self.question_card
@@ -479,49 +499,6 @@ class PaneScreen(Screen[None]):
         self.sizes[pane.NAME] = kept + height - before
         self.post_message(SettingChanged("panes", dict(self.sizes)))
         self.say((ngettext("{pane}: {count} row", "{pane}: {count} rows", height, pane=_(pane.NAME)), "quiet"))
-
-    def action_view(self) -> None:
-        """Show the next view of the graph."""
-        if not self.graph.display:
-            self.show_pane("graph")
-        self.graph.action_next_view()
-
-    def action_others(self) -> None:
-        """Show more of the graph, or the least again."""
-        self.graph.action_next_level()
-
-    def action_next_lesson(self) -> None:
-        """Go on to the lesson after this one."""
-        following = lesson_after(self.lessons, self.model.target.name) if self.model.target.kind == "lesson" else None
-        if following is None:
-            self.say((_("no lesson comes after this one"), "quiet"))
-        else:
-            self.post_message(LessonLeft(following.id, following))
-
-    def action_glossary(self) -> None:
-        """Explain the words of the text to read now, one at a time; then, or in another pane, all words, with those of
-        what is under the mark and of the text first.
-        """
-        if self.focused is self.lesson:
-            if self.question_card.display:
-                self.put_card_away()
-            if self.lesson.next_word():
-                return
-        from tutor.ui.screens.glossary import glossary_sheet
-
-        model, texts = self.model, []
-        state = model.timeline.state(model.cursor)
-        subject, ref = self.selection or ("", 0)
-        if subject == "tensor" and ref in state.tensors:
-            texts.append("leaf" if state.tensors[ref].is_leaf else "grad_fn")
-        elif subject == "node" and ref in state.nodes:
-            texts += [operation_name(state.nodes[ref].name), "grad_fn"]
-        document, gate = model.timeline.document, model.gate
-        if document is not None and gate.sections:
-            section = gate.sections[gate.section_at(model.timeline, model.cursor)]
-            shown = gate.cells_shown(model.timeline, section)
-            texts += [in_language(document.cells[index].get("text") or {}, self.language) for index in shown]
-        self.app.push_screen(glossary_sheet(texts))
 
     # ------------------------------------------------------------ focus
 

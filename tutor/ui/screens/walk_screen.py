@@ -13,11 +13,12 @@ from textual.widgets import Input
 from tutor.i18n import N_, _, key_label, ngettext
 from tutor.study import copying
 from tutor.study.changes import last_change
+from tutor.study.course import lesson_after
 from tutor.study.result import Result
 from tutor.trace.names import name_of
 from tutor.ui.bindings import BY_ID
 from tutor.ui.explanation import describe_result, first_step
-from tutor.ui.panes.base import SettingChanged, StepPicked
+from tutor.ui.panes.base import LessonLeft, SettingChanged, StepPicked
 from tutor.ui.panes.prompt import Prompt
 from tutor.ui.render.segments import clean, styled
 from tutor.ui.screens.file_choice import choose_file
@@ -55,7 +56,9 @@ class WalkScreen(PaneScreen):
             self.notice = ()
         if result.outcome == "question":
             self.show_pane("lesson")
-        pieces = describe_result(self.model, result, self.explain.glyphs)
+            self.shown = None
+            self.lesson.keep_in_view("end")
+        pieces = describe_result(self.model, result, self.room)
         if result.outcome == "finished":
             self.notice = ()  # the explanation says what comes next
         if pieces:
@@ -155,6 +158,26 @@ class WalkScreen(PaneScreen):
         else:
             self.go_to(change[0])
             self._followed = (timeline, *change)
+
+    # ------------------------------------------------------------ views, and other lessons
+
+    def action_view(self) -> None:
+        """Show the next view of the graph."""
+        if not self.graph.display:
+            self.show_pane("graph")
+        self.graph.action_next_view()
+
+    def action_others(self) -> None:
+        """Show more of the graph, or the least again."""
+        self.graph.action_next_level()
+
+    def action_next_lesson(self) -> None:
+        """Go on to the lesson after this one."""
+        following = lesson_after(self.lessons, self.model.target.name) if self.model.target.kind == "lesson" else None
+        if following is None:
+            self.say((_("no lesson comes after this one"), "quiet"))
+        else:
+            self.post_message(LessonLeft(following.id, following))
 
     # ------------------------------------------------------------ the prompt
 
