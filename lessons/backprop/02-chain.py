@@ -234,10 +234,10 @@ order = ["w1 * x", "w2 * h", "relu", "w3 * a", "- t", "** 2"]
 # 反向传播从前向计算结束的地方开始。
 
 # %% [markdown] tags=["hint"] lang="en"
-# Go to the first backward pass with `B`, and read the nodes as they come.
+# Go to the first backward pass: `g`, then `pass 1`. Read the nodes as they come.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 用 `B` 回到第一次反向传播，看看节点依次是哪些。
+# 按 `g`，输入 `pass 1`，去到第一次反向传播，看看节点依次是哪些。
 
 # %% tags=["solution"]
 order = ["** 2", "- t", "w3 * a", "relu", "w2 * h", "w1 * x"]

@@ -119,6 +119,18 @@ async def test_a_choice_too_long_for_the_lesson_is_a_card_over_panes_that_stay_w
         assert not screen.question_card.display  # one looks at what it covers
 
 
+async def test_no_wide_character_of_a_card_is_lost_at_the_edge_of_a_pane_beneath() -> None:
+    asks = {"question": "choice", "text": {"en": "Which?"}, "options": {"en": ["数" * 33] * 3}}
+    cells = [{**cell, **asks} if cell is QUESTION else cell for cell in CELLS]
+    app = viewer(two_paths(msgspec.structs.replace(LESSON, cells=cells)), TAUGHT)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("end")
+        await pilot.pause()
+        assert screen_of(app).question_card.display
+        assert text(app).count("数") == 3 * 33
+        assert all(line.endswith("│") for line in lines(app) if "数" in line)
+
+
 async def test_enter_after_an_answer_leads_to_the_verdict_which_stays_beside_the_next_question() -> None:
     cells = [*CELLS[:5], {**QUESTION, "index": 5, "of": "x.grad"}, CELLS[5]]
     app = viewer(two_paths(msgspec.structs.replace(LESSON, cells=cells)), TAUGHT)

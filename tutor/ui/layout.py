@@ -197,6 +197,12 @@ def _with_answer(regions: dict[str, Region], rows: int) -> dict[str, Region]:
     return {**regions, "lesson": lesson, "ask": answer}
 
 
+def seams(region: Region, regions: Mapping[str, Region]) -> tuple[int, ...]:
+    """Return the columns of a region in which panes beneath it begin or end."""
+    edges = {edge - region.x for other in regions.values() for edge in (other.x, other.right)}
+    return tuple(sorted(edge for edge in edges if 0 < edge < region.width))
+
+
 def question_region(regions: Mapping[str, Region]) -> Region:
     """Return the region of the card of a question: that of the lesson, over the panes on its right."""
     lesson = regions["lesson"]

@@ -29,6 +29,7 @@ from tutor.ui.render.segments import (
     fit,
     harmless,
     row_width,
+    unbroken,
     with_nonfinite,
     with_text_marked,
 )
@@ -166,6 +167,8 @@ class Surface(Widget):
     """Style role of cells that no text covers."""
     VALUES: ClassVar[bool] = False
     """Whether it shows values of tensors, in which nan and inf stand out."""
+    seams: Sequence[int] = ()
+    """Columns in which panes beneath begin or end: Textual cuts the rows there, and loses a wide character across."""
     BORDERED: ClassVar[bool] = False
     """Whether the stylesheet gives it a border, which Textual draws around the rows."""
 
@@ -196,6 +199,7 @@ class Surface(Widget):
         base, more = self.BASE, self.glyphs.more
         rows = [_finished(row, width, base, more, self.VALUES) for row in self.rows(width, height)[:height]]
         rows += [_finished(EMPTY, width, base, more, False)] * (height - len(rows))
+        rows = [unbroken(row, self.seams) for row in rows] if self.seams else rows
         shown, self._shown = self._shown, rows
         self._drawn_with = self.palette
         if len(shown) != height:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import locale
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
@@ -214,6 +214,34 @@ def fit(row: Row, cells: int, role: str = "plain", more: str = "…") -> Row:
     if used < cells:
         out.append((" " * (cells - used), role))
     return tuple(piece for piece in out if piece[0])
+
+
+def unbroken(row: Row, seams: Sequence[int]) -> Row:
+    """Return a row of the same width in which no wide character lies across one of these columns.
+
+    A space goes before it, for one less where there are some later in the row; without any it stays.
+    """
+    characters = [(char, role) for text, role in row for char in text]
+    column = place = 0
+    while place < len(characters):
+        char, role = characters[place]
+        cells = width(char)
+        if cells > 1 and any(column < seam < column + cells for seam in seams):
+            spare = next(
+                (
+                    at
+                    for at in range(len(characters) - 1, place, -1)
+                    if characters[at][0] == characters[at - 1][0] == " "
+                ),
+                None,
+            )
+            if spare is not None:
+                del characters[spare]
+                characters.insert(place, (" ", role))
+                continue
+        column, place = column + cells, place + 1
+    pieces = groupby(characters, key=lambda character: character[1])
+    return tuple(("".join(char for char, _role in group), role) for role, group in pieces)
 
 
 def with_role(row: Row, role: str) -> Row:

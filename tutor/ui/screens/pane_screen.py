@@ -377,6 +377,7 @@ class PaneScreen(Screen[None]):
         )  # fmt: skip
         regions = self._regions = layout.with_card(regions, card)
         self.details.floating = sheet is not None
+        self.details.seams = layout.seams(sheet, regions) if sheet is not None else ()
         regions |= {"details": sheet} if sheet is not None else {}
         if question is not None:
             value = answer_value(self.model.gate, self.model.timeline, question)
@@ -419,6 +420,7 @@ class PaneScreen(Screen[None]):
         is_seen = focused in (None, lesson) or not region.overlaps(focused)  # one goes to no pane that is covered
         card.display = is_seen and self.lesson.question_rows(lesson.width - FRAME)[1] > lesson.height - 2
         if card.display:
+            card.seams = layout.seams(region, self._regions)
             _place(card, region)
             card.paint()
 
