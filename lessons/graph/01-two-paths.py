@@ -119,18 +119,10 @@ print("a.grad:", a.grad)
 # 记住两点：沿着一条路径，梯度**相乘**；路径汇合处，梯度**相加**。反向传播归根结底就是这两条。
 
 # %% [markdown] lang="en"
-# Now do it by hand, in a graph of your own. `p` reaches `z` on two paths, and so does `q`: look at the graph after the
-# next cell. Then press `e`, and type the gradient that reaches each node when `z.backward()` starts with 1.
+# Here is another graph, without a backward pass so far. `p` reaches `z` on two paths, and so does `q`.
 
 # %% [markdown] lang="zh"
-# 现在换一张图，自己动手算。`p` 经两条路到达 `z`，`q` 也是：执行下一个单元格之后看看计算图。
-# 然后按 `e`，填出 `z.backward()` 从 1 开始时到达每个节点的梯度。
-
-# %% [markdown] front="screen" lang="en"
-# The graph still shows the last backward pass there: go to it with `Tab`, and `v` shows the new graph.
-
-# %% [markdown] front="screen" lang="zh"
-# 那时计算图显示的还是上一次反向传播：用 `Tab` 走到图那里，按 `v` 就换成新的图。
+# 再来一张图，还没有做反向传播。`p` 经两条路到达 `z`，`q` 也是。
 
 # %%
 p = torch.tensor(2.0, requires_grad=True)
@@ -138,6 +130,13 @@ q = torch.tensor(-3.0, requires_grad=True)
 c = p * q
 d = c + p
 z = d * q
+
+# %% [markdown] lang="en"
+# Now you do the backward pass, by hand: press `e`, and type the gradient that reaches each node when `z.backward()`
+# starts with 1.
+
+# %% [markdown] lang="zh"
+# 这次由你动手做反向传播：按 `e`，填出 `z.backward()` 从 1 开始时到达每个节点的梯度。
 
 # %% tags=["exercise"] id="by-hand" kind="gradients"
 gradients = {"z": ..., "d": ..., "c": ..., "p": ..., "q": ...}

@@ -193,6 +193,9 @@ async def test_a_lesson_goes_on_where_it_was_left(lessons: Path, home: Path) -> 
         await pilot.press("home", "end")
         await pilot.pause(0.2)
         assert "this lesson is done" in text(app)
+        await pilot.press("right")
+        await pilot.pause(0.2)
+        assert "this lesson is done" in text(app)  # what comes next stays in view
     assert Store().load("graph/two").done
 
 

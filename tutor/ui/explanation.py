@@ -17,6 +17,7 @@ from tutor.lesson.model import LessonError, in_language
 from tutor.study.course import lesson_after
 from tutor.study.element import ElementChoice
 from tutor.study.model import Model
+from tutor.study.moves import FORWARD
 from tutor.study.result import Result
 from tutor.text_width import wrapped
 from tutor.ui.panes.lesson import exercise_outcome
@@ -286,6 +287,8 @@ def describe_result(model: Model, result: Result, room: Room) -> list[Piece]:
             return [*verdict, dot, *_open_question(model)] if verdict else _open_question(model)
         case "waiting":
             return [(waiting(model), "quiet")]
+        case "nowhere" if model.finished and text == FORWARD.reason(model.timeline):
+            return []  # what says which lesson comes next stays
         case "nowhere":
             return [(text, "quiet")]
         case "error":

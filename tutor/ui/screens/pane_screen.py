@@ -406,7 +406,7 @@ class PaneScreen(Screen[None]):
             return
         is_spoken_of = is_used and any(_(self.chart.NAME) in text for text in texts)
         if is_spoken_of or self._chart_came:
-            self.front["right"] = "chart" if is_spoken_of else "graph"
+            self.front["right"] = "chart" if is_spoken_of or "graph" in self._folded else "graph"
         self._spoken_of, self._chart_came = (texts, is_used), is_spoken_of
 
     def _place_question(self) -> None:
