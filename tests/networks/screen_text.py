@@ -140,7 +140,7 @@ def numbers_in(text: str, source: str = "") -> Iterator[str]:
         source: The code of the program, and its output. A number that stands in the text as it does there, beside the
             same operator or bracket, or given to the same name, is quoted; so is one with an exponent.
     """
-    text = _INDEX.sub(" ", text)
+    text, source = _INDEX.sub(" ", text), source + _INDEX.sub(" ", source)
     for match in _NUMBER.finditer(text):
         before, after = text[max(match.start() - 2, 0) : match.start()], text[match.end() : match.end() + 2]
         contexts = [match[0] + after] if after.strip(" ·=→") else []

@@ -14,7 +14,7 @@ from tutor.trace.history import code_of
 from tutor.trace.memory import memory_of
 from tutor.trace.module_calls import with_ancestors
 from tutor.trace.names import name_of, names_of
-from tutor.trace.number_format import shape, summary
+from tutor.trace.number_format import number, shape, summary
 from tutor.trace.operands import only_literal, op_texts
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
@@ -300,8 +300,8 @@ class NodeTexts:
         for node in state.nodes.values():
             if node.tensor is None or node.sequence >= 0:
                 continue
-            for number in self._structure.consumers.get(node.node, ()):
-                info = state.modules.get(state.nodes[number].module or 0)
+            for consumer in self._structure.consumers.get(node.node, ()):
+                info = state.modules.get(state.nodes[consumer].module or 0)
                 name, dot, _ = self._name(node.tensor).rpartition(".")
                 if info is None or not dot or not name.endswith(info.path):
                     continue
@@ -346,7 +346,7 @@ class NodeTexts:
         frames = [*reversed(before.frames[1:]), *before.frames[:1]]
         binding = next((frame.names[text] for frame in frames if text in frame.names), None)
         if tensor is None and binding is not None and isinstance(binding.value, (int, float)):
-            return text, repr(binding.value), ""
+            return text, number(binding.value), ""
         return ("", text, "") if text[:1] in "0123456789.-+([" else (text, None, "")
 
 
