@@ -146,7 +146,7 @@ def numbers_in(text: str, source: str = "") -> Iterator[str]:
         contexts = [match[0] + after] if after.strip(" ·=→") else []
         contexts += [before + match[0]] if before.strip(" ·=→≈") else []
         contexts = [context.replace("×", "*") for context in contexts]
-        contexts += [text[max(match.start() - _NAME, 0) : match.end()]] if "=" in before else []
+        contexts += [text[max(match.start() - _NAME, 0) : match.end()].lstrip("`│")] if "=" in before else []
         is_end = match[0].endswith(".") and re.match(r" ?$| [A-Z\u4e00-\u9fff]", text[match.end() :])  # of a sentence
         is_quoted = "e" in match[0] and re.search(rf"(?<![\w.]){re.escape(match[0])}(?![\w.])", source)
         if not is_quoted and not any(context in source for context in contexts):
