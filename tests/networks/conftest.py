@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.ui.conftest import english, home, settled  # noqa: F401 - fixtures that every test of the screen has
+from tests.ui.conftest import english, home, parsed, settled  # noqa: F401 - fixtures that every test of the screen has
 from tests.worker.recording import Forker
 from tests.worker.servers import run_python
 from tutor.lesson.catalog import Target

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -14,6 +15,9 @@ import textual.app
 import textual.pilot
 from textual._context import active_app
 from textual.app import App
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
+from textual.css.types import CSSLocation
 from textual.pilot import Pilot
 
 from tests.worker.servers import forked_workers
@@ -66,6 +70,34 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """A key is pressed as soon as all that the one before it has asked for is done."""
     for module in (textual.app, textual.pilot):
         monkeypatch.setattr(module, "wait_for_idle", settle)
+
+
+_parse_rules = Stylesheet._parse_rules
+
+
+@cache
+def _parsed(
+    variables: frozenset[tuple[str, str]], css: str, place: CSSLocation, default: bool, tie: int, scope: str
+) -> list[RuleSet]:
+    return _parse_rules(Stylesheet(variables=dict(variables)), css, place, default, tie, scope)
+
+
+def parse_once(
+    sheet: Stylesheet,
+    css: str,
+    read_from: CSSLocation,
+    is_default_rules: bool = False,
+    tie_breaker: int = 0,
+    scope: str = "",
+) -> list[RuleSet]:
+    """As Textual parses rules, but those of all apps together."""
+    return _parsed(frozenset(sheet._variables.items()), css, read_from, is_default_rules, tie_breaker, scope)
+
+
+@pytest.fixture(autouse=True)
+def parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The style sheets of one app are those of the next: each is parsed once."""
+    monkeypatch.setattr(Stylesheet, "_parse_rules", parse_once)
 
 
 def lines(app: App[int]) -> list[str]:
