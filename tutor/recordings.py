@@ -100,7 +100,10 @@ def load(target: Target, arguments: Arguments) -> Timeline:
     if arguments.knobs or arguments.device is not None:
         raise Refusal(_("{name} is a recording: --set and --device are for what is run.", name=target.name))
     if arguments.selection is not None or arguments.loop or arguments.skip or arguments.part is not None:
-        text = N_("{name} is a recording: --keep, --loop, --until, --from, --only and --skip are for what is run.")
+        text = N_(
+            "{name} is a recording: --keep, --loop, --skip, --until, --from, --only, --for and --steps are for what is "
+            "run."
+        )
         text = _(text, name=target.name)
         raise Refusal(text)
     try:

@@ -54,6 +54,33 @@ for one in DataLoader(TensorDataset(torch.arange(2.0)), batch_size=None):
     pass
 for away in DataLoader(TensorDataset(torch.arange(6.0)), batch_size=4, num_workers=1):
     pass
+class Failing(Dataset):
+    def __len__(self):
+        return 5
+    def __getitem__(self, index):
+        if index == 1:
+            raise OSError("unreadable")
+        return torch.zeros(2)
+def read_on(batches):
+    count = 0
+    while True:
+        try:
+            good = next(batches)
+            count += len(good)
+        except StopIteration:
+            return count
+        except OSError:
+            pass
+kept = read_on(iter(DataLoader(Failing(), batch_size=3)))
+lasting = DataLoader(TensorDataset(torch.arange(5.0)), batch_size=4, num_workers=1, persistent_workers=True)
+for some in lasting:
+    break
+for again in lasting:
+    pass
+del lasting
+order = {"in_order": False} if "in_order" in DataLoader.__init__.__kwdefaults__ else {}
+for free in DataLoader(TensorDataset(torch.arange(5.0)), batch_size=4, num_workers=1, **order):
+    pass
 """
 LOADS = [
     *[f"loads {size} samples: batch['x'] ({size}×3) and batch['y'] ({size})" for size in (4, 3, 4, 3)],
@@ -62,6 +89,9 @@ LOADS = [
     *["loads a batch: item (2)"] * 2, "loads a batch: item (2)",
     *["loads 1 sample: one[0] (scalar)"] * 2,
     "loads 4 samples: away[0] (4)", "loads 2 samples: away[0] (2)",
+    "loads 2 samples: good (2×2)",
+    "loads 4 samples: some[0] (4)", "loads 4 samples: again[0] (4)", "loads 1 sample: again[0] (1)",
+    "loads 4 samples: free[0] (4)", "loads 1 sample: free[0] (1)",
 ]  # fmt: skip
 
 

@@ -136,6 +136,40 @@ def test_a_part_that_never_begins_is_said(record: Forker, script: Path, part: Pa
     assert recorded.value("end") is not None
 
 
+STORES = """\
+import torch
+flag = True
+def advance():
+    global phase
+    phase += 1
+    here = torch.ones(1) * phase
+phase = 0
+for k in range(4):
+    if (half := k / 2) == 1:
+        there = torch.ones(1) * k
+    advance()
+flag = 1
+end = torch.ones(1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("half=1.0", ("<module>", 10, 3)), ("phase=3", ("advance", 6, 3)), ("flag=1", ("<module>", 13, None)),
+        ("flag=True", ("<module>", 3, None)),
+    ],
+)  # fmt: skip
+def test_each_kind_of_store_gives_a_name_its_value(record: Forker, text: str, first: Place) -> None:
+    """`:=` and a `global` too; 1 is not True."""
+    recorded = record(STORES, part=parse_beginning(text))
+    assert not recorded.timeline.notices
+    assert lines(recorded)[0] == first
+    assert recorded.timeline.state(recorded.steps_of("line")[0]).frames[0].names[text.partition("=")[0]].value == (
+        parse_beginning(text).value
+    )
+
+
 @pytest.mark.parametrize(
     "text", ["", "line:0", "line:", "line:3#0", "line:x", "3=4", "epoch", "epoch=", "epoch==3", "epoch=[1]", "marks"]
 )

@@ -283,7 +283,11 @@ class FrameRecorder:
     def bind_outer(self, name: str, value: Any, made_at: int = 0) -> None:
         """As `bind`, for a name declared `global` or `nonlocal`."""
         python = _getframe(1)
-        frame = self.find(python) if self.on or self._back() else None
+        if not (self.on or self._back()):
+            if self.on_name_stored is not None:
+                self.on_name_stored(name, value)
+            return
+        frame = self.find(python)
         if frame is None or frame is self._other_thread:
             return
         self.sampler.touches += issubclass(type(value), _Tensor)
@@ -306,6 +310,8 @@ class FrameRecorder:
             if frame is not None and frame is not self._other_thread:
                 self.sampler.touches += issubclass(type(value), _Tensor)
                 self.names.store(frame, name, value, 0)
+        elif self.on_name_stored is not None:
+            self.on_name_stored(name, value)
         return value
 
     def returned(self, names: tuple[str, ...], values: tuple[Any, ...]) -> None:

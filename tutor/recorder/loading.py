@@ -23,7 +23,14 @@ import torch
 from tutor.recorder.call_sites import OpSite, SourceRecorder
 from tutor.recorder.callbacks import FrameRecorder
 from tutor.recorder.operations import OperationRecorder
-from tutor.recorder.torch_private import LoaderIterator, samples_of, show_indices, stacks_samples
+from tutor.recorder.torch_private import (
+    LoaderIterator,
+    is_in_order,
+    on_reset,
+    samples_of,
+    show_indices,
+    stacks_samples,
+)
 from tutor.trace.events import LOAD
 
 _Context = Callable[..., AbstractContextManager[None]]
@@ -70,7 +77,7 @@ class LoadRecorder:
         self._sites: dict[int, OpSite] = {}
         """By the instruction of the learner's that asks for a batch."""
         self._asked: weakref.WeakKeyDictionary[Any, deque[int]] = weakref.WeakKeyDictionary()
-        """By iterator: for each batch that is asked for, how many samples it has; negative: at most."""
+        """By iterator: for each batch that is asked for, how many samples it has; negative: that many at most."""
 
     def watch(self) -> None:
         """Record loads from now on."""
@@ -84,17 +91,24 @@ class LoadRecorder:
 
         LoaderIterator.__next__ = __next__
         show_indices(self._ask)
+        on_reset(lambda iterator: self._asked.pop(iterator, None))
 
     def _ask(self, iterator: Any, index: Any) -> None:
-        self._asked.setdefault(iterator, deque()).append(_length(index))
+        self._asked.setdefault(iterator, deque()).append(_length(index) if is_in_order(iterator) else -_length(index))
 
     def _next(self, iterator: Any, following: Callable[[Any], Any], caller: types.FrameType) -> Any:
+        try:
+            return self._load(iterator, following, caller)
+        finally:  # also where a sample cannot be loaded: the next batch is another
+            asked = self._asked.get(iterator)
+            if asked:
+                asked.popleft()
+
+    def _load(self, iterator: Any, following: Callable[[Any], Any], caller: types.FrameType) -> Any:
         learner = self._learner(caller) if self._is_on() else None
         call = self._operations.place_of(caller).call  # torch's warnings are counted for the caller's line
         if learner is None:
-            batch = call(following, (iterator,), {})
-            self._samples(iterator, ())
-            return batch
+            return call(following, (iterator,), {})
         key = id(learner.f_code) + learner.f_lasti
         site = self._sites.get(key)
         is_first = site is None
@@ -152,7 +166,7 @@ class LoadRecorder:
     def _samples(self, iterator: Any, batch: tuple[torch.Tensor, ...]) -> int:
         """Return how many samples were loaded; 0 if that is not known."""
         asked = self._asked.get(iterator)
-        length = asked.popleft() if asked else 0
+        length = asked[0] if asked else 0
         if length >= 0:
             return length
         return batch[0].shape[0] if batch and batch[0].dim() and stacks_samples(iterator) else 0

@@ -108,7 +108,10 @@ class RecordedPart:
                 self._begin(sys._getframe(2))
 
     def _stored(self, name: str, value: Any) -> None:
-        if name == self.part.name and type(value) in _SCALARS and value == self.part.value and self._kept.gap:
+        if name != self.part.name or type(value) not in _SCALARS or not self._kept.gap:
+            return
+        awaited = self.part.value
+        if value == awaited and (type(value) is bool) == (type(awaited) is bool):  # 1 == True
             self._begin(sys._getframe(3))
 
     def marked(self, python: types.FrameType) -> None:

@@ -69,6 +69,8 @@ NAMES = {
     "_dataset_fetcher": "nothing: all samples of a load are recorded, not the first alone",
     "_collate_fn": "how many samples a batch has that a data set gave one by one",
     "_next_index": "how many samples a batch has",
+    "_in_order": "nothing: batches come in the order in which they were asked for",
+    "_reset": "little: how many samples a batch has is wrong after a loop that was left early, with persistent workers",
     "_version": "changes that are neither an operation's by its schema nor a step's of an optimizer",
 }
 """What a recording lacks where torch does not have the name."""
@@ -400,6 +402,25 @@ def show_indices(show: Callable[[Any, Any], None]) -> None:
         return index
 
     LoaderIterator._next_index = next_index
+
+
+def is_in_order(iterator: Any) -> bool:
+    """Return whether batches come in the order in which this iterator of a loader asks for them."""
+    return bool(getattr(iterator, "_in_order", True))
+
+
+def on_reset(call: Callable[[Any], Any]) -> None:
+    """Call this with each iterator of a loader that is about to begin, also one whose workers have run before."""
+    original: Any = getattr(LoaderIterator, "_reset", None)
+    if original is None:
+        return
+
+    @functools.wraps(original)
+    def reset(iterator: Any, *args: Any, **kwargs: Any) -> Any:
+        call(iterator)
+        return original(iterator, *args, **kwargs)
+
+    LoaderIterator._reset = reset
 
 
 # ------------------------------------------------------------ collectives

@@ -9,12 +9,20 @@ from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
+from typing import Any
 
 _NAME = "tqdm.notebook"
 
 
+class _Shown:
+    """Takes the argument that only a widget has: whether it is shown at once."""
+
+    def __init__(self, *args: Any, display: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+
+
 class TextBars(MetaPathFinder, Loader):
-    """Makes `tqdm.notebook` a module with the classes of `tqdm.std`."""
+    """Makes `tqdm.notebook` a module with the bars of `tqdm.std`."""
 
     def install(self) -> None:
         """Answer from now on."""
@@ -29,5 +37,10 @@ class TextBars(MetaPathFinder, Loader):
     def exec_module(self, module: types.ModuleType) -> None:
         """Fill the module."""
         std = importlib.import_module("tqdm.std")
-        module.__dict__.update(tqdm=std.tqdm, tqdm_notebook=std.tqdm, trange=std.trange, tnrange=std.trange)
+        bars = type("tqdm_notebook", (_Shown, std.tqdm), {"__module__": _NAME, "__doc__": std.tqdm.__doc__})
+
+        def trange(*args: Any, **kwargs: Any) -> Any:
+            return bars(range(*args), **kwargs)
+
+        module.__dict__.update(tqdm=bars, tqdm_notebook=bars, trange=trange, tnrange=trange)
         module.__dict__["__all__"] = ["tqdm_notebook", "tnrange", "tqdm", "trange"]
