@@ -111,3 +111,21 @@ def test_frames_know_how_deep_they_are() -> None:
     outer = Frame(1, 10, None)
     inner = Frame(2, 11, Frame(3, 12, outer))
     assert (outer.depth, inner.depth) == (0, 2)
+
+
+def test_a_secret_is_in_no_value(names: Names, parts: Parts) -> None:
+    """As it is or as `repr` writes it; a short one only where it is the whole value."""
+    for secret in ("it's\\", "abc"):
+        names.recorder.add_secret(secret)
+    shown = {"all": "abcd", "part": "it's"}
+    hidden = {
+        "whole": "it's\\",
+        "end": "user:it's\\",
+        "list": repr(["it's\\"]),
+        "far": "x" * 300 + "it's\\",
+        "short": "abc",
+    }
+    for name, value in {**shown, **hidden}.items():
+        names.store(name, value)
+    events = parts.of(ev.Bind)
+    assert {event.name: event.value for event in events if event.what == "value"} == shown

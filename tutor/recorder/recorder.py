@@ -53,7 +53,7 @@ class Recorder:
         tensors: Records tensors.
         operations: The function mode that records operations.
         backward: Records backward passes.
-        add_secret: Adds a text that is not recorded as the value of a name.
+        add_secret: Adds a text that is recorded in no value of a name.
         signals: Defers the program's signal handlers while the recorder's own code runs.
         part: Says which part of the program is recorded.
         full: Whether the budget is used up.
@@ -73,7 +73,7 @@ class Recorder:
             append, self.tensors.serial, self.tensors.find, lambda kind: module_of(kind) in self._own_modules
         )
         variables = VariableRecorder(append, self.tensors, containers, self._record_made)
-        self.add_secret = variables.secrets.add
+        self.add_secret = variables.add_secret
         self.signals = DeferredSignals()
         threads = ThreadWatcher(self.writer.send, self.tensors, self.code.own_code)
         threads.watch()

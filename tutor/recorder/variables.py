@@ -22,6 +22,8 @@ _TEXT = 200
 _BITS = 4096
 """Python writes ints of up to 4,300 digits."""
 _RECENT = 256
+_SHORT = 4
+"""A secret with fewer characters is looked for as a whole value only: others hold it by chance."""
 _NEAREST = 32
 """Frames whose containers are examined at each statement, so that it costs the same at any depth."""
 
@@ -87,8 +89,7 @@ class VariableRecorder:
         self._containers = containers
         self._made = made
         self.recent: deque[tuple[str, int]] = deque(maxlen=_RECENT)
-        self.secrets: set[str] = set()
-        """Texts that are not recorded as the value of a name."""
+        self._secrets: set[str] = set()
         self.on_optimizer: Callable[[Optimizer, str, int], None] = lambda optimizer, name, depth: None
         self.on_error: Callable[[Exception], None] = lambda error: None
 
@@ -96,7 +97,7 @@ class VariableRecorder:
         """Record what a name means now; `made_at` is the site of the call that made the value, or 0."""
         try:
             kind = type(value)
-            if self.secrets and kind is str and value in self.secrets:
+            if self._secrets and kind is str and self._has_secret(value):
                 self.forget(frame, name)
             elif kind is float or kind is int or kind is bool or value is None or kind is str:
                 if frame.holders:
@@ -130,6 +131,13 @@ class VariableRecorder:
                     self.on_optimizer(value, name, frame.depth)
         except Exception as error:  # replaced parts of torch, or an object that cannot be read
             self.on_error(error)
+
+    def add_secret(self, text: str) -> None:
+        """Record no value from now on that has this text in it, as it is or as `repr` writes it."""
+        self._secrets |= {text, repr(text)[1:-1]}
+
+    def _has_secret(self, value: str) -> bool:
+        return any(value == secret or (len(secret) >= _SHORT and secret in value) for secret in self._secrets)
 
     def _serial_of_unseen(self, tensor: torch.Tensor, record: TensorRecord | None, frame: Frame, made_at: int) -> int:
         """Return the number of a tensor that no recorded operation made."""
