@@ -549,3 +549,20 @@ async def test_a_list_is_typed_from_its_first_bracket_on() -> None:
 
 def test_a_code_pane_without_a_run_has_no_row_to_bring_into_view() -> None:
     assert CodePane().in_view() is None
+
+
+async def test_a_part_of_a_secret_is_never_shown_in_clear() -> None:
+    """What was typed is dropped with the question, if that or the next one is for a secret."""
+    session = FakeSession(two_paths(), hold=1)
+    app = runner(session, SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        screen = screen_of(app)
+        screen.reply.value = "half"
+        for secret, kept in ((False, "half"), (False, "half"), (True, ""), (True, ""), (False, "")):
+            session.waiting = ev.Waiting("next? ", secret)
+            screen.place_prompt()
+            assert screen.reply.display
+            assert (screen.reply.value, screen.reply.password) == (kept, secret)
+            screen.reply.value = "half"
+        session.stopped.set()

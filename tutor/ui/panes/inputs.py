@@ -12,6 +12,7 @@ from textual.widgets import Input
 from tutor.i18n import K_, N_, _, current_language, key_label
 from tutor.study.answer_form import UNKNOWN, describe_form
 from tutor.study.flow import Question
+from tutor.trace.events import Waiting
 from tutor.ui.bindings import pane_bindings
 from tutor.ui.panes.prompt import MAX_LENGTH
 from tutor.ui.render.segments import Glyphs, clean
@@ -20,6 +21,9 @@ _ANSWER_STARTS = "0123456789-.TFNI["
 """Characters that begin an answer; none of them is a key of the screen, but `[`."""
 _ANSWER_PREFIXES = ("na", "in", "no")
 """First letters of nan, inf and none; the first of them are also keys, which do nothing while a question is open."""
+
+MAX_LINE = 4_000
+"""Bytes of a line that the program reads; a terminal drops what is beyond 4,095 of them."""
 
 
 class AnswerInput(Input):
@@ -105,8 +109,27 @@ class ReplyInput(Input):
         """Posted to end the program's input."""
 
     def __init__(self) -> None:
-        super().__init__(id="reply", max_length=MAX_LENGTH, select_on_focus=False)
+        super().__init__(id="reply", select_on_focus=False)
         self.display = False
+        self._waiting: Waiting | None = None
+
+    def ask_for(self, waiting: Waiting | None) -> None:
+        """Ask for another line, or none; what was typed for the last one is dropped if either is secret."""
+        if waiting is not self._waiting:
+            if any(each is not None and each.secret for each in (waiting, self._waiting)):
+                self.value = ""
+            self._waiting = waiting
+        if waiting is not None:
+            self.password = waiting.secret
+
+    def replace(self, text: str, start: int, end: int) -> None:
+        """Replace a part of the line, unless the line gets longer than the program could read it."""
+        first, last = sorted((start, end))
+        line = self.value[:first] + text + self.value[last:]
+        if len(line.encode(errors="replace")) > MAX_LINE:
+            self.restricted()
+        else:
+            super().replace(text, start, end)
 
     def action_end_input(self) -> None:
         """End the program's input; in a line with text delete a character, as at a terminal."""

@@ -445,11 +445,11 @@ class PaneScreen(Screen[None]):
         width, height = self.size
         is_small, waiting = self.small.display, self.model.waiting
         asks = waiting is not None and not self.prompt.purpose and not is_small
+        self.reply.ask_for(waiting)
         if asks and waiting is not None:
             text = cut(clean(last_written(waiting.prompt)).strip(), width // 2, self.explain.glyphs.more)
             self.label.text = text or _("the program reads a line")
             self.label.paint()
-            self.reply.password = waiting.secret
         label_width = cells(self.label.text) + 2
         self.explain.display = not is_small
         self.prompt.display, self.reply.display = bool(self.prompt.purpose) and not is_small, asks
