@@ -42,7 +42,7 @@ def work(request: dict[str, Any], descriptors: list[int]) -> None:
     fork_server.print_to([stdout, stderr])
     os.write(told, str(os.getpid()).encode())
     os.close(told)
-    sys.argv[1:] = map(str, numbers)
+    sys.argv[1:] = map(str, [*numbers, os.getppid()])
     worker.main()
     os._exit(0)
 

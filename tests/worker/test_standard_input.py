@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.worker.servers import launch_fork
 from tutor.lesson.catalog import Target
 from tutor.session.session import Session, replies_in
 from tutor.session.worker_process import TYPED, Workers
 from tutor.text import steps
 from tutor.trace.command import ASKED, ENDED, Reply
+from tutor.ui.panes.inputs import MAX_LINE
 
 SCRIPT = """\
 import getpass, os, sys
@@ -21,6 +24,23 @@ rest = sys.stdin.read()
 raw = os.read(0, 100)
 print(name, len(secret), rest, raw)
 input("the end? ")
+"""
+UNASKED = """\
+import os, subprocess, sys, threading
+with open(0, closefd=False) as stream:
+    print("rest", repr(stream.read()))
+subprocess.run(["cat"])
+print("terminal", sys.stdin.isatty(), os.isatty(sys.stdin.fileno()), os.isatty(0))
+print("long", len(input("long? ")))
+lines = []
+threads = [threading.Thread(target=lambda: lines.append(os.read(sys.stdin.fileno(), 100))) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("lines", sorted(lines))
+os.dup2(os.open(__file__, os.O_RDONLY), 0)
+print("other", sys.stdin.readline())
 """
 TYPED_LINES = ["Ada", "sesame", "1", "2", None, "raw"]
 
@@ -78,3 +98,29 @@ def test_lines_are_asked_for_recorded_and_answered_again(tmp_path: Path) -> None
     assert run(ended, iter([])) == []
     assert "姓名? Bob\n" in ended.timeline.output(ended.timeline.steps)
     assert ended.exit_status == 1
+
+
+def test_what_cannot_be_asked_is_at_its_end(tmp_path: Path) -> None:
+    """Descriptor 0, which C code and child processes read, has no field on the screen; and threads ask in order."""
+    script = tmp_path / "script.py"
+    script.write_text(UNASKED, encoding="utf-8")
+    session = Session(Target("file", script, "script.py"), workers=Workers(launch_fork, stdin=TYPED), stdin=ASKED)
+    assert run(session, iter(["x" * MAX_LINE, "1", "2"])) == [("long? ", False), ("", False), ("", False)]
+    timeline = session.timeline
+    printed = timeline.output(timeline.steps)
+    assert "rest ''\nterminal True True False\n" in printed
+    assert f"long {MAX_LINE}\n" in printed
+    assert "lines [b'1\\n', b'2\\n']\nother import os, subprocess" in printed
+
+
+def test_a_lesson_finds_its_input_at_its_end_where_others_are_asked(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import sys\nprint(sys.stdin.isatty(), repr(sys.stdin.read()))\n", encoding="utf-8")
+    session = Session(Target("file", script, "script.py"), workers=Workers(launch_fork, stdin=TYPED), stdin=ENDED)
+    assert run(session, iter([])) == []
+    assert session.timeline.output(session.timeline.steps) == "False ''\n"
+
+
+def test_an_unknown_standard_input_is_refused() -> None:
+    with pytest.raises(ValueError, match="'typo'"):
+        Workers(stdin="typo")

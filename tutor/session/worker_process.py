@@ -23,7 +23,17 @@ from typing import BinaryIO, Protocol, TypeAlias, cast
 from tutor.i18n import N_, _
 from tutor.lesson.model import join_lines
 from tutor.trace import command as commands
-from tutor.trace.command import ENDED, OPERATION, PIPE_CLOSED, READY, STATEMENT, CrashLocation, RunCommand, signal_name
+from tutor.trace.command import (
+    ENDED,
+    OPERATION,
+    PIPE_CLOSED,
+    READ,
+    READY,
+    STATEMENT,
+    CrashLocation,
+    RunCommand,
+    signal_name,
+)
 
 STOP_TIMEOUT = 1.0
 """Seconds that an interrupted run has to end before it is killed."""
@@ -82,7 +92,7 @@ class Process(Protocol):
 
 
 Launch: TypeAlias = Callable[[Sequence[int], int, int, int], Awaitable[Process]]
-"""Starts `tutor.worker` in a new session, given its three descriptors, one to read from, and two to print to."""
+"""Starts `tutor.worker` in a new session, given its descriptors, one to read from, and two to print to."""
 
 
 async def launch(descriptors: Sequence[int], stdin: int, stdout: int, stderr: int) -> Process:
@@ -103,7 +113,7 @@ class WorkerProcess:
         events: The descriptor that its frames come from.
         location: Where the program is, in shared memory.
         printed: What comes through its descriptors 1 and 2.
-        terminal: Our end of the terminal that is its standard input; None where that is none of ours.
+        terminal: Our end of the terminal on which what the program asks is typed; None without.
     """
 
     def __init__(
@@ -128,7 +138,8 @@ class WorkerProcess:
 
         Args:
             launch: Starts it.
-            stdin: Its standard input: ENDED, empty; READ, ours; or TYPED, a terminal on which `type_line` types.
+            stdin: Its standard input: ENDED, empty; READ, ours; or TYPED, empty, with a terminal beside it on which
+                `type_line` types what the program asks for.
 
         Raises:
             StartError: It cannot be started.
@@ -159,15 +170,15 @@ class WorkerProcess:
             file = theirs.enter_context(unnamed_file())
             file.truncate(mmap.PAGESIZE)
             location = CrashLocation(mmap.mmap(file.fileno(), mmap.PAGESIZE))
-            stdin, terminal = 0, None
+            descriptors = [worker_end.fileno(), write_end, file.fileno()]
+            terminal = None
             if kind == TYPED:
-                terminal, stdin = os.openpty()
+                terminal, terminal_end = os.openpty()
                 ours.callback(os.close, terminal)
-                theirs.callback(os.close, stdin)
+                theirs.callback(os.close, terminal_end)
                 os.set_blocking(terminal, False)
-            elif kind == ENDED:
-                stdin = theirs.enter_context(open(os.devnull, "rb")).fileno()
-            descriptors = worker_end.fileno(), write_end, file.fileno()
+                descriptors.append(terminal_end)
+            stdin = 0 if kind == READ else theirs.enter_context(open(os.devnull, "rb")).fileno()
             process = await launch(descriptors, stdin, printed[0][1], printed[1][1])
             ours.pop_all()  # `end` closes them from here on
         control.setblocking(False)
@@ -273,9 +284,14 @@ class Workers:
     Args:
         launch: Starts a process.
         stdin: What the workers have as standard input, see `WorkerProcess.start`.
+
+    Raises:
+        ValueError: There is no such standard input.
     """
 
     def __init__(self, launch: Launch = launch, *, stdin: str = ENDED) -> None:
+        if stdin not in (ENDED, READ, TYPED):
+            raise ValueError(f"no standard input of workers: {stdin!r}")
         self._start = partial(WorkerProcess.start, launch, stdin=stdin)
         self._standby: asyncio.Task[WorkerProcess] | None = None
 

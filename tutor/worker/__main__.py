@@ -1,7 +1,7 @@
-"""The worker process: `python -P -m tutor.worker CONTROL EVENTS MEMORY PARENT`.
+"""The worker process: `python -P -m tutor.worker CONTROL EVENTS MEMORY [TERMINAL] PARENT`.
 
-CONTROL, EVENTS and MEMORY are descriptors that it inherits; PARENT is the process number of the front end, which may
-have died before this process could ask for it.
+CONTROL, EVENTS, MEMORY and TERMINAL are descriptors that it inherits, the last one for what the program asks; PARENT is
+the process number of the front end, which may have died before this process could ask for it.
 
 The worker imports torch, reports that it is ready, and stands by until the front end has sent a run over the control
 socket. It runs that one and ends. A run that comes earlier is read meanwhile, and its text sent back, so that one can
@@ -29,9 +29,10 @@ PATIENCE = 0.5
 
 def main() -> None:
     """Stand by, run, end."""
-    control_number, events, memory_file = (move_up(int(argument)) for argument in sys.argv[1:4])
+    *numbers, parent = map(int, sys.argv[1:])
+    control_number, events, memory_file, *terminals = map(move_up, numbers)
     control = socket.socket(fileno=control_number)
-    _end_with(int(sys.argv[4]) if len(sys.argv) > 4 else os.getppid())
+    _end_with(parent)
     memory = mmap.mmap(memory_file, mmap.PAGESIZE)
     os.close(memory_file)
     _raise_stack_limit()
@@ -74,7 +75,7 @@ def main() -> None:
     os.register_at_fork(after_in_child=forked)
     if command.nudge is not None:
         nudge_when_due(recorder, command.nudge)
-    status = Run(command, recorder, program).run()
+    status = Run(command, recorder, program, terminals[0] if terminals else None).run()
     # Skip the interpreter's shutdown: nothing may follow the last event, and libraries may crash there.
     os._exit(status)
 

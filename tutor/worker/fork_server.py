@@ -17,7 +17,7 @@ from importlib import import_module
 
 from tutor.trace.command import HEADER, STATUS, CrashLocation, ForkRequest, RunCommand, decode, encode
 
-_MOST = 8
+_MOST = 9
 """Descriptors of a request, at most."""
 
 

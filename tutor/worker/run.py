@@ -98,11 +98,15 @@ class Run:
         command: What to run.
         recorder: Records it.
         program: What it runs, if that was read already and its `Document` is sent; None to do so.
+        terminal: The descriptor of the terminal on which somebody types what the program asks; None without.
     """
 
-    def __init__(self, command: RunCommand, recorder: Recorder, program: Program | None = None) -> None:
+    def __init__(
+        self, command: RunCommand, recorder: Recorder, program: Program | None = None, terminal: int | None = None
+    ) -> None:
         self._command = command
         self._program = program
+        self._terminal = terminal
         self._recorder = recorder
         self._send = recorder.writer.send
         self._printed = OutputRecorder(recorder.writer, recorder.code.file_of, lambda: recorder.is_forking)
@@ -143,7 +147,8 @@ class Run:
             sys.breakpointhook = recorder.mark
         patches.shield_from_tracers()
         patches.write_before_the_end(recorder.write_held)
-        questions = InputRecorder(recorder, self._printed, self._command.stdin, self._command.replies)
+        stdin, replies = self._command.stdin, self._command.replies
+        questions = InputRecorder(recorder, self._printed, stdin, replies, self._terminal)
         questions.install()
         patches.keep_secrets(recorder.add_secret, questions)
         recorder.frames.sampler.on = self._command.samples_loops and not lesson.header.title

@@ -1,7 +1,9 @@
 """Record what the program reads of its standard input, a line at a time, and wait for who types it.
 
-Python's own stream comes here, and `os.read` of descriptor 0. What was answered in an earlier run is answered so again,
-as long as the program asks the same. Of a secret (`getpass`, or a terminal that does not echo) nothing is recorded.
+Python's own stream comes here, and `os.read` of its descriptor and of descriptor 0. Where somebody types on the screen,
+the stream has a terminal; descriptor 0, which C code and child processes read, is at its end. What was answered in an
+earlier run is answered so again, as long as the program asks the same. Of a secret (`getpass`, or a terminal that does
+not echo) nothing is recorded.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import io
 import os
 import sys
 import termios
-from collections.abc import Callable
+import threading
 from os import read
 from typing import Any
 
@@ -35,18 +37,29 @@ class InputRecorder:
         printed: Has the prompts.
         mode: A value of `RunCommand.stdin`.
         replies: What was answered in an earlier run.
+        terminal: The descriptor of the terminal on which somebody types what is asked; None for descriptor 0.
     """
 
-    def __init__(self, recorder: Recorder, printed: OutputRecorder, mode: str, replies: list[Reply]) -> None:
+    def __init__(
+        self, recorder: Recorder, printed: OutputRecorder, mode: str, replies: list[Reply], terminal: int | None = None
+    ) -> None:
         self._recorder = recorder
         self._printed = printed
         self._mode = mode
         self._replies = list(replies)
-        self._descriptor = GuardedDescriptor(0)
-        self._is_terminal = os.isatty(0)
+        self._standard = GuardedDescriptor(0)
+        self._source = GuardedDescriptor(0 if terminal is None or mode != ASKED else terminal)
+        self._is_terminal = os.isatty(self.number)
         self._unread = b""
+        self._lock = threading.RLock()
+        """Held while a line is asked for: threads are asked one after the other."""
         self.is_secret = False
         """Whether `getpass` asks."""
+
+    @property
+    def number(self) -> int:
+        """The descriptor that lines are read from."""
+        return self._source.number
 
     def install(self) -> None:
         """Replace Python's standard input; unless it is read as it is, as from a file."""
@@ -58,26 +71,35 @@ class InputRecorder:
         text = io.TextIOWrapper(io.BufferedReader(_Raw(self)), before.encoding, before.errors)
         text.mode = "r"  # type: ignore[misc]
         sys.stdin = sys.__stdin__ = text  # type: ignore[misc]
-        plain = os.read
+        os.register_at_fork(after_in_child=self._renew_lock)
+        plain, guards = os.read, {0: self._standard, self.number: self._source}
 
         @functools.wraps(plain)
         def read_descriptor(fd: int, length: int, /) -> bytes:
-            return self.take(length) if fd == 0 and length > 0 and self._descriptor.is_same else plain(fd, length)
+            guard = guards.get(fd) if type(fd) is int and length > 0 else None
+            return self.take(length) if guard is not None and guard.is_same else plain(fd, length)
 
         os.read = read_descriptor
 
     def take(self, length: int) -> bytes:
         """Return at most `length` bytes of what is left of a line, or else of the next one; none at the end."""
-        if not self._unread:
-            self._unread = self._ask()
-        data, self._unread = self._unread[:length], self._unread[length:]
+        with self._lock:
+            if not self._unread:
+                self._unread = self._ask()
+            data, self._unread = self._unread[:length], self._unread[length:]
         return data
+
+    def _renew_lock(self) -> None:
+        """In a fork: the thread that held the lock may be gone."""
+        self._lock = threading.RLock()
 
     def _ask(self) -> bytes:
         """Return the next line, with its end; nothing at the end of the input."""
         recorder = self._recorder
         if self._printed.bypasses_recording:  # in a child that the program has forked nobody can be asked
             return b"" if self._mode == ASKED else _read_line(0, _LINE)
+        if not self._standard.is_same:  # the program reads another file in its place
+            return _read_line(0, _LINE)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # the program's own, or closed
                 stream.flush()
@@ -103,14 +125,14 @@ class InputRecorder:
 
     def _wait(self, prompt: str, secret: bool) -> bytes:
         """Return the line that is typed; nothing where nobody can be asked."""
-        if not self._mode:
+        if not self._mode or not self._source.is_same:
             return b""
         writer = self._recorder.writer
         self._recorder.write_held()  # what somebody has answered cannot be gone back before
         writer.send(Waiting(prompt, secret))
         writer.write()
         if self._is_terminal:
-            return _read_line(0, _LINE)
+            return _read_line(self.number, _LINE)
         line = bytearray()  # a byte at a time: the lines after it are for others
         while not line.endswith(b"\n") and (byte := _read_line(0, 1)):
             line += byte
@@ -119,7 +141,7 @@ class InputRecorder:
     def _echoes(self) -> bool:
         """Return whether what is typed is seen, as far as the terminal says."""
         with contextlib.suppress(termios.error):
-            return bool(termios.tcgetattr(0)[3] & termios.ECHO)
+            return bool(termios.tcgetattr(self.number)[3] & termios.ECHO)
         return True
 
 
@@ -135,18 +157,18 @@ class _Raw(io.RawIOBase):
     name = "<stdin>"
 
     def __init__(self, questions: InputRecorder) -> None:
-        self._take: Callable[[int], bytes] = questions.take
+        self._questions = questions
 
     def readable(self) -> bool:
         return True
 
     def fileno(self) -> int:
-        return 0
+        return self._questions.number
 
     def isatty(self) -> bool:
-        return os.isatty(0)
+        return os.isatty(self.fileno())
 
     def readinto(self, buffer: Any) -> int:
-        data = self._take(len(buffer))
+        data = self._questions.take(len(buffer))
         buffer[: len(data)] = data
         return len(data)
