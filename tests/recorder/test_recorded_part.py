@@ -136,6 +136,45 @@ def test_a_part_that_never_begins_is_said(record: Forker, script: Path, part: Pa
     assert recorded.value("end") is not None
 
 
+CALLED = """\
+import torch
+from inner.lib import pairs
+def double(x):
+    return x * 2
+def around(x):
+    first = x + 1
+    return double(first)
+total = 0
+for x in pairs():
+    total = total + around(x)
+end = total * 2
+"""
+LIB = {
+    "inner/lib.py": """\
+import torch
+def pairs():
+    for k in range(3):
+        yield torch.ones(2) * k
+"""
+}
+
+
+def test_what_was_skipped_stands_at_the_call(record: Forker) -> None:
+    """Although the functions and loops around it ran as plain twins."""
+    recorded = record(CALLED, beside=LIB, part=parse_function("script.py:double"))
+    skipped = [recorded.timeline.view(step) for step in recorded.steps_of("skipped")]
+    assert [recorded.code(view.step) for view in skipped[:3]] == ["return double(first)"] * 3
+
+
+def test_generators_are_not_recorded_alone(record: Forker) -> None:
+    part = parse_function("lib.py:pairs")
+    recorded = record(CALLED, beside=LIB, part=part)
+    (notice,) = recorded.timeline.notices
+    assert notice.startswith(f"`{part.text}` is a generator or a coroutine")
+    assert not lines(recorded)
+    assert recorded.value("end") is not None
+
+
 STORES = """\
 import torch
 flag = True

@@ -16,6 +16,7 @@ from tutor.lesson.model import LessonError
 from tutor.session.session import Session
 from tutor.session.worker_process import Workers
 from tutor.trace.command import RunCommand
+from tutor.trace.selection import parse_function
 from tutor.worker.program import ProgramReader, read_program
 
 CODE = "x = 1\ny = 2  # @param {type: number}\n"
@@ -94,15 +95,24 @@ async def test_the_text_is_recorded_once(tmp_path: Path) -> None:
         ("a.py", {"skip": [1, 4]}, "a.py: there is no code cell 4 to skip."),
         ("a.py", {"loop": 2}, "no loop begins on line 2"),
         ("a.md", {"loop": 1}, "a notebook, whose lines are counted in each cell"),
+        ("a.py", {"part": parse_function("a.py:g")}, "a.py: there is no function g."),
+        ("a.py", {"part": parse_function("a.py:C")}, "a.py: there is no function C."),
+        ("a.py", {"part": parse_function("a.py:C.each")}, "a.py: C.each is a generator or a coroutine"),
+        ("a.py", {"part": parse_function("b.py:wait")}, "b.py: wait is a generator or a coroutine"),
     ],
 )
 def test_options_that_name_nothing_in_the_file(tmp_path: Path, name: str, options: dict[str, Any], said: str) -> None:
-    code = "for i in 'ab':\n    print(i)\n"
+    code = (
+        "for i in 'ab':\n    print(i)\nclass C:\n  def f(self): return lambda: (yield)\n  def each(self): x = yield\n"
+    )
+    (tmp_path / "b.py").write_text("async def wait(): pass\n")
     path = tmp_path / name
     path.write_text(f"```python\n{code}```\n" if name == "a.md" else f"{code}# %%\nx = 1\n# %%\nx = 2\n")
     with pytest.raises(LessonError, match=re.escape(said)):
         read_program(RunCommand(str(path), name, **options))
     read_program(RunCommand(str(tmp_path / name), name, skip=[1]))
+    for right in ("a.py:f", "a.py:C.f", "b.py:elsewhere", "c.py:f"):
+        read_program(RunCommand(str(tmp_path / name), name, part=parse_function(right)))
 
 
 def test_a_fault_while_reading_is_raised_in_the_thread_that_waits() -> None:

@@ -39,7 +39,7 @@ def _tag(kind: type[Event]) -> Any:
 
 _LINE, _ITERATION, _LOOP_END = _tag(Line), _tag(Iteration), _tag(LoopEnd)
 _FRAME_START, _FRAME_END = _tag(FrameStart), _tag(FrameEnd)
-_RESUMABLE = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
+RESUMABLE = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
 _getframe = sys._getframe
 _Tensor = torch.Tensor
 
@@ -360,11 +360,11 @@ class FrameRecorder:
                 check_recursion()
         code = python.f_code
         file = self._file_of(code.co_filename) or 1
-        frame = self._start_frame(code.co_name, file, id(python), resumable=bool(code.co_flags & _RESUMABLE))
+        frame = self._start_frame(code.co_name, file, id(python), resumable=bool(code.co_flags & RESUMABLE))
         self.by_id[frame.key] = frame
         self.on_entered(frame)
         frame.touches = touches
-        if not code.co_flags & _RESUMABLE:
+        if not code.co_flags & RESUMABLE:
             frame.stack_depth = stack_depth
         if code.co_name == "<module>":
             self._modules.setdefault(code.co_filename, frame)
@@ -380,7 +380,7 @@ class FrameRecorder:
     def _enter_in_gap(self, python: types.FrameType) -> None:
         """Note that a function is entered which may run when the next recorded iteration begins."""
         code = python.f_code
-        resumable = bool(code.co_flags & _RESUMABLE)
+        resumable = bool(code.co_flags & RESUMABLE)
         if resumable or self.kept.is_path(code):
             outer = self.current = self.find(python.f_back)
             file = self._file_of(code.co_filename) or 1

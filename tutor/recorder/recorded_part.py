@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
 
-from tutor.recorder.callbacks import FrameRecorder
+from tutor.recorder.callbacks import RESUMABLE, FrameRecorder
 from tutor.recorder.variables import Frame
 from tutor.trace.command import STATEMENT, CrashLocation
 from tutor.trace.events import Gap
@@ -47,7 +47,7 @@ class RecordedPart:
         self.line_of: Callable[[int], int] = lambda site: 0
         self._lines: frozenset[int] | None = None
         """The lines of the loops around the place; None: it may be in any."""
-        self._is_reached = self._is_waiting = False
+        self._is_reached = self._is_waiting = self._is_resumable = False
         self._sites: dict[int, bool] = {}
         """By statement: whether the part begins with it."""
         self._hits = 0
@@ -93,9 +93,18 @@ class RecordedPart:
         """Record from here on."""
         self._is_waiting, self._is_reached = False, True
         self._frames.on_unrecorded_line = None
-        self._kept.place = self._location[STATEMENT]
+        self._kept.place = (self.part.function and self._statement_in(python)) or self._location[STATEMENT]
         self._kept.end(python)
         self._frames.current = self._frames.find(python)
+
+    def _statement_in(self, python: types.FrameType | None) -> int:
+        """Return the site of the statement from which the learner's code calls; 0 if there is none. Plain twins do not
+        report theirs."""
+        site = 0
+        while python is not None and not site:
+            site = self._frames.calls.statement_at(python.f_code, python.f_lasti)
+            python = python.f_back
+        return site
 
     def _at_line(self) -> None:
         site = self._location[STATEMENT]
@@ -120,10 +129,16 @@ class RecordedPart:
             self._begin(python)
 
     def _is_function(self, code: types.CodeType) -> bool:
-        """Return whether a function is the one of which calls are recorded."""
-        name = code.co_qualname.replace(".<locals>", "")
-        is_named = name == self.part.function or name.endswith("." + self.part.function)
-        return is_named and PurePath(code.co_filename).match(self.part.file)
+        """Return whether a function is the one of which calls are recorded.
+
+        Generators and coroutines are not: what runs between their steps is the caller's.
+        """
+        if not (self.part.is_function(code.co_qualname) and PurePath(code.co_filename).match(self.part.file)):
+            return False
+        if code.co_flags & RESUMABLE:
+            self._is_resumable = True
+            return False
+        return True
 
     def enters(self, python: types.FrameType) -> bool:
         """Begin with a call of the function, if this is one; return whether it is recorded."""
@@ -148,7 +163,7 @@ class RecordedPart:
     def close(self, append: Callable[[Any], None]) -> None:
         """Say, at the end of the program, that the part has never begun."""
         if self._is_waiting and not self._is_reached:
-            append((_GAP, 0, "never", 0, self.part.text))
+            append((_GAP, 0, "resumable" if self._is_resumable else "never", 0, self.part.text))
 
 
 def _loops_around(text: str, part: Part) -> frozenset[int] | None:

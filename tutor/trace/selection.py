@@ -77,6 +77,11 @@ class Part(msgspec.Struct, frozen=True):
     steps: int = 0
     """How many steps it has; 0: any number."""
 
+    def is_function(self, qualified: str) -> bool:
+        """Return whether it is the calls of a function of this qualified name, if that is in the file."""
+        name = qualified.replace(".<locals>", "")
+        return name == self.function or name.endswith("." + self.function)
+
     def limited(self, iterations: int, steps: int) -> Part:
         """Return the part with so many iterations and steps."""
         return msgspec.structs.replace(self, iterations=iterations, steps=steps)

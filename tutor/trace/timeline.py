@@ -37,6 +37,9 @@ _GAP_TEXTS = {
     ),
     "until": N_("Iteration {count:,} of the training loop is the first of `--until {detail}`."),
     "never": N_("`{detail}` was never reached."),
+    "resumable": N_(
+        "`{detail}` is a generator or a coroutine, whose calls are not recorded alone: `--only` its caller."
+    ),
     "no_way_back": N_(
         "Iteration {count:,} of the training loop is the first of `--until {detail}`. A program with other threads or "
         "processes cannot go back, so what follows it is recorded, and not what came before."

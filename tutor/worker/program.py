@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import os
 import threading
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePath
 from typing import IO, Any
 
 import msgspec
@@ -21,6 +22,8 @@ from tutor.recorder.event_writer import wire_tuple
 from tutor.trace.command import RunCommand, decode
 from tutor.trace.events import Document, Event, RunEnd
 from tutor.trace.wire import pack_all
+
+_NAMED_SCOPES = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 class Program(msgspec.Struct):
@@ -48,6 +51,8 @@ def read_program(command: RunCommand) -> Program:
         text = "" if lesson.is_notebook else load(Path(lesson.path))
     if command.loop or command.part.line:
         _check_line(lesson, text, command)
+    if command.part.function and text:
+        _check_function(text, command)
     both = zip(written.code_cells, lesson.code_cells, strict=True)
     originals = {old.number: old.source for old, new in both if old.number and old.source != new.source}
     values = knobs_of.resolve(lesson, command.knobs, command.device)
@@ -76,6 +81,47 @@ def _check_line(lesson: Lesson, text: str, command: RunCommand) -> None:
     if command.loop and not any(isinstance(node, loops) and node.lineno == command.loop for node in ast.walk(tree)):
         what = _("no loop begins on line {line}.", line=command.loop)
         raise LessonError(what, path=command.name, fix=_("--loop wants the line of a `for` or a `while`."))
+
+
+def _check_function(text: str, command: RunCommand) -> None:
+    """Raise LessonError if the function of `--only` is a generator or a coroutine, or the script does not have it."""
+    part, script = command.part, Path(command.path)
+    is_script = PurePath(script).match(part.file)
+    try:
+        tree = ast.parse(text if is_script else (script.parent / part.file).read_bytes())
+    except (OSError, *UNPARSED):  # another file may be elsewhere; the other is said when it runs
+        return
+    are_resumable = [is_resumable for name, is_resumable in _functions_in(tree) if part.is_function(name)]
+    if are_resumable and all(are_resumable):
+        what = _("{name} is a generator or a coroutine, whose calls are not recorded alone.", name=part.function)
+        raise LessonError(what, path=part.file, fix=_("--only wants a function that runs from its call to its end."))
+    if is_script and not are_resumable:
+        what = _("there is no function {name}.", name=part.function)
+        raise LessonError(what, path=command.name, fix=_("--only wants a function's name, or Class.method."))
+
+
+def _functions_in(tree: ast.AST) -> Iterator[tuple[str, bool]]:
+    """Yield the qualified name of each function, and whether it is a generator or a coroutine."""
+    waiting: list[tuple[ast.AST, str]] = [(tree, "")]
+    while waiting:
+        node, around = waiting.pop()
+        if isinstance(node, _NAMED_SCOPES):
+            name = around + node.name
+            around = name + "."
+            if not isinstance(node, ast.ClassDef):
+                yield name, isinstance(node, ast.AsyncFunctionDef) or _yields(node)
+        waiting += [(child, around) for child in ast.iter_child_nodes(node)]
+
+
+def _yields(function: ast.FunctionDef) -> bool:
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(node, _NAMED_SCOPES | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+    return False
 
 
 class ProgramReader:
