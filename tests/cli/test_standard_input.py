@@ -114,7 +114,7 @@ def test_a_line_that_is_not_there_is_explained(tmp_path: Path) -> None:
     done = run(tmp_path, [*COMMAND, "steps", "script.py"])
     assert done.returncode == 1
     assert b"EOFError" in done.stdout
-    assert b"its standard input had ended" in done.stdout
+    assert b"its standard input was at its end" in done.stdout
 
 
 def test_questions_and_progress_are_shown_at_a_terminal(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain import cause, explanation
+from tutor.trace.command import Reply
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ MISTAKES = [
         p, t = torch.full((4, 1), 0.5), torch.ones(4)
         torch.nn.functional.binary_cross_entropy(p, t)
         """, ("shape 4×1 and the target 4:", "t.unsqueeze(1)")),
-    Mistake("a question on the screen", "name = input()", ("a program cannot ask yet", "`gradtutor record FILE`")),
+    Mistake("a question on the screen", "name = input()", ("was at its end.", "`gradtutor open FILE` asks")),
     Mistake("in a function", """
         def train(p):
             loss = p * p
@@ -293,3 +294,15 @@ def test_what_is_right_does_not_fail(record: Forker) -> None:
 def test_other_steps_have_no_explanation(mistakes: Recording) -> None:
     assert explanation(mistakes.timeline, 1) is None
     assert cause(mistakes.timeline, 1) is None
+
+
+def test_the_end_of_the_input_is_explained_by_who_could_type(record: Forker) -> None:
+    """Nobody at the code of a lesson; whoever pressed Ctrl+D where the program was answered."""
+    lesson = '# ---\n# jupyter:\n#   gradtutor:\n#     title: {en: "A"}\n# ---\n# %%\nname = input()\n'
+    said = []
+    for text, replies in ((lesson, []), ("name = input()\n", [Reply("", None)])):
+        recording = record(text, replies=replies)
+        (step,) = recording.steps_of("failed")
+        said.append(explanation(recording.timeline, step) or "")
+    assert "was at its end. The code of a lesson cannot ask" in " ".join(said[0].split())
+    assert "Ctrl+D" in said[1]
