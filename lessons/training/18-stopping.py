@@ -61,7 +61,9 @@ draw(best[0].item(), best[1].item())
 # ever: give every loop a last iteration.
 #
 # Here is such a loop, with room for 1000. Every 20 iterations it looks whether the loss is below 1, and it stops
-# with `stopped` at 580. (It needs no autograd: the two gradients are written out.) What follows from the 580?
+# with `stopped` at 580. (It needs no autograd: the two gradients are written out.)
+#
+# What follows from the 580?
 #
 # 1. there the loss was below 1 for the first time
 # 2. the loss was below 1 already some iterations before
@@ -73,7 +75,9 @@ draw(best[0].item(), best[1].item())
 # 所以损失有一个底，而这个底不是零。一个循环要是等着损失低于这个底，就会永远等下去：给每个循环都规定最后一次迭代。
 #
 # 下面就是一个循环，最多 1000 次迭代。每 20 次看一看损失是否小于 1，停下时 `stopped` 是 580。
-# （它不用 autograd，两个梯度是直接写出来的。）从 580 能看出什么？
+# （它不用 autograd，两个梯度是直接写出来的。）
+#
+# 从 580 能看出什么？
 #
 # 1. 到这里，损失第一次小于 1
 # 2. 在那之前，损失就已经小于 1 了

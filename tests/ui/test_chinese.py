@@ -28,7 +28,7 @@ gradtutor Python PyTorch torch autograd autograd.grad dtype dev req grad_fn grad
 UserWarning add mul pow module strided
 """
 # English is the name of the language that `L` turns to.
-KEYS = "English Enter Esc Tab Home End PageUp PageDown Shift Backspace Ctrl F2 F5 F8"
+KEYS = "English Enter Esc Tab Home End PageUp PageDown Shift Backspace Ctrl F1 F2 F5 F8"
 CODE = """\
 import torch lr requires_grad for turn in range loss with no_grad print is_leaf tensor w.grad loss.backward torch.tensor
 torch.no_grad param epoch type number min max x y w a b pow self other item w.grad.item
