@@ -222,6 +222,9 @@ def second_spellings(panes: Panes, spellings: tuple[set[str], set[str]], source:
                     continue
                 if _PLACE.search(row[: match.start()]) or _OTHER_STATISTIC.search(row[: match.start()]):
                     continue
+                between = number_format.BETWEEN
+                if row[: match.start()].endswith(between) or row[match.end() :].startswith(between):  # of a range
+                    continue
                 is_passing = "∇" in row[: match.start()]  # a gradient that no tensor holds
                 is_narrow = len(row) < _NARROW_GRAPH or _BOX.search(row) is not None
                 if pane == "graph" and is_statistic and (is_passing or is_narrow):
