@@ -98,9 +98,13 @@ def empty_columns(rows: Sequence[str]) -> int:
     return 0 if any(re.search("∇ .", row) for row in rows) else right
 
 
+_LOWER_EDGE = re.compile(r"[┗╰└][^┛╯┘]*[┛╯┘]")
+"""The lower edge of a box of the graph, with its gradient; a box is not as wide as the gradients that will come."""
+
+
 def is_cut(row: str) -> bool:
     """Return whether a row has a text that is cut."""
-    return any(not _ELISION.search(word[0]) for word in _WORD.finditer(row))
+    return any(not _ELISION.search(word[0]) for word in _WORD.finditer(_LOWER_EDGE.sub("", row)))
 
 
 def is_cut_beside_room(row: str) -> bool:
@@ -119,6 +123,9 @@ def is_cut_beside_room(row: str) -> bool:
 
 _NUMBER = re.compile(r"(?<![\w.×:])(?<!\d,)≈?-?\d+(?:\.\d*)?(?:e[-+]?\d+)?(?![\w×%/.…]|,\d)")
 _INDEX = re.compile(r"(?<=[\w)\]])\[[\d, ]+\]")
+_WORD_BEFORE = re.compile(r"\w $")
+_SENTENCE_END = re.compile(r" *(?:│|$)| [A-Z\u4e00-\u9fff]")
+"""What is before and after a number that ends a sentence."""
 _OWN = ("code", "lesson", "output")
 """Panes that show what the lesson or the program has written."""
 _FIGURE = re.compile(r"\d ?┤")
@@ -147,7 +154,11 @@ def numbers_in(text: str, source: str = "") -> Iterator[str]:
         contexts += [before + match[0]] if before.strip(" ·=→≈") else []
         contexts = [context.replace("×", "*") for context in contexts]
         contexts += [text[max(match.start() - _NAME, 0) : match.end()].lstrip("`│")] if "=" in before else []
-        is_end = match[0].endswith(".") and re.match(r" ?$| [A-Z\u4e00-\u9fff]", text[match.end() :])  # of a sentence
+        is_end = (
+            match[0].endswith(".")
+            and _SENTENCE_END.match(text, match.end())
+            and _WORD_BEFORE.search(text, 0, match.start())
+        )
         is_quoted = "e" in match[0] and re.search(rf"(?<![\w.]){re.escape(match[0])}(?![\w.])", source)
         if not is_quoted and not any(context in source for context in contexts):
             yield match[0][:-1] if is_end else match[0]
@@ -246,6 +257,16 @@ _SHORT = re.compile(r"\d(?:\.\d+)?e-?\d+")
 """A rounded number in a box of the graph that has no room for the number itself: `1e4` for 9999.6."""
 
 
+def _is_of_graph(text: str, pane: str, row: str, source: str) -> bool:
+    """Return whether a number is a literal of the code that the graph shows as a constant, or a rounded one in a box
+    without room for its canonical form."""
+    is_box = _BOX.search(row) is not None
+    if pane != "graph" or not (is_box or "constant" in row):
+        return False
+    is_literal = re.search(rf"(?<![\w.]){re.escape(text)}(?![\w.])", source) is not None
+    return is_literal or (number_format.ROUGHLY in row and _SHORT.fullmatch(text) is not None)
+
+
 def other_spellings(panes: Panes, source: str) -> list[Finding]:
     """Return the rows with a number that is not spelled as everywhere; what is quoted from `source` is no number."""
     return [
@@ -253,8 +274,7 @@ def other_spellings(panes: Panes, source: str) -> list[Finding]:
         for pane, rows in panes.items()
         for row in rows
         if pane not in _OWN and not _is_drawn(pane, row)
-        for is_box in [pane == "graph" and number_format.ROUGHLY in row and _BOX.search(row) is not None]
-        if not all(is_canonical(text) or (is_box and _SHORT.fullmatch(text)) for text in numbers_in(row, source))
+        if not all(is_canonical(text) or _is_of_graph(text, pane, row, source) for text in numbers_in(row, source))
     ]
 
 

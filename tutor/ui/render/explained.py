@@ -160,16 +160,26 @@ def _grid_rows(
 ) -> list[Row] | None:
     """Return a product as grids side by side, and beside them the element that is worked out; None where they do not
     fit."""
-    for longest in (width, _NAME):
+
+    def fit_names(longest: int) -> tuple[list[Row], list[Row]] | None:
         rows = _side_by_side(product, longest, glyphs)
         if rows is None or len(rows) > height:
             return None
         room = width - row_width(rows[0]) - _GAP
         beside = _beside(element, room, height)
-        if room >= 0 and beside is not None:
-            break
-    else:
+        return None if room < 0 or beside is None else (rows, beside)
+
+    fitted = fit_names(width)
+    shortest, too_long = _NAME, max(cells_of(matrix.name) for matrix in (*product.factors, product.result))
+    if fitted is None and (fitted := fit_names(shortest)) is not None:
+        while too_long - shortest > 1:
+            middle = (shortest + too_long) // 2
+            longer = fit_names(middle)
+            shortest, too_long = (shortest, middle) if longer is None else (middle, too_long)
+            fitted = longer or fitted
+    if fitted is None:
         return None
+    rows, beside = fitted
     rows += [((" " * row_width(rows[0]), "quiet"),)] * (len(beside) - len(rows))
     beside += [EMPTY] * (len(rows) - len(beside))
     return [
