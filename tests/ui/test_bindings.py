@@ -148,6 +148,15 @@ async def test_u_goes_from_change_to_change_of_the_marked_tensor_and_a_quotation
         await pilot.press("apostrophe", "apostrophe", "apostrophe")
         await pilot.pause()
         assert screen.model.cursor == steps[0]
+        await pilot.press("u", "down")
+        assert screen.selection is not None
+        other, before = screen.selection[1], screen.model.cursor
+        assert other != tensor
+        await pilot.press("u")
+        await pilot.pause()
+        changes = timeline.changed(screen.model.cursor, screen.model.cursor - 1)
+        assert screen.model.cursor < before
+        assert other in changes.tensors | changes.grads
 
 
 async def test_the_tensors_are_sorted_from_any_pane() -> None:

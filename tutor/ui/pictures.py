@@ -65,7 +65,7 @@ class Pictures:
         if self.protocol == "kitty":  # which fits a picture into the cells that it is given
             picture = largest_that_fits(pictures, columns, rows)
             return None if picture is None else Fitting(picture, picture.columns, picture.rows)
-        wide, high = (told or usual for told, usual in zip(self.terminal.cell_size(), _CELL, strict=True))
+        wide, high = (size or usual for size, usual in zip(self.terminal.cell_size(), _CELL, strict=True))
         sizes = (Fitting(picture, -(-picture.width // wide), -(-picture.height // high)) for picture in pictures)
         fitting = [size for size in sizes if size.columns <= columns and size.rows <= rows]
         return max(fitting, key=lambda size: size.columns * size.rows, default=None)

@@ -40,8 +40,8 @@ class WalkScreen(PaneScreen):
     _typed_path = ""
     """The path that was typed last: an error in it can be corrected."""
 
-    _followed: tuple[Timeline | None, int, int] = None, 0, 0
-    """The recording, the step that `changed` led to, and the tensor that it is about."""
+    _followed: tuple[Timeline | None, int, int, tuple[str, int] | None] = None, 0, 0, None
+    """The recording, the step that `changed` led to, the tensor that it is about, and what was selected there."""
 
     def restore(self, setting: Callable[[str], Any]) -> None:
         """Begin with speed, views and sizes that are kept; `setting` returns None for those that are not."""
@@ -143,8 +143,8 @@ class WalkScreen(PaneScreen):
         """Go to the step that changed a tensor last; from there, to the change before."""
         self.pause()
         timeline, step = self.model.timeline, self.model.cursor
-        number = self._followed[2] if self._followed[:2] == (timeline, step) else 0
-        if not number:
+        *followed_from, number, selection = self._followed
+        if followed_from != [timeline, step] or selection != self.selection:
             tensor = copying.tensor_at(timeline, step, self.selection)
             number = 0 if tensor is None else tensor.tensor
         if not number:
@@ -157,7 +157,7 @@ class WalkScreen(PaneScreen):
             self.say((_("{name}: nothing before this step changed it", name=clean(name)), "quiet"))
         else:
             self.go_to(change[0])
-            self._followed = (timeline, *change)
+            self._followed = (timeline, *change, self.selection)
 
     # ------------------------------------------------------------ views, and other lessons
 
