@@ -123,9 +123,8 @@ def is_cut_beside_room(row: str) -> bool:
 
 _NUMBER = re.compile(r"(?<![\w.×:])(?<!\d,)≈?-?\d+(?:\.\d*)?(?:e[-+]?\d+)?(?![\w×%/.…]|,\d)")
 _INDEX = re.compile(r"(?<=[\w)\]])\[[\d, ]+\]")
-_WORD_BEFORE = re.compile(r"\w $")
 _SENTENCE_END = re.compile(r" *(?:│|$)| [A-Z\u4e00-\u9fff]")
-"""What is before and after a number that ends a sentence."""
+"""What is after a number and the full stop of its sentence, or of its place in a list."""
 _OWN = ("code", "lesson", "output")
 """Panes that show what the lesson or the program has written."""
 _FIGURE = re.compile(r"\d ?┤")
@@ -144,24 +143,15 @@ def numbers_in(text: str, source: str = "") -> Iterator[str]:
 
     Args:
         text: What is on the screen.
-        source: The code of the program, and its output. A number that stands in the text as it does there, beside the
-            same operator or bracket, or given to the same name, is quoted; so is one with an exponent.
+        source: The code of the program, and its output. A number that stands there with the same spelling is quoted.
     """
-    text, source = _INDEX.sub(" ", text), source + _INDEX.sub(" ", source)
+    text = _INDEX.sub(" ", text)
     for match in _NUMBER.finditer(text):
-        before, after = text[max(match.start() - 2, 0) : match.start()], text[match.end() : match.end() + 2]
-        contexts = [match[0] + after] if after.strip(" ·=→") else []
-        contexts += [before + match[0]] if before.strip(" ·=→≈") else []
-        contexts = [context.replace("×", "*") for context in contexts]
-        contexts += [text[max(match.start() - _NAME, 0) : match.end()].lstrip("`│")] if "=" in before else []
-        is_end = (
-            match[0].endswith(".")
-            and _SENTENCE_END.match(text, match.end())
-            and _WORD_BEFORE.search(text, 0, match.start())
-        )
-        is_quoted = "e" in match[0] and re.search(rf"(?<![\w.]){re.escape(match[0])}(?![\w.])", source)
-        if not is_quoted and not any(context in source for context in contexts):
-            yield match[0][:-1] if is_end else match[0]
+        spelled = match[0]
+        if spelled.endswith(".") and _SENTENCE_END.match(text, match.end()):
+            spelled = spelled[:-1]
+        if not re.search(rf"(?<![\w.]){re.escape(spelled)}(?![\w.])", source):
+            yield spelled
 
 
 def is_canonical(spelled: str) -> bool:
@@ -179,8 +169,6 @@ _BRANCH = re.compile("[▾▹]")
 """A row of the tensors pane for several tensors, with the norm of all their gradients."""
 _PLACE = re.compile(r"\b(?:line|step|iteration|pass|node|cell|number) $")
 """What is before the number of a place."""
-_NAME = 6
-"""Cells of the end of a name, with the sign after it, by which an assignment is known again."""
 _NARROW_GRAPH = 60
 """Cells of a graph pane in which a norm may have no room for three digits, as in any box."""
 
@@ -257,14 +245,9 @@ _SHORT = re.compile(r"\d(?:\.\d+)?e-?\d+")
 """A rounded number in a box of the graph that has no room for the number itself: `1e4` for 9999.6."""
 
 
-def _is_of_graph(text: str, pane: str, row: str, source: str) -> bool:
-    """Return whether a number is a literal of the code that the graph shows as a constant, or a rounded one in a box
-    without room for its canonical form."""
-    is_box = _BOX.search(row) is not None
-    if pane != "graph" or not (is_box or "constant" in row):
-        return False
-    is_literal = re.search(rf"(?<![\w.]){re.escape(text)}(?![\w.])", source) is not None
-    return is_literal or (number_format.ROUGHLY in row and _SHORT.fullmatch(text) is not None)
+def _is_short(text: str, pane: str, row: str) -> bool:
+    """Return whether a number is a rounded one in a box of the graph that has no room for its canonical form."""
+    return pane == "graph" and number_format.ROUGHLY in row and bool(_BOX.search(row) and _SHORT.fullmatch(text))
 
 
 def other_spellings(panes: Panes, source: str) -> list[Finding]:
@@ -274,7 +257,7 @@ def other_spellings(panes: Panes, source: str) -> list[Finding]:
         for pane, rows in panes.items()
         for row in rows
         if pane not in _OWN and not _is_drawn(pane, row)
-        if not all(is_canonical(text) or _is_of_graph(text, pane, row, source) for text in numbers_in(row, source))
+        if not all(is_canonical(text) or _is_short(text, pane, row) for text in numbers_in(row, source))
     ]
 
 
