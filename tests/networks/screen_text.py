@@ -123,10 +123,13 @@ def is_cut_beside_room(row: str) -> bool:
 
 _NUMBER = re.compile(r"(?<![\w.×:])(?<!\d,)≈?-?\d+(?:\.\d*)?(?:e[-+]?\d+)?(?![\w×%/.…]|,\d)")
 _INDEX = re.compile(r"(?<=[\w)\]])\[[\d, ]+\]")
-_SENTENCE_END = re.compile(r" *(?:│|$)| [A-Z\u4e00-\u9fff]")
-"""What is after a number and the full stop of its sentence, or of its place in a list."""
+_SENTENCE_END = re.compile(r" *(?:│|$)| [A-Z\u4e00-\u9fff]| instead of 1")
+"""What is after a number and the full stop of its sentence, or of its place in a list; or after `1.` in "Write 1.
+instead of 1"."""
 _OWN = ("code", "lesson", "output")
 """Panes that show what the lesson or the program has written."""
+_BARS = ("TitleBar", "TimeBar", "KeyLine")
+"""Rows with the numbers of steps, cells and iterations."""
 _FIGURE = re.compile(r"\d ?┤")
 """A row of a figure of the program's, whose axes plotext draws."""
 _TICKS = re.compile(r"[\s\d.-]+")
@@ -212,7 +215,7 @@ def second_spellings(panes: Panes, spellings: tuple[set[str], set[str]], source:
     findings = []
     for pane, rows in panes.items():
         for row in rows:
-            if pane in _OWN or _is_drawn(pane, row):
+            if pane in (*_OWN, *_BARS) or _is_drawn(pane, row):
                 continue
             for match in _NUMBER.finditer(_INDEX.sub(lambda index: " " * len(index[0]), row)):
                 is_statistic = _STATISTIC.search(row[: match.start()]) is not None
