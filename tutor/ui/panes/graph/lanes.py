@@ -414,6 +414,11 @@ def name_room(row: NodeRow, widths: ColumnWidths) -> int:
     return widths.name + (widths.label + (2 if widths.roomy else 1) if row.kind == "leaf" else 0)
 
 
+def value_room(row: NodeRow, widths: ColumnWidths) -> int:
+    """Return the cells for the value of a row: inputs and constants have no gradient, and take its column too."""
+    return widths.value + (widths.grad if widths.value and row.kind in ("constant", "input") else 0)
+
+
 def node_line(row: NodeRow, lanes: Lanes, index: int, widths: ColumnWidths, glyphs: Glyphs) -> Row:
     """Return the row of a node."""
     is_leaf, is_operand = row.kind == "leaf", row.kind in ("constant", "input")
@@ -451,7 +456,9 @@ def node_line(row: NodeRow, lanes: Lanes, index: int, widths: ColumnWidths, glyp
         sign, text = equals(row.value) if row.value else ("", "")
         if widths.roomy:
             pieces.append((f"{sign.strip():2}", "quiet"))
-        pieces += [_value_piece(replace(row, value=text if widths.roomy else row.value), widths.value), (gap, "plain")]
+        row = replace(row, value=text if widths.roomy else row.value)
+        cells = max(widths.value, min(width(row.value), value_room(row, widths)))
+        pieces += [_value_piece(row, cells), (gap, "plain")]
     if widths.kept and row.kept:
         pieces.append((_("{count:,} B kept", count=row.kept), "quiet"))
     elif not widths.grad:

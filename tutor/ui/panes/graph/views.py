@@ -83,10 +83,10 @@ class LanesView:
         widths = self._widths
         assert widths is not None
         row = self.graph.row(self.graph.nodes[index])
-        if width(row.value) > widths.value or (widths.grad and width(row.grad) > widths.grad):
-            row = self.graph.fitted(row, widths.value, widths.grad)
+        is_operand, value_cells = row.kind in ("constant", "input"), lane_rows.value_room(row, widths)
+        if width(row.value) > value_cells or (widths.grad and width(row.grad) > widths.grad):
+            row = self.graph.fitted(row, value_cells, widths.grad)
         if width(row.name) > widths.name:
-            is_operand = row.kind in ("constant", "input")
             cells = lane_rows.name_room(row, widths)
             if not (widths.value and (row.value or row.shape)):
                 cells += widths.value + (widths.grad if is_operand else 0)
