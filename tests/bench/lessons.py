@@ -18,7 +18,7 @@ from tutor.trace.command import RunCommand
 READY = ("for the first step", "first the question")
 """One of these is said once a lesson can be walked."""
 EVERY = 3
-"""One lesson of so many is begun; all are run."""
+"""The first step is measured for one lesson in this number; all lessons are run."""
 AGAIN = 5
 """Lessons that are begun three times: the slowest of all."""
 

@@ -1,4 +1,4 @@
-"""What a program asks is asked on the screen, and answered so again when it runs again; secrets are seen nowhere."""
+"""A program's questions are asked on the screen, and replayed on a rerun; secrets are shown nowhere."""
 
 from __future__ import annotations
 

@@ -297,7 +297,7 @@ def test_other_steps_have_no_explanation(mistakes: Recording) -> None:
 
 
 def test_the_end_of_the_input_is_explained_by_who_could_type(record: Forker) -> None:
-    """Nobody at the code of a lesson; whoever pressed Ctrl+D where the program was answered."""
+    """In a lesson nothing could be typed; in a script that was answered, Ctrl+D ended the input."""
     lesson = '# ---\n# jupyter:\n#   gradtutor:\n#     title: {en: "A"}\n# ---\n# %%\nname = input()\n'
     said = []
     for text, replies in ((lesson, []), ("name = input()\n", [Reply("", None)])):

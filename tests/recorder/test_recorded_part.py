@@ -1,4 +1,4 @@
-"""A part of a program is recorded as in a whole recording: from a place on, calls of a function, so many iterations."""
+"""A part of a run equals that part of a whole recording: from a place, calls of a function, a number of iterations."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ PARTS = {
     "a mark": (parse_beginning("mark"), ("train", 9, 3), -1),
     "two iterations": (parse_beginning("epoch=3").limited(2, 0), ("<module>", 20, 4), 2),
     "the first iterations": (Part().limited(3, 0), ("<module>", 1, None), 3),
-    "so many steps": (parse_beginning("line:13#6").limited(0, 12), ("train", 13, 2), 0),
+    "a number of steps": (parse_beginning("line:13#6").limited(0, 12), ("train", 13, 2), 0),
 }
 
 

@@ -1,4 +1,4 @@
-"""What a program reads of a terminal of its own is asked for a line at a time, recorded, and answered so again."""
+"""A program that reads its terminal is asked line by line; answers are recorded, and replayed on a rerun."""
 
 from __future__ import annotations
 

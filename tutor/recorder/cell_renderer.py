@@ -70,7 +70,7 @@ def draw(figure: Any, sizes: Sequence[tuple[int, int]]) -> tuple[list[tuple[int,
 
 
 def has_room(figure: Any, width: int, height: int) -> bool:
-    """Return whether all axes have room to show something: so many dots of the figure, as it was drawn last."""
+    """Return whether all axes are large enough to show something, in dots of the figure as it was drawn last."""
     boxes = [axes.get_window_extent() for axes in figure.axes if not hasattr(axes, "_colorbar")]
     return all(box.height >= height and box.width >= width for box in boxes)
 

@@ -602,7 +602,7 @@ class Answered(Event, frozen=True, tag=63):
 
 
 class Waiting(Event, frozen=True, tag=64):
-    """The program waits for a line that nobody has typed yet; until `Answered`."""
+    """The program waits for a line to be typed, until `Answered`."""
 
     prompt: str
     secret: bool = False

@@ -83,7 +83,7 @@ class Part(msgspec.Struct, frozen=True):
         return name == self.function or name.endswith("." + self.function)
 
     def limited(self, iterations: int, steps: int) -> Part:
-        """Return the part with so many iterations and steps."""
+        """Return the part, limited to a number of iterations and of steps."""
         return msgspec.structs.replace(self, iterations=iterations, steps=steps)
 
 

@@ -58,7 +58,7 @@ class Pictures:
         return self.protocol != "none" and self.terminal is not None
 
     def fitting(self, pictures: Sequence[Picture], columns: int, rows: int) -> Fitting | None:
-        """Return the largest of the pictures of a figure that fits into so many cells; None if none does."""
+        """Return the largest picture of a figure that fits into `columns` by `rows` cells; None if none fits."""
         if not self.are_shown or self.terminal is None:
             return None
         columns, rows = min(columns, MOST_COLUMNS), min(rows, MOST_ROWS)

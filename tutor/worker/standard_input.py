@@ -1,9 +1,9 @@
-"""Record what the program reads of its standard input, a line at a time, and wait for who types it.
+"""Record what the program reads of its standard input, line by line, and wait until the line is typed.
 
-Python's own stream comes here, and `os.read` of its descriptor and of descriptor 0. Where somebody types on the screen,
-the stream has a terminal; descriptor 0, which C code and child processes read, is at its end. What was answered in an
-earlier run is answered so again, as long as the program asks the same. Of a secret (`getpass`, or a terminal that does
-not echo) nothing is recorded.
+Python's own stream comes here, and `os.read` of its descriptor and of descriptor 0. Where lines are typed on the screen,
+the stream has a terminal; descriptor 0, which C code and child processes read, is at its end. Answers of an earlier run
+are replayed as long as the program asks the same. An answer that is a secret (`getpass`, or a terminal that does not
+echo) is not recorded.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class InputRecorder:
     def _ask(self) -> bytes:
         """Return the next line, with its end; nothing at the end of the input."""
         recorder = self._recorder
-        if self._printed.bypasses_recording:  # in a child that the program has forked nobody can be asked
+        if self._printed.bypasses_recording:  # a child that the program has forked cannot ask
             return b"" if self._mode == ASKED else _read_line(0, _LINE)
         if not self._standard.is_same:  # the program reads another file in its place
             return _read_line(0, _LINE)
@@ -124,7 +124,7 @@ class InputRecorder:
         return data
 
     def _wait(self, prompt: str, secret: bool) -> bytes:
-        """Return the line that is typed; nothing where nobody can be asked."""
+        """Return the line that is typed; `b""`, the end of the input, where the program cannot ask."""
         if not self._mode or not self._source.is_same:
             return b""
         writer = self._recorder.writer
