@@ -1,9 +1,9 @@
 """Record what the program reads of its standard input, line by line, and wait until the line is typed.
 
-Python's own stream comes here, and `os.read` of its descriptor and of descriptor 0. Where lines are typed on the screen,
-the stream has a terminal; descriptor 0, which C code and child processes read, is at its end. Answers of an earlier run
-are replayed as long as the program asks the same. An answer that is a secret (`getpass`, or a terminal that does not
-echo) is not recorded.
+Python's own stream comes here, and `os.read` of its descriptor and of descriptor 0. Where lines are typed on the
+screen, the stream has a terminal; descriptor 0, which C code and child processes read, is at its end. Answers of an
+earlier run are replayed as long as the program asks the same. An answer that is a secret (`getpass`, or a terminal
+that does not echo) is not recorded.
 """
 
 from __future__ import annotations
