@@ -18,7 +18,7 @@ from tutor.study.settings import preferred_language
 from tutor.text_width import width, wrap
 
 if TYPE_CHECKING:
-    from tutor.trace.selection import Part, Selection
+    from tutor.trace.selection import CodeLine, Part, Selection
 
 
 class UsageError(Exception):
@@ -70,8 +70,10 @@ class Arguments(argparse.Namespace):
         """How many iterations of the training loop, and how many steps, are recorded; 0: all."""
         self.part: Part | None = None
         """The part of the program that these say."""
-        self.loop = 0
-        """The line of the loop of which `keep` says it; 0: the training loop."""
+        self.loop: str | None = None
+        """The line of the loop of which `keep` says it, as typed; None: the training loop."""
+        self.loop_line: CodeLine | None = None
+        """The same, read."""
         self.images = "none"
         """How the terminal shows pictures: kitty, sixel or none."""
         self.with_pictures = False
@@ -151,10 +153,10 @@ _PART = (
     ),
     _argument(
         "--loop",
-        metavar="LINE",
+        metavar="N|cell:C:N",
         help=N_(
-            "the line of a script on which that loop begins (not of a notebook); if not given, it is the loop around "
-            "the first backward pass"
+            "the line on which that loop begins, in a notebook line N of code cell C; if not given, it is the loop "
+            "around the first backward pass"
         ),
     ),
     _argument(
@@ -178,8 +180,8 @@ _PART = (
         dest="beginning",
         metavar="line:N[#K]|NAME=VALUE|mark",
         help=N_(
-            "record from there on: when the statement on line N of a script runs (for the K-th time), when a name gets "
-            "a value (epoch=3), or from the first breakpoint() on"
+            "record from there on: when the statement on line N runs (for the K-th time; in a notebook cell:C:N), when "
+            "a name gets a value (epoch=3), or from the first breakpoint() on"
         ),
     ),
     _argument(
@@ -403,7 +405,7 @@ def parse(words: Sequence[str]) -> Arguments:
     arguments.script, arguments.is_module = split.script, split.is_module
     arguments.knobs = dict(_parse_knob(text) for text in arguments.settings)
     arguments.selection = None if arguments.keep is None else _parse_selection(arguments.keep)
-    arguments.loop = _parse_count("--loop", arguments.loop)
+    arguments.loop_line = None if arguments.loop is None else _parse_loop(arguments.loop)
     arguments.iterations = _parse_count("--for", arguments.iterations)
     arguments.steps = _parse_count("--steps", arguments.steps)
     arguments.part = _parse_part(arguments)
@@ -510,6 +512,17 @@ def _parse_selection(text: str) -> Selection:
         raise UsageError(problem + " " + _("For instance: --keep 0-2,every:100,last:3")) from None
 
 
+def _parse_loop(text: str) -> CodeLine:
+    """Return the value of `--loop`."""
+    from tutor.trace.selection import parse_line
+
+    try:
+        return parse_line(text)
+    except ValueError:
+        problem = _("--loop wants the number of a line, or cell:C:N in a notebook, not {text}.", text=repr(text))
+        raise UsageError(problem) from None
+
+
 def _parse_part(arguments: Arguments) -> Part | None:
     """Return the part of the program that --from, --only, --for and --steps say; None without these."""
     limits = arguments.iterations, arguments.steps
@@ -534,7 +547,8 @@ def _parse_part(arguments: Arguments) -> Part | None:
             part = selection.parse_beginning(arguments.beginning)
         except ValueError:
             problem = _(
-                "--from wants line:N, line:N#K, NAME=VALUE or mark, not {text}.", text=repr(arguments.beginning)
+                "--from wants line:N, line:N#K, cell:C:N, NAME=VALUE or mark, not {text}.",
+                text=repr(arguments.beginning),
             )
             raise UsageError(problem + " " + _("For instance: --from epoch=3")) from None
     return part.limited(*limits)

@@ -79,7 +79,7 @@ def make_session(target: Target, arguments: Arguments, workers: Workers | None =
         args=list(target.args),
         samples_loops=target.kind == "file" and not arguments.all,
         keep=arguments.selection,
-        loop=arguments.loop,
+        loop=arguments.loop_line,
         skip=arguments.skip,
         until=arguments.until,
         last=arguments.last,

@@ -14,7 +14,7 @@ from tutor.arguments import COMMANDS, HelpWanted, UsageError, parse
 from tutor.lesson.catalog import Target
 from tutor.recordings import Refusal, load
 from tutor.text_width import width
-from tutor.trace.selection import Part, Selection
+from tutor.trace.selection import CodeLine, Part, Selection
 
 
 def test_a_lesson_or_nothing() -> None:
@@ -234,12 +234,15 @@ def test_the_language_of_a_script_is_its_own(english: None) -> None:
 def test_the_part_of_a_run_to_be_recorded() -> None:
     arguments = parse(["record", "--keep", "0-2,last:1", "--loop", "7", "train.py"])
     assert arguments.selection == Selection("0-2,last:1", [(0, 2)], 0, 1)
-    assert (arguments.loop, arguments.until, arguments.last) == (7, "", 0)
+    assert (arguments.loop_line, arguments.until, arguments.last) == (CodeLine(7), "", 0)
+    assert parse(["open", "--loop", "cell:2:7", "train.ipynb"]).loop_line == CodeLine(7, 2)
     arguments = parse(["show", "train.py", "--until", "loss > 10", "--at", "3"])
     assert arguments.selection == Selection("0-2", [(0, 2)])
     assert (arguments.until, arguments.last) == ("loss > 10", 3)
     arguments = parse(["open", "--from", "line:7#2", "--for", "5", "--steps", "90", "train.py"])
-    assert arguments.part == Part("--from line:7#2", 7, 2, iterations=5, steps=90)
+    assert arguments.part == Part("--from line:7#2", CodeLine(7), 2, iterations=5, steps=90)
+    arguments = parse(["open", "--from", "cell:4:7#2", "train.ipynb"])
+    assert arguments.part == Part("--from cell:4:7#2", CodeLine(7, 4), 2)
     arguments = parse(["steps", "--from", "phase=train", "train.py"])
     assert arguments.part == Part("--from phase=train", name="phase", value="train")
     arguments = parse(["show", "--only", "net.py:Net.forward", "train.py"])
@@ -250,14 +253,17 @@ def test_the_part_of_a_run_to_be_recorded() -> None:
     ("words", "said"),
     [
         (["--keep", "0-2,x"], "not 'x'"),
-        (["--loop", "0"], "--loop wants a number from 1, not '0'"),
-        (["--loop", "9" * 5000], "--loop wants a number from 1"),
+        (["--loop", "0"], "--loop wants the number of a line, or cell:C:N in a notebook, not '0'"),
+        (["--loop", "9" * 5000], "--loop wants the number of a line"),
+        (["--loop", "cell:0:3"], "not 'cell:0:3'"),
         (["--skip", "9" * 5000], "--skip wants the number of a cell"),
         (["--skip", "0"], "--skip wants the number of a cell"),
         (["--last", "many", "--until", "nan"], "--last wants a number from 1, not 'many'"),
         (["--last", "3"], "--keep last:3"),
         (["--until", "loss >"], "not 'loss >'"),
-        (["--from", "line:0"], "--from wants line:N, line:N#K, NAME=VALUE or mark, not 'line:0'"),
+        (["--from", "line:0"], "--from wants line:N, line:N#K, cell:C:N, NAME=VALUE or mark, not 'line:0'"),
+        (["--from", "line:cell:1:2"], "not 'line:cell:1:2'"),
+        (["--from", "cell:1:2#0"], "not 'cell:1:2#0'"),
         (["--only", "forward"], "--only wants FILE:FUNCTION, not 'forward'"),
         (["--for", "0"], "--for wants a number from 1, not '0'"),
         (["--steps", "many"], "--steps wants a number from 1, not 'many'"),

@@ -128,7 +128,7 @@ def test_chosen_iterations_are_recorded(record: Forker, name: str, tmp_path: Pat
 def test_a_line_names_the_loop(record: Forker) -> None:
     """Seven lines of set-up: the loop over epochs begins on line 8, and has the passes of all its batches."""
     code = "for epoch in range(4):\n    for b in range(2):\n" + STEP.format("        ")
-    recorded = record(SETUP + code, keep=selection.parse("0,2"), loop=7)
+    recorded = record(SETUP + code, keep=selection.parse("0,2"), loop=selection.CodeLine(7))
     assert passes(recorded) == [0, 1, 4, 5]
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.trace import events as ev
 from tutor.trace.navigation import PlaceError, resolve
-from tutor.trace.selection import parse_beginning
+from tutor.trace.selection import CodeLine, parse, parse_beginning, parse_function
 
 CELLS = [
     "from __future__ import annotations\nimport os, torch\nw = torch.tensor([2.0], requires_grad=True)\n"
@@ -106,8 +107,40 @@ def test_widgets_of_tqdm_are_text_bars(record: Forker, tmp_path: Path) -> None:
     assert (plain.status, plain.stderr.splitlines()[-1]) == (1, "ImportError: IProgress not found")
 
 
-def test_a_part_of_a_notebook_is_recorded(record: Forker, tmp_path: Path) -> None:
-    book = notebook(tmp_path, ["import torch\nw = torch.ones(1)", "for i in range(6):\n    w = w * 2", "w.item()"])
-    recorded = record(book, part=parse_beginning("i=4"))
-    assert recorded.shown == "Out[3]: 64.0\n"
-    assert [recorded.value("w", step) for step in recorded.steps_of("op")][:2] == [[32.0], [64.0]]
+TRAINING = [
+    "import torch\nw = torch.tensor(1.0, requires_grad=True)\nopt = torch.optim.SGD([w], lr=0.1)",
+    "def loss_of(scale):\n    error = w * scale\n    return error * error",
+    "%time x = 2.0\nfor epoch in range(3):\n    for batch in range(4):\n        loss = loss_of(x)\n"
+    "        opt.zero_grad()\n        loss.backward()\n        opt.step()\n    kept = w.item()",
+    "round(w.item(), 4)",
+]
+"""A pass multiplies `w` by 0.2: d(4 w²)/dw is 8 w."""
+
+
+@pytest.mark.parametrize(
+    ("options", "passes"),
+    [
+        ({"keep": parse("1,6,last:1")}, [0, 1, 6, 11]),
+        ({"keep": parse("1"), "loop": CodeLine(2, 3)}, [4, 5, 6, 7]),
+        ({"keep": parse("0"), "loop": CodeLine(3, 3), "until": "w < 1e-5", "last": 2}, [0, 6, 7, 8]),
+        ({"part": parse_beginning("cell:3:4#6")}, [5, 6, 7, 8, 9, 10, 11]),
+        ({"part": parse_beginning("cell:3:8#2").limited(2, 0)}, [8, 9]),
+        ({"part": parse_beginning("cell:2:2#11")}, [10, 11]),
+        ({"part": parse_beginning("cell:4:1")}, []),
+        ({"part": parse_beginning("batch=2").limited(1, 0)}, [2]),
+    ],
+)
+def test_a_part_of_a_notebook_is_recorded(
+    record: Forker, tmp_path: Path, options: dict[str, Any], passes: list[int]
+) -> None:
+    recorded = record(notebook(tmp_path, TRAINING), **options)
+    assert recorded.shown.endswith(f"Out[4]: {round(0.2**12, 4)}\n")
+    losses = [recorded.value("loss", info.start_step) for info in recorded.timeline.passes]
+    assert losses == pytest.approx([4 * 0.04**number for number in passes], rel=1e-3)
+
+
+def test_the_calls_of_a_function_of_a_notebook_are_recorded(record: Forker, tmp_path: Path) -> None:
+    recorded = record(notebook(tmp_path, TRAINING), part=parse_function("book.ipynb:loss_of"))
+    functions = [recorded.timeline.view(step).function for step in recorded.steps_of("line")]
+    assert functions == ["loss_of"] * 24
+    assert not recorded.timeline.notices

@@ -16,7 +16,7 @@ from tutor.lesson.model import LessonError
 from tutor.session.session import Session
 from tutor.session.worker_process import Workers
 from tutor.trace.command import RunCommand
-from tutor.trace.selection import parse_function
+from tutor.trace.selection import CodeLine, parse_beginning, parse_function
 from tutor.worker.program import ProgramReader, read_program
 
 CODE = "x = 1\ny = 2  # @param {type: number}\n"
@@ -93,8 +93,15 @@ async def test_the_text_is_recorded_once(tmp_path: Path) -> None:
     ("name", "options", "said"),
     [
         ("a.py", {"skip": [1, 4]}, "a.py: there is no code cell 4 to skip."),
-        ("a.py", {"loop": 2}, "no loop begins on line 2"),
-        ("a.md", {"loop": 1}, "a notebook, whose lines are counted in each cell"),
+        ("a.py", {"loop": CodeLine(2)}, "no loop begins on line 2"),
+        ("a.py", {"loop": CodeLine(2, 1)}, "a.py: is no notebook: its lines are those of the file. Say --loop N."),
+        ("a.py", {"part": parse_beginning("cell:1:1")}, "Say --from line:N."),
+        ("a.md", {"loop": CodeLine(1)}, "a notebook, whose lines are counted in each code cell. Say --loop cell:C:N."),
+        ("a.md", {"part": parse_beginning("line:1")}, "Say --from cell:C:N."),
+        ("a.md", {"loop": CodeLine(2, 1)}, "no loop begins on line 2 of code cell 1."),
+        ("a.md", {"part": parse_beginning("cell:2:1")}, "a.md: there is no code cell 2."),
+        ("a.md", {"part": parse_beginning("cell:1:6")}, "no statement begins on line 6 of code cell 1."),
+        ("a.md", {"part": parse_function("a.md:g")}, "a.md: there is no function g."),
         ("a.py", {"part": parse_function("a.py:g")}, "a.py: there is no function g."),
         ("a.py", {"part": parse_function("a.py:C")}, "a.py: there is no function C."),
         ("a.py", {"part": parse_function("a.py:C.each")}, "a.py: C.each is a generator or a coroutine"),

@@ -27,6 +27,7 @@ from tutor.recorder.compilers import PlainCode
 from tutor.recorder.event_writer import EventWriter
 from tutor.recorder.rewrite import SiteAllocator, characters, compile_recorded, source_lines
 from tutor.trace.events import Site, Source, Span
+from tutor.trace.selection import CodeLine
 
 # ------------------------------------------------------------ the learner's files
 
@@ -254,6 +255,8 @@ class SourceRecorder:
         self._sites = 0
         self._files: dict[str, int] = {}
         self._futures: dict[str, int] = {}
+        self._cells: dict[int, int] = {}
+        """The cells of a notebook by file."""
         self._lines: dict[int, list[str]] = {}
         self._statements: dict[int, list[tuple[Span, int]]] = {}
         self._sorted_statements: dict[int, list[tuple[Span, int]]] = {}
@@ -288,6 +291,8 @@ class SourceRecorder:
             self._lines[file] = source_lines(text)
             self._statements[file] = []
             self._send(Source(file, self.names.get(path, path), text[:MAX_SOURCE], cell))
+            if cell is not None:
+                self._cells[file] = cell
         program = path if cell is None else ""  # the cells of a notebook share their `__future__` imports
         flags = self._futures.get(program, 0)
         code, plain = compile_recorded(
@@ -309,10 +314,14 @@ class SourceRecorder:
                     return first, min([last, *(line - 1 for line in inner_lines)])
         return 0, 0
 
-    def line_in(self, path: str, site: int) -> int:
-        """Return the first line of a statement of this file; 0 for one of another."""
-        statements = self._statements.get(self._files.get(path, 0), [])
-        return next((span[0] for span, number in statements if number == site), 0)
+    def line_in(self, path: str, site: int) -> CodeLine | None:
+        """Return where a statement of this script, or of a cell of this notebook, begins; None for another file's."""
+        files = {self._files[path]: 0} if path in self._files else self._cells
+        for file, cell in files.items():
+            for span, number in self._statements[file]:
+                if number == site:
+                    return CodeLine(span[0], cell)
+        return None
 
     def file_of(self, path: str) -> int | None:
         """Return the number of a file of the learner's; None for others."""

@@ -28,7 +28,7 @@ from tutor.recorder.twins import Calls, Gate
 from tutor.recorder.variables import Frame
 from tutor.trace import selection
 from tutor.trace.events import FrameEnd, FrameStart, Gap, Iteration, LoopEnd, Skipped
-from tutor.trace.selection import Selection
+from tutor.trace.selection import CodeLine, Selection
 
 _SKIPPED, _ITERATION, _LOOP_END, _FRAME_START, _FRAME_END, _GAP = (
     kind.__struct_config__.tag for kind in (Skipped, Iteration, LoopEnd, FrameStart, FrameEnd, Gap)
@@ -94,7 +94,7 @@ class _Gap:
     last: int = 0
     why: str = ""
     """The option by which a part of the program is not recorded; empty for iterations of the training loop."""
-    lines: frozenset[int] | None = frozenset()
+    lines: frozenset[CodeLine] | None = frozenset()
     """Then the lines of the loops that are not run plain; None: nothing is."""
     ended: list[tuple[int, int]] = field(default_factory=list)
     left: list[int] = field(default_factory=list)
@@ -132,7 +132,8 @@ class KeptIterations:
         gap: The gap that runs; None if there is none.
         selection: What is recorded; None: all.
         is_automatic: Whether a selection is made if all iterations would not fit.
-        line_of: Returns the line of the script on which a loop begins; 0 for one of another file.
+        line: Where the training loop begins; None: it is the one around the first backward pass.
+        line_of: Returns where a loop of the program begins; None for one of another file.
         share: Returns which share of the budget is used up.
         record_state: Records what all tensors and containers hold.
         most: How many iterations are recorded before the recording is cut; 0: no limit.
@@ -161,8 +162,8 @@ class KeptIterations:
         self.gap: _Gap | None = None
         self.selection: Selection | None = None
         self.is_automatic = False
-        self.line = 0
-        self.line_of: Callable[[int], int] = lambda site: 0
+        self.line: CodeLine | None = None
+        self.line_of: Callable[[int], CodeLine | None] = lambda site: None
         self.share: Callable[[], float] = lambda: 0.0
         self.switch: Callable[[bool], None] = lambda on: None
         self.may_begin: Callable[[], bool] = lambda: True
@@ -323,7 +324,7 @@ class KeptIterations:
         self._switch_off(_Gap(frame.serial, number, outermost, numbers, last=number))
         self.rewinder.gap_begins()
 
-    def wait(self, frame: Frame, why: str, lines: frozenset[int] | None) -> None:
+    def wait(self, frame: Frame, why: str, lines: frozenset[CodeLine] | None) -> None:
         """Begin a gap that lasts until `end`: before and between what is recorded of a program."""
         self._ticks.clear()
         self._calls.clear()

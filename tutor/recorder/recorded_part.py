@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -19,7 +19,7 @@ from tutor.recorder.callbacks import RESUMABLE, FrameRecorder
 from tutor.recorder.variables import Frame
 from tutor.trace.command import STATEMENT, CrashLocation
 from tutor.trace.events import Gap
-from tutor.trace.selection import Part
+from tutor.trace.selection import CodeLine, Part
 
 _GAP = Gap.__struct_config__.tag
 _SCALARS = (int, float, str, bool)
@@ -36,7 +36,7 @@ class RecordedPart:
 
     Attributes:
         part: What is recorded.
-        line_of: Returns the line of the script on which a statement begins; 0 for one of another file.
+        line_of: Returns where a statement of the program begins; None for one of another file.
     """
 
     def __init__(self, frames: FrameRecorder, location: CrashLocation, cut: Callable[[str], Any]) -> None:
@@ -44,10 +44,11 @@ class RecordedPart:
         self._kept = frames.kept
         self._location = location.numbers
         self.part = Part()
-        self.line_of: Callable[[int], int] = lambda site: 0
-        self._lines: frozenset[int] | None = None
+        self.line_of: Callable[[int], CodeLine | None] = lambda site: None
+        self._lines: frozenset[CodeLine] | None = None
         """The lines of the loops around the place; None: it may be in any."""
         self._is_reached = self._is_waiting = self._is_resumable = False
+        self._path = ""
         self._sites: dict[int, bool] = {}
         """By statement: whether the part begins with it."""
         self._hits = 0
@@ -55,8 +56,9 @@ class RecordedPart:
         """The call of the function that is recorded."""
         self._kept.cut = cut
 
-    def choose(self, part: Part, text: str) -> None:
-        """Record this part of the script with this text; empty for a notebook, in which it may begin anywhere."""
+    def choose(self, part: Part, path: str, texts: Mapping[int, str]) -> None:
+        """Record this part of the program at `path`, with these texts: of a script by 0, of a notebook by its cells."""
+        self._path = path
         self.part = part
         self._kept.most = part.iterations
         self._is_waiting = bool(part.line or part.name or part.is_mark or part.function)
@@ -66,7 +68,7 @@ class RecordedPart:
             self._frames.on_entered = self.entered
             self._lines = frozenset()
         elif self._is_waiting:
-            self._lines = _loops_around(text, part)
+            self._lines = _loops_around(texts, part)
 
     def begin_cell(self, script: Frame | None) -> None:
         """Wait for the part from the beginning of a cell on."""
@@ -133,7 +135,10 @@ class RecordedPart:
 
         Generators and coroutines are not: what runs between their steps is the caller's.
         """
-        if not (self.part.is_function(code.co_qualname) and PurePath(code.co_filename).match(self.part.file)):
+        if not self.part.is_function(code.co_qualname):
+            return False
+        path = code.co_filename
+        if not PurePath(self._path if path.startswith(f"{self._path}, cell ") else path).match(self.part.file):
             return False
         if code.co_flags & RESUMABLE:
             self._is_resumable = True
@@ -166,32 +171,33 @@ class RecordedPart:
             append((_GAP, 0, "resumable" if self._is_resumable else "never", 0, self.part.text))
 
 
-def _loops_around(text: str, part: Part) -> frozenset[int] | None:
+def _loops_around(texts: Mapping[int, str], part: Part) -> frozenset[CodeLine] | None:
     """Return the lines of the loops around the place where a part begins; None if it is, or may be, in a function."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # that is said when it runs
-        return None
-    loops: set[int] = set()
+    loops: set[CodeLine] = set()
     is_met = False
-    waiting: list[tuple[ast.AST, tuple[int, ...], bool]] = [(tree, (), False)]
+    waiting: list[tuple[int, ast.AST, tuple[CodeLine, ...], bool]] = []
+    for cell, text in texts.items():
+        try:
+            waiting.append((cell, ast.parse(text), (), False))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):  # that is said when it runs
+            return None
     while waiting:
-        node, around, is_inside = waiting.pop()
+        cell, node, around, is_inside = waiting.pop()
         if isinstance(node, ast.For | ast.While):
-            around = (*around, node.lineno)
-        if _is_place(node, part):
+            around = (*around, CodeLine(node.lineno, cell))
+        if _is_place(node, cell, part):
             if is_inside:
                 return None
             is_met = True
             loops.update(around)
         is_inside = is_inside or isinstance(node, _FUNCTIONS)
-        waiting += [(child, around, is_inside) for child in ast.iter_child_nodes(node)]
+        waiting += [(cell, child, around, is_inside) for child in ast.iter_child_nodes(node)]
     return frozenset(loops) if is_met else None
 
 
-def _is_place(node: ast.AST, part: Part) -> bool:
+def _is_place(node: ast.AST, cell: int, part: Part) -> bool:
     if part.line:
-        return isinstance(node, ast.stmt) and node.lineno == part.line
+        return isinstance(node, ast.stmt) and CodeLine(node.lineno, cell) == part.line
     if part.name:
         return isinstance(node, ast.Name) and node.id == part.name and isinstance(node.ctx, ast.Store)
     return isinstance(node, ast.Name) and node.id == "breakpoint"

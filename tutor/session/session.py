@@ -20,7 +20,7 @@ from tutor.session.worker_process import StartError, WorkerProcess, Workers, che
 from tutor.trace import wire
 from tutor.trace.command import ENDED, Reply, RunCommand, signal_name
 from tutor.trace.events import Answered, CellEnd, Event, Failed, Gap, Output, RunEnd, Waiting
-from tutor.trace.selection import Part, Selection
+from tutor.trace.selection import CodeLine, Part, Selection
 from tutor.trace.timeline import Timeline
 from tutor.trace.tracefile import Writer, save
 
@@ -49,7 +49,7 @@ class Session:
         max_bytes: The budget in bytes.
         samples_loops: Whether the middle of loops that do not touch tensors is left out.
         keep: Which iterations of the training loop are recorded.
-        loop: The line of that loop; 0 for the one around the first backward pass.
+        loop: Where that loop begins; None for the one around the first backward pass.
         skip: The numbers of the code cells that do not run.
         part: The part of the program that is recorded.
         until: nan, inf, error or an expression: iterations where it happens are recorded too.
@@ -77,7 +77,7 @@ class Session:
         max_bytes: int = 256 << 20,
         samples_loops: bool = False,
         keep: Selection | None = None,
-        loop: int = 0,
+        loop: CodeLine | None = None,
         skip: list[int] | None = None,
         until: str = "",
         last: int = 0,

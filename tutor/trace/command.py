@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tutor.trace.selection import Part, Selection
+from tutor.trace.selection import CodeLine, Part, Selection
 
 
 def signal_name(number: int) -> str:
@@ -93,8 +93,8 @@ class RunCommand(msgspec.Struct, frozen=True):
     keep: Selection | None = None
     """Which iterations of the training loop are recorded; None: all, or, where `samples_loops`, those of
     `selection.AUTOMATIC` if all would not fit into the budget."""
-    loop: int = 0
-    """The line of the script on which the training loop begins; 0: the one around the first backward pass."""
+    loop: CodeLine | None = None
+    """Where the training loop begins; None: it is the one around the first backward pass."""
     until: str = ""
     """nan, inf, error or an expression: where it happens, iterations are recorded that are not in `keep`."""
     last: int = 0

@@ -8,6 +8,9 @@ import re
 
 import msgspec
 
+_COUNT = r"0*[1-9][0-9]{0,8}"
+"""A number from 1."""
+_LINE = rf"(?:cell:({_COUNT}):)?({_COUNT})"
 AUTOMATIC = "0-2,every:100,last:1"
 """What is recorded of a program whose first iterations show that all of them would not fit."""
 
@@ -56,13 +59,21 @@ def parse(text: str) -> Selection:
     return Selection(text, ranges, every, last)
 
 
+class CodeLine(msgspec.Struct, frozen=True):
+    """A line of a script, or of a code cell of a notebook."""
+
+    number: int
+    cell: int = 0
+    """0: it is a line of a script."""
+
+
 class Part(msgspec.Struct, frozen=True):
     """A part of a program: where it begins, and how long it is."""
 
     text: str = ""
     """The option by which it begins, as it was typed."""
-    line: int = 0
-    """It begins with a statement on this line of the script, when that runs for the `count`-th time; 0: elsewhere."""
+    line: CodeLine | None = None
+    """It begins with a statement on this line, when that runs for the `count`-th time; None: elsewhere."""
     count: int = 1
     name: str = ""
     """It begins when this name gets the value; empty: elsewhere."""
@@ -88,7 +99,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 def parse_beginning(text: str) -> Part:
-    """Read `line:N`, `line:N#K`, `NAME=VALUE` or `mark`.
+    """Read `line:N` or `cell:C:N` (with `#K` for the K-th time), `NAME=VALUE`, or `mark`.
 
     Raises:
         ValueError: It is none of these.
@@ -96,9 +107,9 @@ def parse_beginning(text: str) -> Part:
     option = f"--from {text}"
     if text == "mark":
         return Part(option, is_mark=True)
-    matched = re.fullmatch(r"(?a:line:(\d{1,9})(?:#(\d{1,9}))?)", text)
-    if matched is not None and int(matched[1]) and int(matched[2] or 1):
-        return Part(option, line=int(matched[1]), count=int(matched[2] or 1))
+    matched = re.fullmatch(rf"(?:line:(?!cell)|(?=cell:))(?P<line>{_LINE})(?:#(?P<count>{_COUNT}))?", text)
+    if matched is not None:
+        return Part(option, line=parse_line(matched["line"]), count=int(matched["count"] or 1))
     name, sign, value = text.partition("=")
     if not (sign and name.isidentifier() and value) or value.startswith("="):
         raise ValueError(text)
@@ -109,6 +120,18 @@ def parse_beginning(text: str) -> Part:
     if type(read) not in (int, float, bool, str) or (type(read) is int and not -(1 << 63) <= read < 1 << 63):
         raise ValueError(text)
     return Part(option, name=name, value=read)
+
+
+def parse_line(text: str) -> CodeLine:
+    """Read `N`, a line of a script, or `cell:C:N`, one of a cell of a notebook.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    matched = re.fullmatch(_LINE, text)
+    if matched is None:
+        raise ValueError(text)
+    return CodeLine(int(matched[2]), int(matched[1] or 0))
 
 
 def parse_function(text: str) -> Part:

@@ -6,7 +6,7 @@ import ast
 import os
 import threading
 from collections.abc import Iterator
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import IO, Any
 
 import msgspec
@@ -21,7 +21,9 @@ from tutor.lesson.parser import read
 from tutor.recorder.event_writer import wire_tuple
 from tutor.trace.command import RunCommand, decode
 from tutor.trace.events import Document, Event, RunEnd
+from tutor.trace.selection import CodeLine
 from tutor.trace.wire import pack_all
+from tutor.worker.magics import to_python
 
 _NAMED_SCOPES = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -50,9 +52,9 @@ def read_program(command: RunCommand) -> Program:
     else:
         text = "" if lesson.is_notebook else load(Path(lesson.path))
     if command.loop or command.part.line:
-        _check_line(lesson, text, command)
-    if command.part.function and text:
-        _check_function(text, command)
+        _check_lines(code_by_cell(lesson, text), command)
+    if command.part.function:
+        _check_function(code_by_cell(lesson, text), command)
     both = zip(written.code_cells, lesson.code_cells, strict=True)
     originals = {old.number: old.source for old, new in both if old.number and old.source != new.source}
     values = knobs_of.resolve(lesson, command.knobs, command.device)
@@ -64,38 +66,69 @@ def read_program(command: RunCommand) -> Program:
     return Program(lesson, text, document)
 
 
-def _check_line(lesson: Lesson, text: str, command: RunCommand) -> None:
+def code_by_cell(lesson: Lesson, text: str) -> dict[int, str]:
+    """Return the code of a notebook by the numbers of its cells, or that of a script, which is `text`, by 0."""
+    if not lesson.is_notebook:
+        return {0: text}
+    return {cell.number: to_python(cell.source).source for cell in lesson.code_cells if cell.number}
+
+
+def _check_lines(code: dict[int, str], command: RunCommand) -> None:
     """Raise LessonError if no loop begins on the line of `--loop`, or no statement on that of `--from`."""
-    if lesson.is_notebook:
-        what = _("is a notebook, whose lines are counted in each cell: --loop and --from line:N are for scripts.")
-        raise LessonError(what, path=command.name)
-    try:
-        tree = ast.parse(text)
-    except UNPARSED:  # that is said when it runs
-        return
-    line = command.part.line
-    if line and not any(isinstance(node, ast.stmt) and node.lineno == line for node in ast.walk(tree)):
-        what = _("no statement begins on line {line}.", line=line)
-        raise LessonError(what, path=command.name, fix=_("--from wants the first line of a statement."))
+    loop, line = command.loop, command.part.line
     loops = ast.For | ast.AsyncFor | ast.While
-    if command.loop and not any(isinstance(node, loops) and node.lineno == command.loop for node in ast.walk(tree)):
-        what = _("no loop begins on line {line}.", line=command.loop)
-        raise LessonError(what, path=command.name, fix=_("--loop wants the line of a `for` or a `while`."))
+    if loop is not None and not _begins(loops, loop, code, command.name, "--loop "):
+        fix = _("--loop wants the line of a `for` or a `while`.")
+        raise LessonError(_("no loop begins on {place}.", place=_spelled(loop)), path=command.name, fix=fix)
+    if line is not None and not _begins(ast.stmt, line, code, command.name, "--from line:"):
+        fix = _("--from wants the first line of a statement.")
+        raise LessonError(_("no statement begins on {place}.", place=_spelled(line)), path=command.name, fix=fix)
 
 
-def _check_function(text: str, command: RunCommand) -> None:
-    """Raise LessonError if the function of `--only` is a generator or a coroutine, or the script does not have it."""
-    part, script = command.part, Path(command.path)
-    is_script = PurePath(script).match(part.file)
+def _begins(kind: Any, line: CodeLine, code: dict[int, str], name: str, option: str) -> bool:
+    """Return whether a statement of this kind begins on a line; True also where the code cannot be parsed.
+
+    Raises:
+        LessonError: It is a line of a cell, but not of one that the program `name` has, or the other way round.
+    """
+    is_notebook = 0 not in code
+    if is_notebook and not line.cell:
+        what = _("is a notebook, whose lines are counted in each code cell.")
+        raise LessonError(what, path=name, fix=_("Say {option}.", option=option.removesuffix("line:") + "cell:C:N"))
+    if line.cell and not is_notebook:
+        what = _("is no notebook: its lines are those of the file.")
+        raise LessonError(what, path=name, fix=_("Say {option}.", option=f"{option}N"))
+    if line.cell not in code:
+        raise LessonError(_("there is no code cell {number}.", number=line.cell), path=name)
     try:
-        tree = ast.parse(text if is_script else (script.parent / part.file).read_bytes())
+        tree = ast.parse(code[line.cell])
+    except UNPARSED:  # that is said when it runs
+        return True
+    return any(isinstance(node, kind) and node.lineno == line.number for node in ast.walk(tree))
+
+
+def _spelled(line: CodeLine) -> str:
+    if line.cell:
+        return _("line {number} of code cell {cell}", number=line.number, cell=line.cell)
+    return _("line {number}", number=line.number)
+
+
+def _check_function(code: dict[int, str], command: RunCommand) -> None:
+    """Raise LessonError if the function of `--only` is a generator or a coroutine, or the program does not have it."""
+    part, path = command.part, Path(command.path)
+    is_program = path.match(part.file)
+    try:
+        trees = [
+            ast.parse(text) for text in (code.values() if is_program else [(path.parent / part.file).read_bytes()])
+        ]
     except (OSError, *UNPARSED):  # another file may be elsewhere; the other is said when it runs
         return
-    are_resumable = [is_resumable for name, is_resumable in _functions_in(tree) if part.is_function(name)]
+    functions = (each for tree in trees for each in _functions_in(tree))
+    are_resumable = [is_resumable for name, is_resumable in functions if part.is_function(name)]
     if are_resumable and all(are_resumable):
         what = _("{name} is a generator or a coroutine, whose calls are not recorded alone.", name=part.function)
         raise LessonError(what, path=part.file, fix=_("--only wants a function that runs from its call to its end."))
-    if is_script and not are_resumable:
+    if is_program and not are_resumable:
         what = _("there is no function {name}.", name=part.function)
         raise LessonError(what, path=command.name, fix=_("--only wants a function's name, or Class.method."))
 

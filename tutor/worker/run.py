@@ -53,7 +53,7 @@ from tutor.trace.command import CLOSED, Nudge, RunCommand
 from tutor.trace.events import CellEnd, CellStart, Failed, Gap, RunEnd
 from tutor.worker import import_hook
 from tutor.worker.notebook import Notebook
-from tutor.worker.program import Program, read_program
+from tutor.worker.program import Program, code_by_cell, read_program
 from tutor.worker.standard_input import InputRecorder
 from tutor.worker.stdio import OutputRecorder
 from tutor.worker.tasks import Asked, Exercise, LineWatch, answer, asked_before, conditional_texts, is_shown, watching
@@ -162,7 +162,7 @@ class Run:
         recorder.writer.start()
         whole = _text_with(lesson, self._text)
         recorder.part.line_of = kept.line_of
-        recorder.part.choose(part, "" if lesson.is_notebook else whole)
+        recorder.part.choose(part, self._path, code_by_cell(lesson, whole))
         recorder.writer.limit_steps(part.steps)
         exclude_compiled_code(recorder.compiled)
         if "plotext" in whole:
