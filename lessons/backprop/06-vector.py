@@ -20,7 +20,7 @@
 # one tensor. See what PyTorch says to a plain `backward()`.
 
 # %% [markdown] lang="zh"
-# 到现在为止，反向传播都从一个数出发，起始的梯度是一。如果末端有**两个**数呢？`w` 对这两个数的影响各不相同。
+# 到现在为止，反向传播都从一个数出发，起始梯度是 1。如果末端有**两个**数呢？`w` 对这两个数的影响各不相同。
 #
 # 这里第一个数是你熟悉的乘积，第二个把乘换成了加。`cat` 把它们放进同一个张量。
 # 看看 PyTorch 对不带参数的 `backward()` 怎么说。
@@ -114,9 +114,9 @@ loss.sum().backward()
 # does with it what the first pass of this lesson did.
 
 # %% [markdown] lang="zh"
-# 是 {{ w.grad.item() }}。每一部分的系数都是 1：求和就等于 `gradient=` 里全是一。
+# 是 {{ w.grad.item() }}。每一部分的系数都是 1：求和就相当于 `gradient=` 里全是 1。
 # 按 `k` 给 `second` 换几个数，看看 `weighted`（上一个单元格得到的梯度）变成多少：
-# 设成零，那一部分就不算数；设成负数，它就往反方向拉。
+# 设成零，那一部分就不起作用；设成负数，它的作用就反过来。
 #
 # `backward()` 还有一种完整的写法，一次给出几个张量，并指定各自的系数。
 # 下一个单元格用它重做本课的第一次反向传播。

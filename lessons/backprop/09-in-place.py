@@ -77,7 +77,7 @@ except RuntimeError as error:
 # 3. an error
 
 # %% [markdown] question="choice" of="3 if v.grad is None else 1 if torch.allclose(v.grad, v.exp()) else 2" lang="zh"
-# 是 `a += 1`，它改写了保存的结果。PyTorch 不留拷贝，而是给每个张量一个**版本计数器**，
+# 是 `a += 1`，它改写了保存的结果。PyTorch 不保留副本，而是给每个张量一个**版本计数器**，
 # 每做一次就地操作就加一。节点记下所存张量的版本，反向传播经过时再比对。
 #
 # 现在再来一次，不过是通过 `a.data`：同一块内存，却**不带**历史。

@@ -20,7 +20,7 @@
 # Read `backward` below closely. Is it right for a cube?
 
 # %% [markdown] lang="zh"
-# 你见过的每个运算都是一对：**前向**负责计算；**反向**接过结果的梯度，交还输入的梯度。
+# 你见过的每个运算都是一对：**前向**负责计算；**反向**接收结果的梯度，返回输入的梯度。
 # 这样的一对你也可以自己写，写成一个类。`ctx` 就是那个节点，保管你存进去的值。
 #
 # 仔细读读下面的 `backward`。对立方来说，它对吗？
@@ -113,7 +113,7 @@ measured = (Cube.apply(u + step) - Cube.apply(u - step)) / (2 * step)
 # `torch.autograd.gradcheck` 对每个输入、每个输出都这样量一遍，再作比较。自己写的运算都应该用它查一查。
 # （在旧代码里你可能见到不带 `@staticmethod` 的 `Cube()(x)`，那种写法已经不能用了。）
 #
-# 轮到你了。`Lens` 有**两个**输入，所以它的 `backward` 要按输入的顺序交还两个梯度。
+# 轮到你了。`Lens` 有**两个**输入，所以它的 `backward` 要按输入的顺序返回两个梯度。
 # 把它们填上：按 `e`。检查时会用 `gradcheck`。
 
 
@@ -179,7 +179,7 @@ except (RuntimeError, TypeError) as error:
     trouble = str(error)
 assert not trouble, {
     "en": f"`backward` must give back a tensor for each of the two inputs. {trouble}",
-    "zh": f"`backward` 应当为两个输入各交还一个张量。{trouble}",
+    "zh": f"`backward` 应当为两个输入各返回一个张量。{trouble}",
 }
 for name, leaf, derivative in (("x", p, q.detach() ** 2), ("w", q, 2 * p.detach() * q.detach())):
     assert leaf.grad is not None, {

@@ -6,7 +6,7 @@
 #       zh: "边运行边生长的图"
 #     summary:
 #       en: "The graph is what ran, and nothing else: with an if and a loop, each run has a different graph."
-#       zh: "跑过的才在图里：if 和循环让每次运行都有自己的图。"
+#       zh: "只有运行过的运算才在图里：有 if 和循环，每次运行的图都不同。"
 #     topics:
 #       en: [dynamic graph, control flow, static graph]
 #       zh: [动态图, 控制流, 静态图]
@@ -80,7 +80,7 @@ z.backward()
 # 带 `3` 的那个分支根本不在这张图里，所以对梯度没有影响。
 #
 # 循环每迭代一次，图就多出一段。下面的循环一直迭代到 `q` 达到上限，所以有多少个节点由**数据**决定。
-# 数一数，`q` 里最后一共乘进了几个 `p`。`p.grad` 会是多少？
+# 数一数，`q` 最后一共是几个 `p` 相乘。`p.grad` 会是多少？
 
 # %% [markdown] wrong="(q.log2() - 1) * q / p**2" lang="en"
 # One factor `p` is missing in your count: two are there before the loop begins.

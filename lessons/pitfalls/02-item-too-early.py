@@ -19,9 +19,9 @@
 # the failure inevitable?
 
 # %% [markdown] question="line" of="isinstance(loss, float)" lang="zh"
-# 想把损失打印出来，普通的数打印着最好看。
+# 想把损失打印出来，普通的数打印出来最清楚。
 #
-# 下一个单元格会在 `backward()` 处出错，`try` 把它接住。不过那只是问题露面的地方。
+# 下一个单元格会在 `backward()` 处出错，`try` 把它接住。不过那只是问题显现的地方。
 # 是哪一行让失败变得不可避免？
 
 # %% [markdown] wrong="error" lang="en"

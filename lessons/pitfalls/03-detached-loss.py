@@ -23,7 +23,7 @@
 # 3. an error
 
 # %% [markdown] question="choice" of="3 if not loss.requires_grad else 1 if w.grad else 2" lang="zh"
-# `detach()` 只给出张量的值，不带历史。它自有用处。下一个单元格里，它出现在损失的计算中间。
+# `detach()` 只给出张量的值，不带历史。它有正当的用处。下一个单元格里，它却混进了损失的计算。
 #
 # `backward()` 会怎样？
 #
@@ -66,7 +66,7 @@ except RuntimeError as error:
 # That is the part of `size`, the one that was cut off.
 
 # %% [markdown] wrong="2 * w" lang="zh"
-# 那是 `size` 的部分，而被切断的正是它。
+# 那是 `size` 那一部分的梯度，而被切断的正是它。
 
 # %%
 fit = (w * 3 - 5) ** 2
@@ -113,13 +113,13 @@ print("first:", first.grad, "second:", second.grad)
 # `first.grad` shows one cut. The other one is quieter: which part of the loss does not require grad?
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 从 `first.grad` 就看得出一刀。另一刀更隐蔽：损失的哪一部分不需要梯度？
+# 从 `first.grad` 就看得出一处切断。另一处更隐蔽：损失的哪一部分不需要梯度？
 
 # %% [markdown] tags=["hint"] lang="en"
 # One is `detach()`, behind `relu`. The other is `.data`, the old way to write it.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 一刀是 `relu` 后面的 `detach()`。另一刀是 `.data`，那是它的老写法。
+# 一处是 `relu` 后面的 `detach()`。另一处是 `.data`，那是它的旧写法。
 
 # %% tags=["solution"]
 first = torch.tensor(0.5, requires_grad=True)
@@ -147,7 +147,7 @@ assert first.grad is not None, {
 }
 assert abs(second.grad.item() - 12) > 1e-4, {
     "en": "`second` gets 12, all of it through `answer`. Its share of `small` is missing: there is another cut.",
-    "zh": "`second` 得到 12，全都经过 `answer`。`small` 那一份没有：还有一刀。",
+    "zh": "`second` 得到 12，全都经过 `answer`。缺了 `small` 那一份：还有一处被切断。",
 }
 assert abs(first.grad.item() - 48) < 1e-4, {
     "en": f"`first` should get 48, and gets {first.grad.item():g}.",

@@ -27,7 +27,7 @@
 # So it would be if each guess met its own target. Look at the shape of `apart`.
 
 # %% [markdown] wrong="0.0" lang="zh"
-# 每个猜测只与自己的目标相比才会这样。看看 `apart` 的形状。
+# 每个预测只和自己的目标相比，才会这样。看看 `apart` 的形状。
 
 # %%
 import torch

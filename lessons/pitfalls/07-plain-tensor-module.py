@@ -24,7 +24,7 @@
 # 《从函数到模块》里只有普通的张量：模块一个参数也找不到，优化器就报错了。
 # 这个错误通常不会暴露，因为总能找到*一些*参数。
 #
-# 这个模块里有一层 `nn.Linear`，旁边还有自己的一个权重 `scale`，它要求梯度，却不是 `nn.Parameter`。
+# 这个模块里有一层 `nn.Linear`，另外还有一个权重 `scale`，它需要梯度，却不是 `nn.Parameter`。
 # 优化器拿到的是那一层的两个张量，于是不报错。反向传播一次，更新一步。`model.scale` 原来是 2，之后会是多少？
 
 # %% [markdown] wrong="model.scale - 0.1 * model.scale.grad" lang="en"

@@ -48,8 +48,8 @@ y.sum().backward()
 # derivative of the root at 4 is 0.25. Type both numbers as a list.
 
 # %% [markdown] question="predict" of="v.grad" vary="v: [[0.0, 1.0], [0.0, 0.25]]" lang="zh"
-# `y` 是 {{ y.tolist() }}，没有错；梯度却是 {{ x.grad.tolist() }}。`where` 是在**两个**都算好的结果里挑。
-# 反向时，没选中的地方，它给平方根送去一个零，`sqrt` 的节点再乘上自己的导数：零乘无穷大，就是 nan。
+# `y` 是 {{ y.tolist() }}，没有错；梯度却是 {{ x.grad.tolist() }}。`where` 是在**两个**都已算好的结果里选择。
+# 反向传播时，没有选中的位置，它传给平方根的梯度是零，`sqrt` 的节点再乘上自己的导数：零乘无穷大，就是 nan。
 # 退回到那个节点，读一读。
 #
 # 改法是选两次，先选**输入**，让平方根的输入没有 0。`v.grad` 会是什么？平方根在 4 处的导数是 0.25。

@@ -19,8 +19,8 @@
 # Both parts were computed from `a`. Will `joined` require grad, `True` or `False`?
 
 # %% [markdown] question="predict" of="joined.requires_grad" lang="zh"
-# 结果收集在一个 Python 列表里，现在要变成一个张量。`torch.tensor(…)` 收一列数；
-# 一列只有一个元素的张量，它也收。
+# 结果收集在一个 Python 列表里，现在要变成一个张量。`torch.tensor(…)` 接受一列数；
+# 列表里是只有一个元素的张量，它也接受。
 #
 # 两个部分都是由 `a` 算出来的。`joined` 会需要梯度吗？`True` 还是 `False`？
 
@@ -45,7 +45,7 @@ except RuntimeError as error:
 
 # %% [markdown] question="predict" of="a.grad" vary="a: [4, 5]" lang="zh"
 # {{ joined.requires_grad }}。`torch.tensor` 总是**用普通的数做一个新的叶子节点**。
-# 它从列表里取走了 {{ joined.tolist() }}，不带历史。
+# 它只从列表里取出了 {{ joined.tolist() }} 这两个数，不带历史。
 # 较新版本的 torch 会打印一条警告，可是一个程序里只出现一次，夹在别的输出当中很容易漏看。
 # 缺的不是标记，`a` 早就标记过了。在那一行里也写上 `requires_grad=True`，错误是没了，`a` 却还是什么也得不到。
 #
@@ -55,13 +55,13 @@ except RuntimeError as error:
 # That is the first part, `a * 2`. `a * a` brings its own.
 
 # %% [markdown] wrong="2.0" lang="zh"
-# 那是第一部分 `a * 2`。`a * a` 还有它的一份。
+# 那是第一部分 `a * 2` 的梯度。`a * a` 也有一份。
 
 # %% [markdown] wrong="2 * a" lang="en"
 # That is the second part, `a * a`. `a * 2` brings its own.
 
 # %% [markdown] wrong="2 * a" lang="zh"
-# 那是第二部分 `a * a`。`a * 2` 还有它的一份。
+# 那是第二部分 `a * a` 的梯度。`a * 2` 也有一份。
 
 # %%
 stacked = torch.stack(parts)
@@ -82,9 +82,9 @@ stacked.sum().backward()
 # 在图里看看 `stack` 的节点：它把梯度分开，各部分拿到自己的那一份。
 #
 # `torch.stack` 要求形状相同，并且多出一维；`torch.cat` 沿着已有的一维拼。
-# `torch.tensor` 是留给从外面来的普通数据的。
+# `torch.tensor` 适合来自外部的普通数据。
 #
-# 亲手拼矩阵的时候，常会碰上这个错误。下面的矩阵转过 `angle` 这个角，梯度却到不了它。把它改好。按 `e`。
+# 手工拼矩阵时，常会碰上这个错误。下面是转过角度 `angle` 的旋转矩阵，梯度却到不了 `angle`。把它改好。按 `e`。
 
 
 # %% tags=["exercise"] id="turned" kind="bug"
@@ -105,7 +105,7 @@ print("gradient:", angle.grad)
 # `torch.stack` takes one flat list. Either stack two rows and then the rows, or make four numbers and a `reshape`.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# `torch.stack` 收的是一层的列表。要么先拼两行，再把两行拼起来；要么先拼四个数，再 `reshape`。
+# `torch.stack` 接受的列表不能嵌套。要么先拼两行，再把两行拼起来；要么先拼四个数，再 `reshape`。
 
 # %% [markdown] tags=["hint"] lang="en"
 # `torch.stack([c, -s, s, c]).reshape(2, 2)`
@@ -137,8 +137,10 @@ assert made.shape == (2, 2), {
 }
 cosine, sine = 0.362358, 0.932039
 assert torch.allclose(made.detach(), torch.tensor([[cosine, -sine], [sine, cosine]]), atol=1e-4), {
-    "en": f"For the angle 1.2 the matrix should be {[[cosine, -sine], [sine, cosine]]}, and is {made.tolist()}.",
-    "zh": f"对角度 1.2，矩阵应当是 {[[cosine, -sine], [sine, cosine]]}，现在是 {made.tolist()}。",
+    "en": f"For the angle 1.2 the matrix should be {[[cosine, -sine], [sine, cosine]]}, "
+    f"and is {[[round(each, 6) for each in row] for row in made.tolist()]}.",
+    "zh": f"对角度 1.2，矩阵应当是 {[[cosine, -sine], [sine, cosine]]}，"
+    f"现在是 {[[round(each, 6) for each in row] for row in made.tolist()]}。",
 }
 assert made.requires_grad, {
     "en": "The matrix has no history: its numbers are right, but it is not computed from `angle`.",

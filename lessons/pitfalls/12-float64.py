@@ -23,9 +23,9 @@
 # 3. `int64`
 
 # %% [markdown] question="choice" of="1 if x.dtype == torch.float32 else 2 if x.dtype == torch.float64 else 3" lang="zh"
-# 数据常常来自 NumPy：从文件、从 pandas、从画图的脚本里来。`torch.from_numpy` 用它做成张量，不复制。
+# 数据常常来自 NumPy：从文件、从 pandas、从画图的脚本里来。`torch.from_numpy` 用它创建张量，不复制数据。
 #
-# 一层网络的权重是 `float32`，这是 PyTorch 对小数的默认类型。`x` 的 `dtype` 是什么？
+# 一层网络的权重是 `float32`，这是 PyTorch 浮点数的默认类型。`x` 的 `dtype` 是什么？
 #
 # 1. `float32`
 # 2. `float64`
@@ -41,7 +41,7 @@
 # The numbers are whole, but they are written with a point, so NumPy does not take them for integers.
 
 # %% [markdown] wrong="3" lang="zh"
-# 这些数虽然是整的，写的时候却带小数点，NumPy 不会当成整数。
+# 这些数的值虽然是整数，写法却带小数点，NumPy 会把它们当作浮点数。
 
 # %%
 import numpy as np

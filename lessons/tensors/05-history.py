@@ -26,10 +26,10 @@
 
 # %% [markdown] question="choice" of="3 if w.grad_fn is None else 2 if 'Sum' in w.grad_fn.name() else 1" lang="zh"
 # 除了数，张量还有 `dtype`（类型）、`shape`（形状）、`device`（放在哪里），
-# 以及**自动求导**（autograd）记录的信息。`requires_grad`：要不要求梯度？
+# 以及**自动求导**（autograd）记录的信息。`requires_grad`：需不需要梯度？
 # `is_leaf`：是不是叶子节点，即没有运算产生它？`grad_fn`：产生它的是哪个运算？
 #
-# 我们造出 `w`，再由它算出 `total`。`w.grad_fn` 是什么？
+# 我们创建 `w`，再由它算出 `total`。`w.grad_fn` 是什么？
 #
 # 1. 最先用到 `w` 的乘法
 # 2. 最后的求和
@@ -65,7 +65,7 @@ print(w.grad_fn, total.grad_fn.name())
 # the square at each element, how fast it changes there: for x² that is 2x. Type a list: `[…, …, …]`.
 
 # %% [markdown] question="predict" of="w.grad" vary="w: [[2.0, 0.0, 5.0], [4.0, 1.0, 3.0]]" lang="zh"
-# `grad_fn` 记录张量**由什么运算得到**，而不是用到哪里去。`w` 是我们亲手造的，所以没有：它是叶子节点。
+# `grad_fn` 记录张量**由什么运算得到**，而不是用到哪里去。`w` 是我们直接创建的，所以没有：它是叶子节点。
 #
 # `w.grad`，也就是梯度，还是 `None`，要等反向传播来写。
 #
@@ -98,7 +98,7 @@ total.backward()
 # {{ w.grad.tolist() }}：平方的导数是这个数的两倍。梯度的形状和张量一样，每个数一个**偏导数**：只有这个数变化时，
 # `total` 怎样变化。
 #
-# 导数描述一个数变化*一点点*时的情形，而整数无法这样变化。torch 允许整数张量要求梯度吗？回答 `True` 或 `False`。
+# 导数描述一个数变化*一点点*时的情形，而整数无法这样变化。torch 允许整数张量需要梯度吗？回答 `True` 或 `False`。
 
 # %%
 try:
@@ -120,7 +120,7 @@ except RuntimeError as error:
 # 不允许：只有浮点数和复数可以。用 `torch.tensor([1, 2, 3])` 时常常碰上，给其中一个数加上小数点就行：`[1.0, 2, 3]`。
 #
 # `keeps_gradient` 应当回答：反向传播之后，一个张量的 `grad` 里会不会有梯度。这要看本课的两个属性，
-# 因为一个张量可以要求梯度，却并不保留，`total` 就是这样。把它写完：按 `e`。
+# 因为一个张量可以需要梯度，却并不保留，`total` 就是这样。把它写完：按 `e`。
 
 
 # %% tags=["exercise"] id="keeps-gradient" kind="fill"
@@ -140,7 +140,7 @@ print(keeps_gradient(w), keeps_gradient(total))
 # It has to require a gradient **and** be a leaf: `tensor.requires_grad and …`.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 它要要求梯度，**并且**是叶子节点：`tensor.requires_grad and …`。
+# 它必须需要梯度，**并且**是叶子节点：`tensor.requires_grad and …`。
 
 
 # %% tags=["solution"]
@@ -161,15 +161,15 @@ assert ... not in asked.values(), {
 }
 assert asked["weight"], {
     "en": "weight requires a gradient and is a leaf, so it keeps it: your answer is False.",
-    "zh": "weight 要求梯度，又是叶子节点，所以会保留：你的回答是 False。",
+    "zh": "weight 需要梯度，又是叶子节点，所以会保留：你的回答是 False。",
 }
 assert not asked["data"], {
     "en": "data is a leaf, but requires no gradient, so it gets none: ask for requires_grad too.",
-    "zh": "data 是叶子节点，但不要求梯度，所以得不到：还要看 requires_grad。",
+    "zh": "data 是叶子节点，但不需要梯度，所以得不到：还要看 requires_grad。",
 }
 assert not asked["product"], {
     "en": "product requires a gradient, but an operation made it, and its gradient is dropped: ask for is_leaf too.",
-    "zh": "product 要求梯度，但它由运算产生，梯度不会保留：还要看 is_leaf。",
+    "zh": "product 需要梯度，但它由运算产生，梯度不会保留：还要看 is_leaf。",
 }
 product.sum().backward()
 weight.grad = None

@@ -4,7 +4,7 @@
 #     title: {en: "Who shares memory", zh: "谁和谁共用内存"}
 #     summary:
 #       en: "Some tensors look at one block of numbers, others have a copy: from_numpy, transposes, reshapes, clone."
-#       zh: "有的张量看着同一块数，有的各有一份：from_numpy、转置、reshape、clone。"
+#       zh: "有的张量共用同一块内存，有的各有一份：from_numpy、转置、reshape、clone。"
 #     topics:
 #       en: [from_numpy, views, strides, transpose, reshape, data_ptr]
 #       zh: [from_numpy, 视图, 步幅, transpose, reshape, data_ptr]
@@ -100,7 +100,7 @@ print("strides:", m.stride(), t.stride())
 # 输出里的**步幅**（stride）表示下一行、下一列在存储里相隔多远；`t` 把两个对调了。
 #
 # `reshape` 把数一行接一行重新排开，**能共用就共用**。
-# `m` 本来就是一行接一行存的，所以 `row` 不是复制。由 `t` 得来的 `flat` 呢？
+# `m` 本来就是一行接一行存的，所以 `row` 不是副本。由 `t` 得来的 `flat` 呢？
 #
 # `data_ptr()` 是张量的数从哪里开始。`flat` 和 `t` 的一样吗？`True` 还是 `False`？
 
@@ -118,7 +118,7 @@ print("contiguous:", t.is_contiguous())
 # out why, then press `e` and fix it.
 
 # %% [markdown] lang="zh"
-# 是复制：按行去读，`t` 要在存储里来回跳，所以它不**连续**（contiguous）。最后那次写入只改了 `flat`。
+# 不一样，`flat` 是副本：按行去读，`t` 要在存储里来回跳，所以它不**连续**（contiguous）。最后那次写入只改了 `flat`。
 # （`view` 是严格版的 `reshape`：需要复制时，它就拒绝。）
 #
 # 轮到你了。权重变成十倍，`change` 应当是增加的量，得到的却全是零。
@@ -146,13 +146,13 @@ change = weights.reshape(4) - before
 # Watch `before` while `weights *= 10` runs. It should stand still.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 走过 `weights *= 10` 时盯住 `before`。它本该不动。
+# 走过 `weights *= 10` 时注意看 `before`。它本该不动。
 
 # %% [markdown] tags=["hint"] lang="en"
 # `reshape`, `view`, `flatten` and `detach` all share here. What you need is a copy: `clone()` makes one.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 在这里，`reshape`、`view`、`flatten` 和 `detach` 都是共用。你要的是一份复制：用 `clone()`。
+# 在这里，`reshape`、`view`、`flatten` 和 `detach` 都是共用。你要的是一份副本：用 `clone()`。
 
 # %% tags=["solution"]
 weights = torch.tensor([[1.0, 2], [3, 4]])

@@ -19,7 +19,7 @@
 # `a` and `b` have two rows of three. What will the shape of `below = torch.cat([a, b], dim=0)` be? Type a list.
 
 # %% [markdown] question="predict" of="list(below.shape)" lang="zh"
-# 数据总是一块块来的：这里一行，那里一个批量。`torch.cat` 把张量首尾相接，**沿着它们已有的一维**。
+# 数据总是一块块来的：这里一行，那里一个小批量。`torch.cat` 把张量首尾相接，**沿着它们已有的一维**。
 # 那一维变长，其余各维不变。
 #
 # 对一张表来说，`dim=0` 沿着行往下，`dim=1` 沿着列往右。

@@ -4,7 +4,7 @@
 #     title: {en: "Picking elements", zh: "挑选元素"}
 #     summary:
 #       en: "By place: slices and index_select. By condition: masks. Which of them look, and which copy."
-#       zh: "按位置：切片和 index_select；按条件：掩码。哪些只是看，哪些会复制。"
+#       zh: "按位置：切片和 index_select；按条件：掩码。哪些得到视图，哪些得到副本。"
 #     topics:
 #       en: [index_select, masked_select, masks, slices]
 #       zh: [index_select, masked_select, 掩码, 切片]
@@ -24,7 +24,7 @@
 # **按位置**挑，用切片，和 Python 的列表一样，每一维一个：`table[0]` 是第一行，
 # `table[:, 1:3]` 是每一行的中间两列。
 #
-# `index_select` 则收一串位置：沿哪一维，取哪几个，什么次序，可以重复。
+# `index_select` 则要指明位置：沿哪一维，按什么次序取哪几个，可以重复。
 #
 # `table` 从 0 数到 11，每行四个；`wanted` 是 `[3, 0, 0]`。
 # `columns` 是 `table.index_select(1, wanted)`，它的第一行会是什么？
@@ -49,7 +49,7 @@ columns = table.index_select(1, wanted)
 # {{ columns.tolist() }}：第 1 维挑的是列，所以每一行给出最后一个数，再给两遍第一个数。
 #
 # **按条件**挑，先比较。`ge` 是**大于等于**，还有 `gt`（大于）、`le`（小于等于）、`lt`（小于）。
-# 得到的是形状相同的**掩码**，里面只有 `True` 和 `False`。`masked_select` 取出 `True` 下面的数。
+# 得到的是形状相同的**掩码**，里面只有 `True` 和 `False`。`masked_select` 取出 `True` 处的数。
 #
 # 有六个数不小于 6。`large` 的**形状**会是什么？
 
@@ -113,7 +113,7 @@ row += 50
 # broken one replaced by the mean of the good. Leave `raw` as it is.
 
 # %% [markdown] lang="zh"
-# 切片是**视图**：改了 `row`，`table` 也变。用掩码挑出来的是**复制**，改 `picked` 只改它自己。
+# 切片是**视图**：改了 `row`，`table` 也变。用掩码挑出来的是**副本**，改 `picked` 只改它自己。
 # 要按条件**写入**，就把掩码放在左边：`table[table > 8] = 0`，直接写进表里。
 #
 # 轮到你了。坏掉的传感器会报 −99。填好 `good`，即真实的读数；

@@ -21,7 +21,7 @@
 # the rolls?
 
 # %% [markdown] question="predict" of="rolls.max().item()" lang="zh"
-# `torch.rand` 在 0 到 1 之间均匀地抽。常常需要别的抽法：整数、硬币、围绕某个均值的数。一个个走过去看。
+# `torch.rand` 在 0 到 1 之间均匀地抽。常常需要别的抽法：整数、硬币、围绕某个均值的数。逐行走过去，看看各自抽到什么。
 #
 # 第一行 `torch.randint(1, 6, (600,))` 掷了六百次骰子。掷出的点数里，**最大**的是几？
 
@@ -52,7 +52,7 @@ coins = torch.bernoulli(chances)
 # %% [markdown] question="predict" of="pairs.numel()" lang="zh"
 # 一个六点也没有：`randint` 不含末尾。真正的骰子要写 `randint(1, 7, …)`。
 #
-# `randn` 在 0 附近抽，多数离 0 不远。给 `bernoulli` 的是抽到 1 的**概率**，所以只有中间那枚硬币还有悬念。
+# `randn` 抽出的数以 0 为中心，多数离 0 不远。给 `bernoulli` 的是抽到 1 的**概率**，所以只有中间那枚硬币还有悬念。
 #
 # `normal` 从正态分布里抽数，均值和**标准差**（数通常离均值多远）由你定。这里给了它**三个均值、三个标准差**。
 # 会得到几个数？
@@ -116,7 +116,7 @@ except (RuntimeError, NotImplementedError) as problem:
 
 # %% [markdown] lang="zh"
 # 是 {{ noise.shape }}，和 `picture` 一样。不过类型也取自那里：`grey` 装的是整数，类型却是 `float32`；
-# 而对整数张量，`rand_like` 没法抽，就报错了。
+# 而对整数张量，`rand_like` 无法抽取，只能报错。
 #
 # 轮到你了。写一个函数 `throw(count)`：把一枚公平的骰子掷 `count` 次，返回点数，1 到 6。按 `e`。
 

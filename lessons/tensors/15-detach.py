@@ -20,7 +20,7 @@
 # Does it copy? Answer `True` if `plain` and `w` share their memory, else `False`.
 
 # %% [markdown] question="predict" of="same_memory" lang="zh"
-# 有时只需要数值，不需要跟踪计算，比如打印或画图。`w.detach()` 给你一个自动求导不再跟踪的张量。
+# 有时只需要数值，不需要跟踪计算，比如打印或画图。`w.detach()` 返回一个自动求导不再跟踪的张量。
 #
 # 它会复制吗？`plain` 和 `w` 共用内存就答 `True`，否则答 `False`。
 

@@ -63,7 +63,7 @@ loss.backward()
 # That is `w1.grad` compared with `b.grad`. `w2` is multiplied by the input, too.
 
 # %% [markdown] wrong="w1.grad / b.grad" lang="zh"
-# 那是 `w1.grad` 与 `b.grad` 之比。`w2` 也乘着输入。
+# 那是 `w1.grad` 与 `b.grad` 之比。`w2` 也要乘以输入。
 
 # %%
 w1.grad = w2.grad = b.grad = None
@@ -209,7 +209,7 @@ assert abs(number - want) < 1e-3, {
 
 # %% [markdown] lang="zh"
 # 还有一件事要你自己来做：把这个模型的计算图**画**出来，画在纸上，或者写成列表。下面一次只算一个运算。
-# 为每个结果写出它直接由什么算出，只写在计算图里有位置的：要求梯度的张量。第一行已经写好。按 `e`。
+# 为每个结果写出它直接由什么算出，只写在计算图里有位置的：需要梯度的张量。第一行已经写好。按 `e`。
 
 # %% tags=["exercise"] id="draw" kind="fill"
 x, target = 3.0, 6.0
@@ -233,7 +233,7 @@ graph = {
 # Go line by line. In `error = output - target` the target is a number of your data: it requires no gradient.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 一行一行看。在 `error = output - target` 里，target 是数据里的数，不要求梯度。
+# 一行一行看。在 `error = output - target` 里，target 是数据里的数，不需要梯度。
 
 # %% [markdown] tags=["hint"] lang="en"
 # Each sum has two inputs: `"output": ["both", "b"]`, `"both": ["bent", "straight"]`. Each product has one, its weight.
@@ -282,7 +282,7 @@ assert not empty, {
 data = [name for name, inputs in drawn.items() if {"x", "target"} & set(inputs)]
 assert not data, {
     "en": f"{data[0]}: x and target are data. They require no gradient, so they are no nodes of the graph.",
-    "zh": f"{data[0]}：x 和 target 是数据里的数，不要求梯度，所以不是计算图的节点。",
+    "zh": f"{data[0]}：x 和 target 是数据里的数，不需要梯度，所以不是计算图的节点。",
 }
 reversed_ones = [name for name in made_by if any(name in real.get(other, []) for other in drawn[name])]
 assert not reversed_ones, {

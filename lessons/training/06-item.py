@@ -6,7 +6,7 @@
 #       zh: "只要那个数"
 #     summary:
 #       en: "Adding up losses looks harmless. What the sum holds on to, and what item() does about it."
-#       zh: "把损失加起来，看似无害。这个和引用着什么，item() 又有什么用？"
+#       zh: "把损失加起来，看似无害。总和引用着什么，item() 又有什么用？"
 #     topics:
 #       en: [item(), memory, running loss]
 #       zh: [item(), 内存, 累计损失]
@@ -19,7 +19,7 @@
 # After the loop below, what will `total.requires_grad` be?
 
 # %% [markdown] question="predict" of="total.requires_grad" lang="zh"
-# 想知道训练得怎样，就把一个 epoch 的损失加起来：`total += loss`。看上去没什么害处。
+# 想知道训练得怎样，就把一轮（epoch）的损失加起来：`total += loss`。看上去没什么害处。
 # `total` 一开始只是 Python 里普通的 `0`。
 #
 # 下面的循环之后，`total.requires_grad` 会是什么？
@@ -87,7 +87,7 @@ held = operations(total)
 
 # %% [markdown] question="predict" of="type(total) is float" lang="zh"
 # 是 {{ held }}：每个损失三个，**每次加到 `total` 上又多一个**。
-# 一百万个样本就是四百万个，内存迟早会耗尽：跑了几个小时的循环以 “out of memory” 收场，
+# 一百万个样本就是四百万个，内存迟早会耗尽：跑了几个小时的循环以“out of memory”收场，
 # 而原因看上去只是一行统计损失的代码。
 #
 # `loss.item()` 给出的只是那个数，就是 Python 里的数，不带任何历史。
@@ -111,12 +111,12 @@ print("total:", total)
 # A list can hold graphs as well as a sum can. Fix the loop below, so that `history` keeps none: press `e`.
 
 # %% [markdown] lang="zh"
-# 是的，{{ total }}。下一次迭代一给 `loss` 赋值，上一次的图就释放了：用 `p` 往回走过这个循环，图不再越长越大。
+# 是的，{{ total }}。下一次迭代一给 `loss` 赋值，上一次的图就释放了：用 `p` 往回走过这个循环，图不再越来越大。
 #
 # 在 GPU 上，`item()` 有它的代价：它得等到数算出来为止。想在设备上累加，就用 `loss.detach()`，只要值，不带历史。
 # 2018 年以前的代码里会见到 `loss.data[0]`，今天它会出错。
 #
-# 不光是和，列表也会引用着图。改好下面的循环，让 `history` 一张图也不留：按 `e`。
+# 不只是总和，列表也会引用计算图。改好下面的循环，让 `history` 一张图也不留：按 `e`。
 
 # %% tags=["exercise"] id="history" kind="bug"
 v = torch.tensor(1.0, requires_grad=True)

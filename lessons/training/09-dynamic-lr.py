@@ -127,9 +127,9 @@ rate = round(rates[25], 6)
 
 # %% [markdown] lang="zh"
 # {{ rate }}：减半了两次，在 `epoch` 为 9 和 19 的两轮之后。
-# 先 `optimizer.step()`，再 `scheduler.step()`，每个 epoch 一次；反过来的话，第一个学习率就永远用不上，PyTorch 会警告。
+# 先 `optimizer.step()`，再 `scheduler.step()`，每轮一次；反过来的话，第一个学习率就永远用不上，PyTorch 会警告。
 #
-# 这样的调度器，不过是从 epoch 到学习率的一个小函数。写一个会**预热**的：`epoch` 为 0 到 4 时依次用
+# 这样的调度器，不过是从轮数到学习率的一个小函数。写一个会**预热**的：`epoch` 为 0 到 4 时依次用
 # `base` 的五分之一、五分之二，直到全部；从 5 起是 `base`，之后每十轮减半
 # （5 到 14 是 `base`，15 到 24 是它的一半）。按 `e`。
 

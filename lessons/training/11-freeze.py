@@ -72,7 +72,7 @@ loss.backward()
 # **普通的张量**从一开始就是冻结的，下一个单元格就这样写。
 #
 # `w2.grad` 是 {{ w2.grad.item() }}。只把要学的交给优化器：`[w2]`，`lr` 见代码。
-# 20 个 epoch 里的第一个之后，`w2` 会是多少？
+# 20 轮里的第一轮之后，`w2` 会是多少？
 
 # %% [markdown] wrong="2 - reached[0]" lang="en"
 # An update goes against the gradient: the gradient is negative, so `w2` grows.
@@ -113,7 +113,7 @@ now = round(reached[0], 4)
 
 # %% [markdown] lang="zh"
 # 是 {{ now }}。到最后，`w2` 是 {{ w2.item() }}，最后的损失是 {{ loss.item() }}。
-# 图表里每个 epoch 一条线，从一个神经元画到下一个：0 是输入，1 是隐藏的神经元，2 是输出。
+# 图表里每一轮（epoch）画一条线，从一个神经元连到下一个：0 是输入，1 是隐藏层的神经元，2 是输出。
 # 高度是神经元的**激活值**，也就是它给出的值。从 0 到 1，各条线叠在一起，因为 `w1` 不变。
 
 # %% [markdown] when="lr <= 0.5 and loss.item() > 0.001" lang="en"
@@ -124,14 +124,14 @@ now = round(reached[0], 4)
 # %% [markdown] when="lr <= 0.5 and loss.item() > 0.001" lang="zh"
 # 到了 2，一条比一条高。要是 `w1` 也学习，在 1 处也会一条比一条高，2 处则升得更快。
 #
-# 二十个 epoch 太少了。按 `k`，把 `lr` 设成 0.1 试试。
+# 二十轮太少了。按 `k`，把 `lr` 设成 0.1 试试。
 
 # %% [markdown] when="lr <= 0.5 and not loss.item() > 0.001" lang="en"
 # At 2 they climb, and with this `lr` twenty epochs are enough to bring the output to the target. Had `w1` learned too,
 # they would climb at 1 as well.
 
 # %% [markdown] when="lr <= 0.5 and not loss.item() > 0.001" lang="zh"
-# 到了 2，一条比一条高，用这个 `lr`，二十个 epoch 足以让输出到达目标。要是 `w1` 也学习，在 1 处也会一条比一条高。
+# 到了 2，一条比一条高，用这个 `lr`，二十轮足以让输出到达目标。要是 `w1` 也学习，在 1 处也会一条比一条高。
 
 # %% [markdown] when="lr > 0.5" lang="en"
 # The output swings from one side of the target to the other: with an `lr` this large each step of `w2` goes past the

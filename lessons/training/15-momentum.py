@@ -93,7 +93,7 @@ settled = roller.state[p]["momentum_buffer"].clone()
 # list `path`. Press `e`.
 
 # %% [markdown] lang="zh"
-# 趋近 {{ settled.item() }}，也就是 `1 / (1 - momentum)`：动量 0.5，每一步走的是原来的两倍；常用的 0.9，则是十倍。
+# 是 {{ settled.item() }}，也就是 `1 / (1 - momentum)`：动量 0.5，每一步走的是原来的两倍；常用的 0.9，则是十倍。
 # 动量的用处就在这里：各步的梯度方向一致，步子就变长；在狭窄的山谷里来回跳，梯度每次变号，就互相抵消。
 # 所以加上动量以后，学习率应当调小。
 #

@@ -22,6 +22,8 @@ def verdict_text(kind: str, typed: str, right: bool | None, value: Any) -> str:
         ("predict", "4", False, [5.0], "4 ✗ the run gives 5"),
         ("predict", "", None, [5.0], "skipped · the run gives 5"),
         ("line", "3", False, 7, "3 ✗ it is line 7"),
+        ("choice", "3", False, 2, "3 ✗ the right one is 2"),
+        ("choice", "", None, 2, "skipped · the right one is 2"),
         ("predict", "[2, 5, 6]", False, [2.0, 4.0, 6.0], "[2, 5, 6] ✗ the run gives [2, 4, 6]; off at [1]"),
         ("predict", "[[1, 2], [0, 4]]", False, [[1, 2], [3, 4]], "[[1, 2], [0, 4]] ✗ the run gives [[1, 2], [3, 4]]"
                                                                  "; off at [1, 0]"),

@@ -34,7 +34,7 @@ def describe_form(question: Question, value: Any) -> str:
     if question.kind == "choice":
         return _("a number from 1 to {count}", count=question.options)
     if value is UNKNOWN:
-        return _("0.25, [1, 2], True or None, within a thousandth")
+        return _("0.25, [1, 2], True or None")
     if isinstance(value, bool):
         return _("True or False")
     if _SHAPE.search(question.of):

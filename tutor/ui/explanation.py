@@ -20,7 +20,7 @@ from tutor.study.model import Model
 from tutor.study.moves import FORWARD
 from tutor.study.result import Result
 from tutor.text_width import wrapped
-from tutor.ui.panes.lesson import exercise_outcome
+from tutor.ui.panes.lesson import correction, exercise_outcome
 from tutor.ui.render.explained import explained_rows, running_rows
 from tutor.ui.render.segments import Glyphs, Piece, Row, clean, row_width, shortened, styled
 
@@ -209,6 +209,13 @@ def _notice(model: Model, room: Room) -> list[Piece]:
     return [(f" {room.glyphs.dot} ", "quiet"), (clean(notice), "note")] if notice else []
 
 
+_CORRECTIONS = {
+    "line": N_("you said {mine}, it is line {value}"),
+    "choice": N_("you chose {mine}, the right one is {value}"),
+}
+"""What is said of a wrong answer, by the kind of question; of others it is what the run gives."""
+
+
 def _compare_answers(model: Model, room: Room) -> list[Piece]:
     """Return whether the answers were right; of several wrong ones only the first."""
     glyphs = room.glyphs
@@ -234,9 +241,9 @@ def _compare_answers(model: Model, room: Room) -> list[Piece]:
         if origin is not None and origin != model.cursor:
             hint = N_("{key} jumps to where it was computed")
             origin_hint = [(f" {glyphs.dot} ", "quiet"), *styled(hint, key=(f"g {origin}", "key"))]
-        is_line, given = event.last_line is not None, (clean(text), "strong")
-        full = N_("you said {mine}, it is line {value}") if is_line else N_("you said {mine}, the run gives {value}")
-        brief = N_("it is line {value}") if is_line else N_("the run gives {value}")
+        kind, given = next(one.kind for one in model.gate.questions if one.index == index), (clean(text), "strong")
+        full = _CORRECTIONS.get(kind, N_("you said {mine}, the run gives {value}"))
+        brief = correction(kind)
         verdict = [(f"{glyphs.no} ", "error"), *styled(full, "error", mine=given, value=value), *origin_hint]
         if row_width(verdict) > room.width:  # the lesson pane shows the answer too
             verdict = [(f"{glyphs.no} ", "error"), *styled(brief, "error", value=value), *origin_hint]

@@ -54,6 +54,12 @@ def verdict(
     return [*pieces, (f" {glyphs.dot} ", "quiet"), *styled("this run gives {value}", "note", value=value)]
 
 
+def correction(kind: str) -> str:
+    """Return the message that gives the right answer as {value}, for a kind of question."""
+    corrections = {"line": N_("it is line {value}"), "choice": N_("the right one is {value}")}
+    return corrections.get(kind, N_("the run gives {value}"))
+
+
 def _verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyphs: Glyphs) -> list[Piece]:
     """Return the verdict of the run in which an answer was given."""
     answer = clean(typed)
@@ -66,7 +72,7 @@ def _verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyp
     if run.error is not None:
         return [(answer + " ", "strong"), (_("the run has no answer: {error}", error=clean(_(run.error))), "error")]
     value = (answers.format_answer(run.value), "strong")
-    template = N_("it is line {value}") if kind == "line" else N_("the run gives {value}")
+    template = correction(kind)
     if not answer:
         return [(f"{_('skipped')} {glyphs.dot} ", "note"), *styled(template, "note", value=value)]
     if right:
