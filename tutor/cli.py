@@ -181,6 +181,7 @@ def _run_steps(arguments: Arguments) -> int:
     timeline, status = timeline_of(_resolve_target(arguments), arguments)
     shown = timeline.notices
     gc.freeze()  # nothing imported or loaded until now becomes garbage while the steps are listed
+    gc.set_threshold(100_000)  # and what becomes garbage has no cycles
     (steps.write_json if arguments.json else steps.write_text)(timeline, sys.stdout)
     print_notices(timeline, shown)
     return status

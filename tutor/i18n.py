@@ -59,8 +59,9 @@ def native_name(language: str) -> str:
 
 def _(text: str, /, **values: object) -> str:
     """Translate a text and fill in its `{placeholders}`; without a translation the English text is used."""
-    # In gettext the empty text is the key of the catalog's header.
-    return _fill(_catalogs[_language].gettext(text) if text else "", values)
+    if text:  # in gettext the empty text is the key of the catalog's header
+        text = _catalogs[_language].gettext(text)
+    return text.format(**values) if values else text
 
 
 def ngettext(singular: str, plural: str, n: int, /, **values: object) -> str:

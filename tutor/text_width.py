@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
+_FIRST_OF_OTHER_WIDTH = "\u0300"
+"""The first character with another width than one cell, but for those that are not printable."""
+
 
 @lru_cache(16384)
 def width(text: str) -> int:
     """Return the width of a text in cells."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable() and (text.isascii() or max(text) < _FIRST_OF_OTHER_WIDTH):
         return len(text)
     from rich.cells import cell_len
 
@@ -21,7 +24,7 @@ def width(text: str) -> int:
 
 def cut(text: str, cells: int, more: str = "…") -> str:
     """Cut a text to at most `cells` cells; `more` marks a text that was cut."""
-    if len(text) <= cells and text.isascii():
+    if len(text) <= cells and (2 * len(text) <= cells or text.isascii()):
         return text
     if width(text) <= cells:
         return text

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from tutor.explain.provenance import UNKNOWN, RecordedOp, describe_result_of
 from tutor.explain.rules.arrays import Grid, Shape, broadcast_indices, count, map_slices, reduced_shape
@@ -48,8 +49,7 @@ _KEEP_SIZE = (
 """Nodes whose result has as many elements as their input."""
 
 
-@dataclass(frozen=True)
-class _Intermediate(Operand):
+class _Intermediate(Operand, frozen=True):
     """A result inside a composite."""
 
     origin: Operand | None = None
@@ -261,8 +261,7 @@ def _transposed(shape: Shape) -> tuple[int, ...]:
 # ---------------------------------------------------------------- results of nodes
 
 
-@dataclass(frozen=True)
-class _Call:
+class _Call(msgspec.Struct, frozen=True):
     """A node whose result is worked out."""
 
     composite: Composite

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
+
+import msgspec
 
 from tutor.explain import formatting
 from tutor.explain.expressions import opened
@@ -56,8 +57,7 @@ _G = re.compile(r"(?<![A-Za-z0-9_.])[Gg](?![A-Za-z0-9_.(])|side by side")
 """The incoming gradient, in the formula of a rule."""
 
 
-@dataclass(frozen=True)
-class NodeSummary:
+class NodeSummary(msgspec.Struct, frozen=True):
     """A run of a node: what reached it, what it sent where, and what could be verified of that."""
 
     node: str

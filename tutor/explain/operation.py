@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import reduce
+
+import msgspec
 
 from tutor.explain import formatting
 from tutor.explain.expressions import literal
@@ -106,8 +107,7 @@ _MOST_LOADED = 6
 """Most tensors of a batch that are named."""
 
 
-@dataclass(frozen=True)
-class _OpSummary:
+class _OpSummary(msgspec.Struct, frozen=True):
     """An operation that ran, as texts; empty where there is nothing to say."""
 
     name: str

@@ -11,10 +11,11 @@ import ast
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
+
+import msgspec
 
 from tutor import i18n
 from tutor.explain import formatting
@@ -51,8 +52,7 @@ UNFILLED = ("empty", "empty_like", "new_empty", "empty_strided", "new_empty_stri
 _AUGMENTED = re.compile(r"([\w.\[\]:, -]+?) ?(?:\*\*|//|[-+*/%@])=")
 
 
-@dataclass(frozen=True)
-class RecordedOp:
+class RecordedOp(msgspec.Struct, frozen=True):
     """An operation that ran, with its operands."""
 
     step: int
@@ -69,7 +69,7 @@ class RecordedOp:
     places: tuple[int, ...] | None = None
     """Of a write to a part, and of a view made again: the flat indices of the whole that the part has. Of an indexing
     with tensors: those that they take of what numbers and slices leave."""
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = {}
     """The arguments that are no tensors; see `events.Call`."""
 
 
@@ -176,7 +176,7 @@ def recorded_operation(timeline: Timeline, step: int, within: int = 0) -> Record
         op=op,
         code=code,
         operands=operands,
-        result=_result(result, name, _of_module(after, event, code, op), _call_text(site, op, operands)),
+        result=_result(after, event, site, result, name, code, op, operands),
         named=name is not None,
         dtype=result.dtype,
         node=result.node,
@@ -261,9 +261,9 @@ def _outer_name(timeline: Timeline, step: int, tensor: int) -> str | None:
 def _of_module(state: State, event: Op, code: str | None, op: str) -> str | None:
     """Return the code as the name of a result: of a module inside the one that is called, `net[0](…)`, unless the
     operation itself is; of `u[1:] *= 2`, what was written to."""
-    augmented = _AUGMENTED.match(code or "")
+    augmented = _augmented(code or "")
     if augmented is not None:
-        return augmented[1]
+        return augmented
     module = state.modules.get(event.module or 0)
     callee = _callee(code or "")
     is_operation = callee.rpartition(".")[2].strip("_") == op.strip("_")
@@ -271,6 +271,13 @@ def _of_module(state: State, event: Op, code: str | None, op: str) -> str | None
         return code
     path = module.path if module.path.startswith(("[", ".")) else f".{module.path}"
     return code if callee.endswith(path) else f"{callee}{path}(…)"
+
+
+@lru_cache(1024)
+def _augmented(code: str) -> str | None:
+    """Return what an augmented assignment writes to, `u[1:]` of `u[1:] *= 2`; None if the code is none."""
+    match = _AUGMENTED.match(code)
+    return None if match is None else match[1]
 
 
 @lru_cache(1024)
@@ -297,8 +304,17 @@ def _call_text(site: SiteInfo, op: str, operands: Sequence[Operand]) -> str | No
     return f"{op}(…)" if long or not arguments else f"{op}({arguments})"
 
 
-def _result(tensor: TensorState, name: str | None, code: str | None, call: str | None) -> Operand:
-    text = name or _if_short(code) or call or placeholder_name(tensor.tensor)
+def _result(
+    after: State, event: Op, site: SiteInfo, tensor: TensorState, name: str | None, code: str | None, op: str,
+    operands: Sequence[Operand],
+) -> Operand:  # fmt: skip
+    """Return the result of an operation, called by its name, else by what made it."""
+    text = (
+        name
+        or _if_short(_of_module(after, event, code, op))
+        or _call_text(site, op, operands)
+        or placeholder_name(tensor.tensor)
+    )
     return Operand(enclosed(text), tensor.shape, grid_of(tensor), tensor.tensor)
 
 
@@ -450,10 +466,14 @@ def grid_of(tensor: TensorState) -> Grid | None:
 
 
 _NUMBERS = frozenset((bool, int, float))
+_SINGLE = ((1,), ())
+"""Usual shapes of one element."""
 
 
 def as_grid(value: object, shape: tuple[int, ...], dtype: str) -> Grid | None:
     """Return a value of the wire as a grid of this shape; None where it is none, or does not fit."""
+    if type(value) is list and len(value) == 1 and type(value[0]) is float and shape in _SINGLE:
+        return None if dtype.startswith("complex") else Grid(shape, (value[0],))
     items = None if dtype.startswith("complex") else elements(value)
     if items is None or len(items) != count(shape) or not _NUMBERS.issuperset(map(type, items)):
         return None

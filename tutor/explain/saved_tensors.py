@@ -7,7 +7,9 @@ makes the gradient wrong. Also why a second pass through a graph would fail.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from tutor.explain import formatting
 from tutor.explain.formatting import label
@@ -40,8 +42,7 @@ _NAMED = 3
 """Most nodes that are named; the others are counted."""
 
 
-@dataclass(frozen=True)
-class SavedTensor:
+class SavedTensor(msgspec.Struct, frozen=True):
     """A tensor that a node saved for its backward."""
 
     node: NodeState
@@ -208,8 +209,7 @@ def name_or_view_of(state: State, saved: SavedTensor) -> str:
 # ---------------------------------------------------------------- wrong gradients of changes that autograd cannot see
 
 
-@dataclass(frozen=True)
-class WrongGradient:
+class WrongGradient(msgspec.Struct, frozen=True):
     """A gradient that a node sent, and the one for the values that it had saved."""
 
     target: str

@@ -7,8 +7,9 @@ recording became full.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import PurePath
+
+import msgspec
 
 from tutor.explain import formatting, mistakes
 from tutor.explain.formatting import Part, close_wide, label
@@ -441,8 +442,7 @@ def _backward_end(timeline: Timeline, step: int) -> list[Part]:
     return [head, (" · ", "quiet"), (ran_text, "quiet"), (" · ", "quiet"), (graph_text, "quiet")]
 
 
-@dataclass(frozen=True)
-class _Accumulated:
+class _Accumulated(msgspec.Struct, frozen=True):
     """A gradient written to a leaf, as texts."""
 
     name: str

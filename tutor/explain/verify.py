@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, cast
+
+import msgspec
+from msgspec.structs import replace
 
 from tutor.explain.composites import Composite
 from tutor.explain.provenance import UNKNOWN, WRITES, RecordedOp, as_grid, inner_tensor
@@ -49,8 +51,7 @@ def adds_up(parts: Sequence[Value], whole: Value, dtype: str) -> bool | None:
     )
 
 
-@dataclass(frozen=True)
-class VerifiedGrad:
+class VerifiedGrad(msgspec.Struct, frozen=True):
     """A share of the gradient that the rule gives and autograd sent."""
 
     share: Share
@@ -105,14 +106,18 @@ def verify_rule(
     if explanation is None or not agreed:
         return None, []
     inner_name = inner_tensor((made.code or "").partition("(")[0])
-    shares = [replace(claim.share, formula=_name_unknown(claim.share.formula, inner_name)) for claim in agreed]
     return _name_unknown(explanation.equation, inner_name), [
-        replace(claim, share=share) for claim, share in zip(agreed, shares, strict=True)
+        replace(claim, share=replace(claim.share, formula=_name_unknown(claim.share.formula, inner_name)))
+        if UNKNOWN in claim.share.formula
+        else claim
+        for claim in agreed
     ]
 
 
 def _name_unknown(text: str, inner_name: str) -> str:
     """Put a name in the place of the unknown operand."""
+    if UNKNOWN not in text:
+        return text
     return inner_name if text == UNKNOWN else re.sub(r"(?<![^\s(\[·])\?(?![^\s)\]·,²ᵀ])", inner_name, text)
 
 
@@ -203,8 +208,7 @@ def _leads_to(state: State, node: NodeState, place: int, tensor: int | None, mad
     )
 
 
-@dataclass(frozen=True)
-class Element:
+class Element(msgspec.Struct, frozen=True):
     """How one element of a gradient is computed."""
 
     index: tuple[int, ...]

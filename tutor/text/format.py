@@ -141,6 +141,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2
 
 def escape_controls(text: str) -> str:
     """Return the text with control characters escaped (`\x1b`): a learner's output must not control the terminal."""
+    if text.isprintable():
+        return text
     return _CONTROL.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
@@ -213,11 +215,12 @@ def dtype_of(state: State, tensor: int | None) -> str | None:
     return None if record is None else record.dtype
 
 
+_ENCODER = json.JSONEncoder(allow_nan=False)
+
+
 def write_json_line(fields: dict[str, Any], out: TextIO) -> None:
     """Write an object as one line of JSON, in ASCII, so that the bytes do not depend on the terminal."""
-    for piece in json.JSONEncoder(allow_nan=False).iterencode(_stringify_nonfinite(fields)):
-        out.write(piece)
-    out.write("\n")
+    out.write(_ENCODER.encode(_stringify_nonfinite(fields)) + "\n")
 
 
 def _stringify_nonfinite(value: Any) -> Any:

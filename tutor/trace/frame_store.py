@@ -392,6 +392,10 @@ class Seeker:
 
     def _approach(self, target: FramePosition) -> tuple[FramePosition, Replay]:
         """Return the nearest position at or before `target` whose state is available, and a replay from there."""
+        if self._heads:
+            newest = self._heads[-1][0]
+            if newest[0] == target[0] and 0 <= target[1] - newest[1] <= NEAR:
+                return self._heads.pop()
         head = max((place for place, _ in self._heads if place <= target), default=_START)
         if self._frames.distance(target) - self._frames.distance(head) <= NEAR:
             return self._take_head(head)

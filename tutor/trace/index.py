@@ -43,6 +43,12 @@ from tutor.trace.values import Data, Value, elements
 # ---------------------------------------------------------------- definitions
 
 
+_SHORT_CODE = 500
+"""Maximum number of characters of a source text that stays cached."""
+_MOST_CODES = 4096
+"""Maximum number of those."""
+
+
 class Definitions:
     """Definitions that events refer to by number: sources, sites, metas, saved tensors, `Call`s, `Attributes`."""
 
@@ -58,6 +64,8 @@ class Definitions:
         self.most_text: int | None = None
         """Maximum number of characters of source that are held parsed; None: no limit."""
         self._texts: dict[int, SourceText] = {}
+        self._codes: dict[tuple[int, Span], str] = {}
+        """The source text of short spans, by file and span."""
         self._headers: dict[tuple[int, Span], Span] = {}
         self._inside: dict[tuple[int, int], bool] = {}
 
@@ -79,6 +87,7 @@ class Definitions:
         elif type(event) is ev.Source:
             self.sources[event.file] = event
             self._texts.pop(event.file, None)
+            self._codes.clear()
         elif type(event) is ev.Document:
             self.document = event
 
@@ -94,8 +103,15 @@ class Definitions:
 
     def code(self, file: int, span: Span) -> str | None:
         """Return the source text of a span, or None if the recording does not have it."""
-        text = self.text(file)
-        return None if text is None else text.slice(span)
+        code = self._codes.get((file, span))
+        if code is None:
+            text = self.text(file)
+            code = None if text is None else text.slice(span)
+            if code is not None and len(code) <= _SHORT_CODE:
+                if len(self._codes) >= _MOST_CODES:
+                    self._codes.clear()
+                self._codes[file, span] = code
+        return code
 
     def header(self, file: int, span: Span) -> Span:
         """Return the span of a statement without its body."""

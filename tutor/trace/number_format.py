@@ -74,6 +74,8 @@ def fitted(value: Any, dtype: str, width: int) -> str:
     """Format a number in a cell: with fewer digits, marked `≈`, where five do not fit; with an exponent only where the
     number itself does not fit: `≈10000` before `≈1e4`."""
     text = number(value, dtype)
+    if len(text) <= width and type(value) is float:
+        return text
     if len(text) <= width or not isinstance(value, (int, float)) or isinstance(value, bool):
         return cut(text, width)
     rounded = [f"{value:z.{digits}g}" for digits in range(DIGITS, 0, -1)]
@@ -225,6 +227,11 @@ def inline(value: Value, dtype: str, width: int = LINE, *, gradient: bool = Fals
         width: Most cells.
         gradient: Whether it is a gradient, and its norm says more than its range.
     """
+    kind = type(value)
+    if kind is float:
+        return fitted(value, dtype, width)
+    if kind is list and len(value) == 1 and type(value[0]) is float:
+        return fitted(value[0], dtype, width)
     if value is None:
         return cut("None", width)
     items = None if isinstance(value, dict) and "data" not in value else nested(value, dtype)

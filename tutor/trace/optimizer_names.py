@@ -28,8 +28,12 @@ _tensors: WeakKeyDictionary[Timeline, _Tensors] = WeakKeyDictionary()
 
 def optimizer_tensor(timeline: Timeline, tensor: int) -> tuple[int, str] | None:
     """Return the parameter for which an optimizer keeps a tensor, and its name there: `exp_avg`; None for others."""
-    tensors = _tensors.setdefault(timeline, _Tensors())
-    side_events = timeline.side_events
+    side_events = timeline.contents.side_events
+    if not side_events:
+        return None
+    tensors = _tensors.get(timeline)
+    if tensors is None:
+        tensors = _tensors[timeline] = _Tensors()
     for index in range(tensors.read, len(side_events)):
         event = side_events[index].event
         if isinstance(event, OptimizerState):

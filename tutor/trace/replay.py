@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from copy import copy
 from typing import Any
 
 from tutor.trace import events as ev
@@ -372,7 +371,7 @@ class GraphReplay(TensorReplay):
         for number in state.shown - last.outer_shown:
             if number in state.nodes and state.nodes[number].gone:
                 del state.nodes[number]
-        state.last_pass = outer = copy(last.outer)
+        state.last_pass = outer = last.outer.__copy__()
         outer.ran = outer.ran.copy()
         state.shown, state.showing_pass = set(last.outer_shown), True
 

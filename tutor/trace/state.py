@@ -6,7 +6,6 @@ format of trace files (`events.Key` holds a whole state, `index.Summary` the sit
 
 from __future__ import annotations
 
-from copy import copy
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -16,7 +15,7 @@ from tutor.trace.values import Data, Gradients, Scalar, Value
 
 
 class Shared(msgspec.Struct, gc=False):
-    """Base of the structs that several states share: copy one before changing it."""
+    """Base of the structs that are copied before they are changed: several states may share them."""
 
     if TYPE_CHECKING:
 
@@ -141,7 +140,7 @@ class NodeState(Shared, gc=False):
     """What it saves that is no tensor; see `events.Attributes`."""
 
 
-class PassState(msgspec.Struct, gc=False):
+class PassState(Shared, gc=False):
     """A backward pass: the one in progress, or the last one that ended. See `events.Backward`."""
 
     number: int
@@ -192,7 +191,7 @@ class Binding(msgspec.Struct, gc=False):
     """The value itself, of a number, bool, string or None."""
 
 
-class FrameState(msgspec.Struct, gc=False):
+class FrameState(Shared, gc=False):
     """A call of one of the learner's functions; the module is frame 1. See `events.FrameStart`."""
 
     frame: int
@@ -210,7 +209,7 @@ class FrameState(msgspec.Struct, gc=False):
     """See `events.FrameStart`."""
 
 
-class State(msgspec.Struct, gc=False):
+class State(Shared, gc=False):
     """The state of the program after a step, as `Timeline.state` returns it. Do not modify it."""
 
     step: int = 0
@@ -279,7 +278,7 @@ class State(msgspec.Struct, gc=False):
 
 def copy_state(state: State) -> State:
     """Return a copy of a state. Events applied to one of them do not affect the other."""
-    new = copy(state)
+    new = state.__copy__()
     new.frames = [_copy_frame(frame) for frame in state.frames]
     new.suspended = {number: _copy_frame(frame) for number, frame in state.suspended.items()}
     new.tensors, new.groups, new.nodes = state.tensors.copy(), state.groups.copy(), state.nodes.copy()
@@ -288,12 +287,12 @@ def copy_state(state: State) -> State:
     new.grad_of, new.collected = state.grad_of.copy(), state.collected.copy()
     new.optimizers = state.optimizers.copy()
     if state.last_pass is not None:
-        new.last_pass = copy(state.last_pass)
+        new.last_pass = state.last_pass.__copy__()
         new.last_pass.ran = state.last_pass.ran.copy()
     return new
 
 
 def _copy_frame(frame: FrameState) -> FrameState:
-    new = copy(frame)
+    new = frame.__copy__()
     new.names, new.iterations = frame.names.copy(), frame.iterations.copy()
     return new

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from copy import copy
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -171,7 +171,7 @@ def changes_between(before: State, after: State) -> Changes:
 
 
 def _same_but_for_grad(old: TensorState, new: TensorState) -> bool:
-    candidate = copy(old)
+    candidate = old.__copy__()
     candidate.grad = new.grad
     candidate.label, candidate.label_frame, candidate.first_name = new.label, new.label_frame, new.first_name
     return candidate == new
@@ -192,10 +192,20 @@ CACHED_STATES = 16
 """Number of returned states that stay cached."""
 CACHED_VIEWS = 64
 """Maximum number of returned views that stay cached."""
+CACHED_PLACES = 512
+"""Maximum number of places in the code that stay cached for views."""
 MAX_CODE = 10_000
 """Maximum length of `StepView.code`, in characters."""
 COMPARE_BEYOND = 2048
 """Number of events beyond which `Timeline.changed` compares two states instead of reading the events between."""
+MOST_NESTED_PASSES = 8
+"""Passes that are looked at for the innermost one around a step: passes within passes are few."""
+_WITH_BODY = frozenset((ev.Line, ev.Cut, ev.Skipped, ev.Mark, ev.Asked))
+"""Steps at a statement, which may have a body that is not shown."""
+_Place = tuple[str | None, ev.Span | None, str | None]
+"""The path of a file, a span in it, and the code there."""
+_start_of_cell = attrgetter("start")
+_start_of_pass = attrgetter("start_step")
 
 
 class StepView(msgspec.Struct):
@@ -240,6 +250,12 @@ class Timeline:
         self._head: Replay | None = Replay(State(), self.definitions)
         self._cached_states: OrderedDict[int, State] = OrderedDict()
         self._views: dict[int, StepView] = {}
+        self._places: dict[tuple[int, bool], _Place] = {}
+        """By site, and whether it is shown without its body: the place in the code."""
+        self.derived: dict[Hashable, dict[Any, Any]] = {}
+        """What others have worked out of the recording, by function and language. Empty again when it grows."""
+        self._passes_begun = 0
+        """Number of passes that had begun by the step that was asked about last."""
         self._text = ""
         self.is_stored = False
         """Whether the recording was loaded from a file, which is not trusted."""
@@ -375,6 +391,8 @@ class Timeline:
         sealed = wire.seal(payload, count, steps, 1)
         self._cached_states.pop(self.steps, None)  # these events may belong to the step that was the last
         self._views.clear()
+        self._places.clear()
+        self.derived.clear()
         self.frames.append(sealed, count, steps, decoded)
         self.seeker.keep(state)
 
@@ -382,6 +400,8 @@ class Timeline:
         """Free what can be rebuilt: cached states and decoded frames."""
         self._cached_states.clear()
         self._views.clear()
+        self._places.clear()
+        self.derived.clear()
         self.seeker.forget()
         self.frames.forget()
 
@@ -398,13 +418,14 @@ class Timeline:
             self._require(step, 1)
             if self.frames.kinds is not None:
                 self.frames.step(step)  # decode its frame: the kind may turn out to be wrong
-        return KIND_NAMES[self.columns.kinds[step - 1]]
+        return KIND_NAMES[self.contents.columns.kinds[step - 1]]
 
     def event(self, step: int) -> ev.Event:
         """Return the event at which the step stops."""
         last = self.frames.last
-        if last is None or not last[0] < step <= last[1]:
-            self._require(step, 1)
+        if last is not None and last[0] < step <= last[1]:
+            return last[3].events[last[3].steps[step - last[0] - 1]]
+        self._require(step, 1)
         return self.frames.event(step)
 
     def arguments(self, step: int) -> dict[str, Data]:
@@ -431,16 +452,32 @@ class Timeline:
 
     def cell_info(self, step: int) -> CellInfo | None:
         """Return the code cell that a step belongs to; None before the first."""
-        place = bisect_right(self.cells, step, key=lambda info: info.start)
-        return self.cells[place - 1] if place else None
+        cells = self.contents.cells
+        if cells and cells[-1].start <= step:
+            return cells[-1]
+        place = bisect_right(cells, step, key=_start_of_cell)
+        return cells[place - 1] if place else None
 
     def pass_of(self, step: int) -> PassInfo | None:
         """Return the innermost backward pass that a step is part of; None outside of passes."""
-        place = bisect_right(self.passes, step, key=lambda info: info.start_step)
-        for info in reversed(self.passes[max(place - 8, 0) : place]):  # passes within passes are few
-            if info.end_step is None or step <= info.end_step:
-                return info
+        passes = self.contents.passes
+        for index in range(self._place_in_passes(step) - 1, -1, -1)[:MOST_NESTED_PASSES]:
+            end = passes[index].end_step
+            if end is None or step <= end:
+                return passes[index]
         return None
+
+    def _place_in_passes(self, step: int) -> int:
+        """Return how many passes have begun by a step. The next step asked for is mostly near the last."""
+        passes, place = self.contents.passes, self._passes_begun
+        if place > len(passes) or (place and step < passes[place - 1].start_step):
+            place = bisect_right(passes, step, key=_start_of_pass)
+        elif place < len(passes) and step >= passes[place].start_step:
+            place += 1
+            if place < len(passes) and step >= passes[place].start_step:
+                place = bisect_right(passes, step, key=_start_of_pass)
+        self._passes_begun = place
+        return place
 
     def view(self, step: int) -> StepView:
         """Return a step with its place in the code. Do not modify it: it is cached."""
@@ -453,36 +490,52 @@ class Timeline:
 
     def _view(self, step: int) -> StepView:
         event = self.event(step)
-        columns, place = self.columns, step - 1
-        site = self.sites.get(columns.sites[place])
-        file, span, function = (None, None, None) if site is None else (site.file, site.span, site.function)
+        columns, index = self.contents.columns, step - 1
+        site = self.definitions.sites.get(columns.sites[index])
+        kind = type(event)
+        has_body = kind in _WITH_BODY or (site is not None and site.op == ev.LOAD)
         if type(event) is ev.Failed:
-            file, span, function = event.file, event.span, event.function
-        source = None if file is None else self.sources.get(file)
+            function, place = event.function, self._place(event.file, event.span, has_body)
+        else:
+            function = None if site is None else site.function
+            cached = self._places.get((columns.sites[index], has_body))
+            if cached is None:
+                file, span = (None, None) if site is None else (site.file, site.span)
+                if len(self._places) >= CACHED_PLACES:
+                    self._places.clear()
+                cached = self._places[columns.sites[index], has_body] = self._place(file, span, has_body)
+            place = cached
         depth = None
-        if type(event) is ev.Op:
-            depth = columns.depths[place]
-        elif type(event) is ev.Line:
-            depth = columns.frame_depths[place] - 1
-        kinds = ev.Line | ev.Cut | ev.Skipped | ev.Mark | ev.Asked
-        if isinstance(event, kinds) or (site is not None and site.op == ev.LOAD):
-            span = None if span is None or file is None else self.definitions.header(file, span)
+        if kind is ev.Op:
+            depth = columns.depths[index]
+        elif kind is ev.Line:
+            depth = columns.frame_depths[index] - 1
         info = self.pass_of(step)
+        path, span, code = place
         return StepView(
             step=step,
             kind=event.kind or "",
             event=event,
             cell=self.cell(step),
             site=site,
-            file=None if source is None else source.path,
+            file=path,
             line=None if span is None else span[0],
             span=span,
-            code=None if file is None or span is None else _shorten(self.definitions.code(file, span)),
+            code=code,
             function=function,
             depth=depth,
-            iteration=columns.iterations[place] or None,
+            iteration=columns.iterations[index] or None,
             pass_=None if info is None else info.number,
         )
+
+    def _place(self, file: int | None, span: ev.Span | None, has_body: bool) -> _Place:
+        """Return the path of a file, a span in it, of a statement without its body, and the code there."""
+        if file is None or span is None:
+            source = None if file is None else self.definitions.sources.get(file)
+            return None if source is None else source.path, None if has_body else span, None
+        span = self.definitions.header(file, span) if has_body else span
+        source = self.definitions.sources.get(file)
+        return None if source is None else source.path, span, _shorten(self.definitions.code(file, span))
 
     # ------------------------------------------------------------ the state
 
@@ -518,9 +571,11 @@ class Timeline:
         if not step:
             return state
         before = self.state(step - 1)
-        if [frame.frame for frame in before.frames] == [frame.frame for frame in state.frames]:
+        if len(before.frames) == len(state.frames) and all(
+            old.frame == new.frame for old, new in zip(before.frames, state.frames, strict=True)
+        ):
             return state
-        moment = copy(state)
+        moment = state.__copy__()
         moment.frames, moment.suspended = before.frames, before.suspended
         return moment
 
@@ -532,7 +587,7 @@ class Timeline:
         state.step = step
         for event in self.following(step):
             if type(event) is ev.GraphNode and event.node in state.nodes:
-                node = state.nodes[event.node] = copy(state.nodes[event.node])
+                node = state.nodes[event.node] = state.nodes[event.node].__copy__()
                 node.state = "new" if node.state == "live" else node.state
         return state
 

@@ -263,9 +263,15 @@ def decode_payload(payload: bytes, notice: Notice | None = None) -> tuple[list[E
     return events, length
 
 
+@cache
+def _event_list_decoder() -> Callable[[Buffer], list[Event]]:
+    """Return `decoder` for a list of events: a union of all types takes longer to look up than a frame to decode."""
+    return decoder(list[_ANY])
+
+
 def _decode_events(payload: bytes, notice: Notice | None) -> list[Event]:
     try:
-        return decoder(list[_ANY])(payload)  # type: ignore[no-any-return]
+        return _event_list_decoder()(payload)
     except UNREADABLE:
         pass  # something in it is unknown or damaged: find out what
     try:

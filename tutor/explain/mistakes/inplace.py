@@ -10,7 +10,9 @@ import ast
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from tutor.explain.formatting import joined, sentences
 from tutor.explain.mistakes.context import FailureContext, has_gradient, parse_code

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeVar, TypeVarTuple
-from weakref import WeakKeyDictionary
+
+import msgspec
 
 from tutor.explain.mistakes.context import FailureContext, StepContext
 from tutor.i18n import current_language
@@ -24,8 +25,7 @@ _MAX_RESULTS = 10_000
 """Maximum results that `remember` keeps of a function."""
 
 
-@dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(msgspec.Struct, frozen=True):
     """What went wrong, where, and what to write instead."""
 
     sentence: str
@@ -116,14 +116,12 @@ _Result = TypeVar("_Result")
 
 def remember(function: Callable[[Timeline, *_Arguments], _Result]) -> Callable[[Timeline, *_Arguments], _Result]:
     """Remember the results of a function of a timeline until the timeline grows or the language changes."""
-    remembered: WeakKeyDictionary[Timeline, tuple[tuple[int, str], dict[Any, _Result]]] = WeakKeyDictionary()
 
     def wrapper(timeline: Timeline, *arguments: *_Arguments) -> _Result:
-        valid = timeline.frames.events, current_language()
-        entry = remembered.get(timeline)
-        if entry is None or entry[0] != valid or len(entry[1]) >= _MAX_RESULTS:
-            entry = remembered[timeline] = valid, {}
-        results = entry[1]
+        key = function, current_language()
+        results: dict[Any, _Result] | None = timeline.derived.get(key)
+        if results is None or len(results) >= _MAX_RESULTS:
+            results = timeline.derived[key] = {}
         if arguments not in results:
             results[arguments] = function(timeline, *arguments)
         return results[arguments]
@@ -156,7 +154,8 @@ def diagnose_step(timeline: Timeline, step: int) -> list[Diagnosis]:
     """Return what is wrong, or may be, at a step that raised nothing."""
     if timeline.cut is not None and timeline.cut <= step:
         return []  # of what led there only the end is known
-    context, diagnoses = StepContext(timeline, step), list[Diagnosis]()
+    context = StepContext(timeline, step)
+    diagnoses: list[Diagnosis] = []
     for explain in _notices.get(context.kind, ()):
         result = explain(context)
         diagnoses += result if isinstance(result, list) else [] if result is None else [result]

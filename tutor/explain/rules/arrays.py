@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 Shape = tuple[int, ...]
 MOST_WORK = 200_000
@@ -48,8 +49,7 @@ def broadcast_indices(shape: Shape, to: Shape) -> list[int]:
     return offsets
 
 
-@dataclass(frozen=True)
-class Grid:
+class Grid(msgspec.Struct, frozen=True):
     """The values of a tensor, flat, and its shape."""
 
     shape: Shape

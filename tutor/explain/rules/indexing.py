@@ -14,7 +14,8 @@ https://pytorch.org/docs/stable/notes/autograd.html (*In-place operations with a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tutor.explain.expressions import old_name
 from tutor.explain.rules.arrays import Grid, Shape, broadcast_indices, broadcast_shape, count, unravel_index

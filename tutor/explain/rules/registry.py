@@ -9,9 +9,11 @@ shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from inspect import signature
 from typing import Any, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from tutor.explain.expressions import undoubled
 from tutor.explain.rules.arrays import Grid, Shape, combine, count
@@ -20,8 +22,7 @@ from tutor.trace.number_format import number
 from tutor.trace.number_format import shape as shape_text
 
 
-@dataclass(frozen=True)
-class Operand:
+class Operand(msgspec.Struct, frozen=True):
     """An argument or the result of an operation.
 
     `grid` is None where the values were not recorded or are not real numbers. `tensor` is None for a literal, and for
@@ -43,8 +44,7 @@ class Operand:
         return self.grid
 
 
-@dataclass(frozen=True)
-class NodeView:
+class NodeView(msgspec.Struct, frozen=True):
     """An autograd node and the operation that created it, as a derivative rule sees them.
 
     A `Grid` has the numbers of a tensor, row by row. Inside a composite the inner tensors are not recorded, so operands
@@ -73,17 +73,16 @@ class NodeView:
     places: Sequence[int] | None = None
     """Of a write to a part, and of a view made again: the flat indices of the whole that the part has. Of an indexing
     with tensors: those that they take of what numbers and slices leave."""
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = {}
     """What the node saves that is no tensor (`{"dim": [1], "keepdim": False}`); see `events.Attributes`. A rule that
     needs what is not there, in an old recording, explains nothing."""
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = {}
     """The arguments of the operation that are no tensors, by name."""
-    saved: Mapping[str, int] = field(default_factory=dict)
+    saved: Mapping[str, int] = {}
     """The tensors that the node saves, by the names of its arguments, where they are known."""
 
 
-@dataclass(frozen=True)
-class Factor:
+class Factor(msgspec.Struct, frozen=True):
     """A factor of a matrix product."""
 
     name: str
@@ -92,8 +91,7 @@ class Factor:
     """Its values; None for G, the incoming gradient."""
 
 
-@dataclass(frozen=True, eq=False)
-class Share:
+class Share(msgspec.Struct, frozen=True, eq=False):
     """The gradient that one input of a node gets."""
 
     target: Operand
@@ -140,8 +138,7 @@ def sparse(target: Operand, formula: str, entries: Sequence[tuple[int, int, floa
     return Share(target, formula, vjp, entries=entries)
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(msgspec.Struct, frozen=True):
     """What a rule says of a node: the operation as an equation, and one share for each input of the node."""
 
     equation: str
