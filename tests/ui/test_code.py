@@ -22,6 +22,8 @@ k = 3
 k = k + 1
 a, b = 1, 2.5
 last = w[0]
+for i in range(2):
+    k = k + i
 """
 
 
@@ -46,7 +48,7 @@ async def test_the_current_line_is_wrapped_and_the_others_stay_in_one_row(record
                 assert all(line[:6].isspace() for line in shown[at + 1 : following])
                 rows = following - at
                 assert rows > 2
-                assert screen.code.count() == 10 + rows - 1
+                assert screen.code.count() == 12 + rows - 1
                 # A click on a row of it means the line, and one below another line.
                 y = shown.index(shown[following]) + 1
                 await pilot.click("#code", offset=(8, y))
@@ -76,12 +78,15 @@ async def test_what_names_hold_now_is_at_the_right_edge(record: Forker) -> None:
 
         screen.go_to(screen.model.timeline.steps)
         await pilot.pause()
-        # Line 6 leaves no room; k is assigned twice.
+        # Line 6 leaves no room; k is assigned three times.
         assert values() == {2: "[1 2]", 9: "1, 2.5", 10: "1"}
         timeline = screen.model.timeline
         screen.go_to(next(at for at in range(1, timeline.steps) if timeline.view(at).code == "x * 0.5"))
         await pilot.pause()
         assert values() == {2: "[1 2]", 4: "[0.5 1]"}  # within the call
+        screen.show_result(screen.model.go_to_place("line 11"))
+        await pilot.pause()
+        assert values() == {2: "[1 2]", 9: "1, 2.5", 10: "1"}  # the loop runs, and not the last line of its body
         await pilot.press("home")
         await pilot.pause()
         assert values() == {}
@@ -92,8 +97,8 @@ def test_names_are_those_of_their_function_and_told_apart_if_assigned_twice() ->
         "x = 1\nclass A:\n    n = 1\n    def f(self):\n        x = 2\n        x += 1\nfor i in y:\n    z: int = i\n"
     )
     assert _assignments(source) == [
-        (1, "<module>", ("x",), True),
-        (5, "f", ("x",), False),
-        (6, "f", ("x",), False),
-        (8, "<module>", ("z",), True),
+        (1, 1, "<module>", ("x",), True),
+        (5, 5, "f", ("x",), False),
+        (6, 6, "f", ("x",), False),
+        (8, 8, "<module>", ("z",), True),
     ]

@@ -25,9 +25,9 @@ def assigned_values(source: SourceText, state: State, file: int, current: Span |
     frames = [frame for frame in state.frames if frame.file == file]
     shown = {frame.function.rpartition(".")[2]: frame for frame in frames[:1] + frames[-1:]}
     values: dict[int, str] = {}
-    for line, function, names, is_only in _assignments(source):
+    for first, line, function, names, is_only in _assignments(source):
         frame = shown.get(function)
-        if frame is None or not (is_only or (current is not None and current[2] == line)):
+        if frame is None or not (is_only or (current is not None and (current[0], current[2]) == (first, line))):
             continue
         texts = [_text(state, frame, name) for name in names]
         if all(texts):
@@ -48,8 +48,10 @@ def _text(state: State, frame: FrameState, name: str) -> str:
 
 
 @lru_cache(8)
-def _assignments(source: SourceText) -> list[tuple[int, str, tuple[str, ...], bool]]:
-    """Return for each assignment to names: its line, its function, the names, and whether no other assigns them."""
+def _assignments(source: SourceText) -> list[tuple[int, int, str, tuple[str, ...], bool]]:
+    """Return for each assignment to names: its first and last line, its function, the names, and whether no other
+    assigns them.
+    """
     scopes: dict[ast.AST, str] = {}
     for node, _first, _last in source.blocks:  # an inner scope comes after the one around it
         if isinstance(node, _SCOPES):
@@ -59,7 +61,7 @@ def _assignments(source: SourceText) -> list[tuple[int, str, tuple[str, ...], bo
     ]
     counts = Counter((scope, name) for _node, scope, names in lines for name in names)
     return [
-        (node.end_lineno or node.lineno, scope, names, all(counts[scope, name] == 1 for name in names))
+        (node.lineno, node.end_lineno or node.lineno, scope, names, all(counts[scope, name] == 1 for name in names))
         for node, scope, names in lines
         if scope and not isinstance(node, (ast.For, ast.AsyncFor))
     ]
