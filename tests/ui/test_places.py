@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.geometry import Region
 
 from tests.sampling import sample
 from tests.ui.conftest import screen_of, text
@@ -23,13 +24,17 @@ OTHERS = 12
 
 
 def places(screen: LessonScreen) -> dict[str, tuple[int, int, int]]:
-    """Where each pane begins, and its width. The lesson gives its lower rows to the answer field and to a card;
-    the chart takes the graph's place where the text speaks of it."""
-    return {
-        name.replace("chart", "graph"): (pane.region.x, pane.region.y, pane.region.width)
-        for name, pane in screen.panes.items()
-        if pane.display
-    }
+    """Where each pane begins, and its width. The lesson gives its lower rows to the answer field and to a card, the
+    tensors their upper rows to the card of a question, below which they begin; the chart takes the graph's place where
+    the text speaks of it.
+    """
+    shown = {name: pane.region for name, pane in screen.panes.items() if pane.display}
+    card = screen.question_card.region if screen.question_card.display else None
+    if card is not None and shown["tensors"].y == card.bottom:
+        upper = screen._regions["tensors"].y
+        assert upper < card.bottom
+        shown["tensors"] = Region(shown["tensors"].x, upper, shown["tensors"].width, 0)
+    return {name.replace("chart", "graph"): (region.x, region.y, region.width) for name, region in shown.items()}
 
 
 @pytest.mark.slow

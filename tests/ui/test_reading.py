@@ -119,6 +119,26 @@ async def test_a_choice_too_long_for_the_lesson_is_a_card_over_panes_that_stay_w
         assert not screen.question_card.display  # one looks at what it covers
 
 
+async def test_the_tensors_that_the_card_of_a_question_covers_are_below_it() -> None:
+    cells = [{**cell, "text": {"en": "What is w.grad now, " * 20}} if cell is QUESTION else cell for cell in CELLS]
+    app = viewer(two_paths(msgspec.structs.replace(LESSON, cells=cells)), TAUGHT)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = screen_of(app)
+        screen.tensors.focus()
+        await pilot.press("plus", "plus")
+        screen.lesson.focus()
+        await pilot.press("end")
+        await pilot.pause()
+        card, tensors = screen.question_card.region, screen.tensors.region
+        assert screen.question_card.display
+        assert (tensors.y, tensors.bottom) == (card.bottom, screen.code.region.bottom)
+        shown = [line[tensors.x :] for line in lines(app)[tensors.y : tensors.bottom]]
+        assert any(line.startswith("│   w ") for line in shown), shown
+        await pilot.press("escape")
+        await pilot.pause()
+        assert screen.tensors.region.y < tensors.y
+
+
 async def test_no_wide_character_of_a_card_is_lost_at_the_edge_of_a_pane_beneath() -> None:
     asks = {"question": "choice", "text": {"en": "Which?"}, "options": {"en": ["数" * 33] * 3}}
     cells = [{**cell, **asks} if cell is QUESTION else cell for cell in CELLS]

@@ -209,6 +209,12 @@ def question_region(regions: Mapping[str, Region]) -> Region:
     return Region(lesson.x, lesson.y, regions["tensors"].right - lesson.x, lesson.height)
 
 
+def below(card: Region, tensors: Region) -> Region:
+    """Return the rows of the tensors that the card of a question leaves, or all where they are too few to read."""
+    covered = card.intersection(tensors).height
+    return tensors if tensors.height - covered < TENSORS else tensors.split_horizontal(covered)[1]
+
+
 def sheet_region(width: int, height: int, wanted: int) -> Region:
     """Return the region of the sheet of details above the panes, `wanted` columns wide where there is room: what
     explains the step stays in view."""

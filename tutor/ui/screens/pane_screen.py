@@ -410,19 +410,24 @@ class PaneScreen(Screen[None]):
         self._spoken_of, self._chart_came = (texts, is_used), is_spoken_of
 
     def _place_question(self) -> None:
-        """Show the open question on a card, above the panes, where it does not fit into the lesson."""
-        lesson, card = self._regions.get("lesson"), self.question_card
-        if lesson is None or self.zoomed or self.details.floating or self._put_away is not None:
-            card.display = False
-            return
-        region = layout.question_region(self._regions)
-        focused = self._regions.get(self.focused.id or "") if self.focused is not None else None
-        is_seen = focused in (None, lesson) or not region.overlaps(focused)  # one goes to no pane that is covered
-        card.display = is_seen and self.lesson.question_rows(lesson.width - FRAME)[1] > lesson.height - 2
+        """Show the open question on a card, above the panes, where it does not fit into the lesson; the tensors that it
+        covers go below it.
+        """
+        lesson, tensors, card = self._regions.get("lesson"), self._regions.get("tensors"), self.question_card
+        region = layout.question_region(self._regions) if lesson is not None and not self.zoomed else Region()
+        rest = layout.below(region, tensors) if tensors is not None else Region()
+        card.display = False
+        if lesson is not None and region and not self.details.floating and self._put_away is None:
+            name = self.focused.id if self.focused is not None else None
+            focused = rest if name == "tensors" else self._regions.get(name or "")
+            is_seen = focused in (None, lesson) or not region.overlaps(focused)  # one goes to no pane that is covered
+            card.display = is_seen and self.lesson.question_rows(lesson.width - FRAME)[1] > lesson.height - 2
         if card.display:
             card.seams = layout.seams(region, self._regions)
             _place(card, region)
             card.paint()
+        if tensors is not None:
+            _place(self.tensors, rest if card.display else tensors)
 
     def _set_tabs(self, wide: bool) -> None:
         timeline, cursor = self.model.timeline, self.model.cursor
