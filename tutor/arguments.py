@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -19,6 +19,10 @@ from tutor.text_width import width, wrap
 
 if TYPE_CHECKING:
     from tutor.trace.selection import CodeLine, Part, Selection
+
+
+SHELLS = ("bash", "zsh", "fish", "tcsh")
+"""Those for which `completion` writes a script."""
 
 
 class UsageError(Exception):
@@ -132,6 +136,7 @@ _AT = _argument(
 _PATHS = _argument("paths", nargs="*", metavar="PATH", help=N_("a lesson, or a folder of lessons"))
 _SLUG = _argument("target", metavar="FAMILY/SLUG", help=N_("what the lesson is called, for instance graph/two-paths"))
 _WORD = _argument("target", nargs="?", metavar="WORD", help=N_("a term, in any language; if not given, all"))
+_SHELL = _argument("target", choices=SHELLS, metavar="|".join(SHELLS), help=N_("the shell"))
 _JSON = _argument("--json", action="store_true", help=N_("for programs: JSON, whose fields stay"))
 
 _ALL = _argument(
@@ -324,6 +329,17 @@ _COMMANDS = {
         N_("what a term means, and which lesson explains it"),
         N_("What the terms of the lessons mean, in both languages, and which lesson explains each."),
         (_WORD,),
+    ),
+    "completion": _Command(
+        N_("the script for your shell that completes commands, lessons and files"),
+        N_(
+            "Write the script that makes a shell complete commands, options, lessons and files after `gradtutor`.\n\n"
+            'bash, a line in ~/.bashrc: eval "$(gradtutor completion bash)"\n\n'
+            "zsh: gradtutor completion zsh > _gradtutor, in a folder that is in $fpath\n\n"
+            "fish: gradtutor completion fish > ~/.config/fish/completions/gradtutor.fish\n\n"
+            "tcsh: gradtutor completion tcsh > ~/.gradtutor.tcsh, and source that in ~/.tcshrc"
+        ),
+        (_SHELL,),
     ),
     "doctor": _Command(
         N_("Python, torch, CUDA, the terminal, and what does not fit"),
@@ -575,6 +591,21 @@ def _check_condition(text: str) -> None:
     except (SyntaxError, ValueError):
         problem = _("--until wants nan, inf, error or an expression in Python, not {text}.", text=repr(text))
         raise UsageError(problem + " " + _('For instance: --until "loss > 10"')) from None
+
+
+def make_whole_parser(lessons: Mapping[str, str]) -> argparse.ArgumentParser:
+    """Return a parser in which each command and lesson is a subparser, for what completes words. It parses none.
+
+    Args:
+        lessons: What each lesson is about, by its id.
+    """
+    parser = argparse.ArgumentParser("gradtutor", parents=_NO_COMMAND.parents[1:], add_help=False)
+    words = parser.add_subparsers()
+    for name, command in _COMMANDS.items():
+        words.add_parser(name, parents=command.parents, help=_(command.summary), add_help=False)
+    for lesson, title in lessons.items():
+        words.add_parser(lesson, parents=_NO_COMMAND.parents[1:], help=title, add_help=False)
+    return parser
 
 
 def _make_parser(command: str) -> _Parser:

@@ -246,6 +246,14 @@ def _run_glossary(arguments: Arguments) -> int:
     return FINE
 
 
+def _run_completion(arguments: Arguments) -> int:
+    """Write what makes a shell complete our words."""
+    from tutor import completion
+
+    sys.stdout.write(completion.script(arguments.target or "", _lessons_folder(arguments), arguments.lang))
+    return FINE
+
+
 def _run_doctor(arguments: Arguments) -> int:
     """Check this machine."""
     from tutor.text import doctor
@@ -256,7 +264,8 @@ def _run_doctor(arguments: Arguments) -> int:
 _COMMANDS = {
     "": _run_lesson, "open": _run_open, "record": _run_record, "view": _run_view, "list": _run_list,
     "steps": _run_steps, "show": _run_show,
-    "check": _run_check, "new": _run_new, "glossary": _run_glossary, "doctor": _run_doctor,
+    "check": _run_check, "new": _run_new, "glossary": _run_glossary,
+    "completion": _run_completion, "doctor": _run_doctor,
 }  # fmt: skip
 
 
