@@ -219,15 +219,16 @@ def test_the_ruler_keeps_round_numbers_of_many() -> None:
     grown=st.sampled_from(["", *layout.PANES]),
     folded=st.frozensets(st.sampled_from(["output", "graph", "chart"])),
     extra=st.dictionaries(st.sampled_from(layout.PANES), st.integers(-40, 40)),
+    most=st.dictionaries(st.just("output"), st.integers(2, 20)),
 )
 def test_panes_fill_the_screen_and_do_not_overlap(
     size: tuple[int, int], zoomed: str | None, prose: bool, asks: bool, grown: str, folded: frozenset[str],
-    extra: dict[str, int],
+    extra: dict[str, int], most: dict[str, int],
 ) -> None:  # fmt: skip
     cols, rows = size
     asking = (layout.ASK if layout.is_wide(*size) else layout.BRIEF) if asks and prose else 0
     zoomed = None if zoomed == "lesson" and not prose else zoomed
-    rooms = layout.Rooms(grown, folded, extra)
+    rooms = layout.Rooms(grown, folded, extra, most)
     front = {"left": "code", "right": "graph"}
     places = layout.pane_regions(cols, rows, front=front, zoomed=zoomed, asking=asking, prose=prose, rooms=rooms)
     covered: set[tuple[int, int]] = set()
@@ -264,6 +265,16 @@ def test_the_pane_that_one_goes_to_grows_and_one_without_anything_is_folded() ->
     assert layout.pane_regions(120, 40, front={}, rooms=layout.Rooms("output", frozenset({"output"})))[
         "output"
     ].height > even["output"].height  # fmt: skip
+
+
+def test_the_output_is_no_higher_than_what_is_printed_and_the_others_share_the_rest() -> None:
+    even = layout.pane_regions(120, 60, front={})
+    low = layout.pane_regions(120, 60, front={}, rooms=layout.Rooms(most={"output": 4}))
+    assert even["output"].height > low["output"].height == 4
+    assert all(low[name].height > even[name].height for name in ("lesson", "code"))
+    assert layout.pane_regions(120, 60, front={}, rooms=layout.Rooms(most={"output": 40})) == even
+    grown = layout.pane_regions(120, 60, front={}, rooms=layout.Rooms("output", most={"output": 4}))
+    assert grown["output"].height > even["output"].height
 
 
 # ---------------------------------------------------------------- prose

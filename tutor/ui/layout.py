@@ -46,6 +46,8 @@ class Rooms(NamedTuple):
     """Panes for which the recording has nothing: only their title is shown."""
     extra: Mapping[str, int] = {}
     """Rows that the learner gave to panes, or took from them (below 0)."""
+    most: Mapping[str, int] = {}
+    """The rows that panes need for all that the recording has for them."""
 
 
 EVEN = Rooms()
@@ -146,26 +148,41 @@ def _tabbed(names: Sequence[str], front: str, column: Region, rooms: Rooms) -> d
 
 def _heights(names: Sequence[str], rows: int, rooms: Rooms) -> list[int]:
     """Divide the rows of a column among its panes, by their shares."""
-    folded = {name for name in names if name in rooms.folded and name != rooms.grown and not rooms.extra.get(name)}
+    moved = {name for name in names if name == rooms.grown or rooms.extra.get(name)}
+    folded = {name for name in names if name in rooms.folded} - moved
     if len(folded) == len(names):
         folded = set(names[1:])
-    grown = _GROWN_LOW if rows < _LOW else _GROWN
-    shares = [_SHARES[name] * (grown if name == rooms.grown else 1) * (name not in folded) for name in names]
-    free = rows - _FOLDED * len(folded)
-    heights = [
-        max(int(free * share / sum(shares)), _LEAST_ROWS.get(name, _LEAST)) if share else _FOLDED
-        for name, share in zip(names, shares, strict=True)
-    ]
-    heights[_tallest(heights)] += rows - sum(heights)
+    fixed = dict.fromkeys(folded, _FOLDED)
+    heights = _shared_out(names, rows, fixed, rooms.grown)
+    fixed |= {
+        name: max(rooms.most[name], _LEAST)
+        for name, height in zip(names, heights, strict=True)
+        if height > rooms.most.get(name, height) and name not in moved | folded
+    }
+    heights = _shared_out(names, rows, fixed, rooms.grown)
     for place, name in enumerate(names):
         for _row in range(abs(rooms.extra.get(name, 0))):
             sign = 1 if rooms.extra[name] > 0 else -1
-            others = [height if at != place and shares[at] else 0 for at, height in enumerate(heights)]
+            others = [height if at != place and names[at] not in folded else 0 for at, height in enumerate(heights)]
             giver, taker = (_tallest(others), place) if sign > 0 else (place, _tallest(others))
             if not max(others) or heights[giver] <= _LEAST_ROWS.get(names[giver], _LEAST):
                 break
             heights[giver] -= 1
             heights[taker] += 1
+    return heights
+
+
+def _shared_out(names: Sequence[str], rows: int, fixed: Mapping[str, int], grown: str) -> list[int]:
+    """Return the heights of panes by their shares, but for those of a fixed height."""
+    factor = _GROWN_LOW if rows < _LOW else _GROWN
+    shares = [_SHARES[name] * (factor if name == grown else 1) * (name not in fixed) for name in names]
+    free = rows - sum(fixed.values())
+    heights = [
+        max(int(free * share / sum(shares)), _LEAST_ROWS.get(name, _LEAST)) if share else fixed[name]
+        for name, share in zip(names, shares, strict=True)
+    ]
+    shared = [height if share else 0 for height, share in zip(heights, shares, strict=True)]
+    heights[_tallest(shared)] += rows - sum(heights)
     return heights
 
 

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from tutor.i18n import N_, _, current_language, ngettext
-from tutor.text_width import cut, last_written, wrapped
+from tutor.text_width import cut, last_written, width, wrapped
 from tutor.trace import events as ev
 from tutor.trace.drawings import largest_that_fits, unpack
 from tutor.trace.events import Figure
 from tutor.trace.timeline import Timeline
 from tutor.trace.wire import WireError
 from tutor.ui.bindings import pane_bindings
-from tutor.ui.panes.base import Pane
+from tutor.ui.panes.base import FRAME, Pane
 from tutor.ui.pictures import Pictures
 from tutor.ui.render import plot
 from tutor.ui.render.drawing import drawing_rows
@@ -29,6 +29,8 @@ from tutor.ui.theme import Palette
 
 _MAX_CHARACTERS = 200_000
 """Of longer output, only the end is shown."""
+_LITTLE = 1_000
+"""The most characters with which the pane may be lower than its share."""
 _MAX_WARNINGS = 1_000
 """Only this many of the last warnings are shown."""
 ROLES = {"stdout": "plain", "stdin": "plain", "display": "value", "stderr": "grad", "warning": "grad"}
@@ -291,6 +293,14 @@ class OutputPane(Pane):
 
     def is_used(self, timeline: Timeline) -> bool:
         return bool(timeline.contents.printed)
+
+    def rows_needed(self, timeline: Timeline, cells: int) -> int | None:
+        """Return how high the pane is, `cells` wide, with all that the program printed; None if that is much."""
+        if not timeline.contents.printed or timeline.contents.printed[-1].length > _LITTLE:
+            return None
+        parts, _is_cut = output_between(timeline, -1, timeline.steps)
+        lines = [line for _stream, text in parts for line in text.split("\n")]
+        return 2 + sum(1 + width(line.expandtabs(8)) // max(cells - FRAME, 1) for line in lines)
 
     def in_view(self) -> int | None:
         return len(self._rows) - 1 if self._grew and self._rows else None

@@ -76,6 +76,8 @@ class PaneScreen(Screen[None]):
         """The pane that the learner went to: it is larger."""
         self._folded: frozenset[str] = frozenset()
         """The panes for which the recording had nothing when it was whole."""
+        self._most: dict[str, int] = {}
+        """The rows that panes need for all that the recording had for them when it was whole."""
         self.notice: Sequence[Piece] = ()
         """What replaces the explanation until the next step."""
         self.passing = False
@@ -340,14 +342,18 @@ class PaneScreen(Screen[None]):
         return self.model.gate.has_prose or is_coming
 
     def _rooms(self) -> layout.Rooms:
-        """Return what changes the heights of panes: one is folded if the whole recording has nothing for it."""
+        """Return what changes the heights of panes: one is folded if the whole recording has nothing for it, and the
+        output is not higher than all that is printed.
+        """
         if self.model.timeline.run_end is not None:
             timeline = self.model.timeline
             folded = frozenset(name for name, pane in self.panes.items() if not pane.is_used(timeline))
             if folded != self._folded and "graph" in folded and "chart" not in folded:
                 self.front["right"] = "chart"  # where there is no graph, what the program draws is to be seen
             self._folded = folded
-        return layout.Rooms(self.grown, self._folded, dict(self.sizes))
+            rows = self.output.rows_needed(timeline, layout.left_width(*self.size))
+            self._most = {} if rows is None else {"output": rows}
+        return layout.Rooms(self.grown, self._folded, dict(self.sizes), self._most)
 
     def arrange_widgets(self) -> None:
         """Move and resize all widgets, if anything that matters has changed."""
