@@ -58,3 +58,18 @@ def test_plain_ascii_needs_no_table_of_widths() -> None:
 def test_text_in_no_room_is_wrapped_by_characters(cells: int) -> None:
     rows = wrapped([("ab c", "plain")], cells)
     assert ["".join(text for text, _ in row) for row in rows] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "cells", "expected"),
+    [
+        (["opt = torch.optim.Adam(net.parameters(), lr=0.05)"], 20,
+         ["opt =", "torch.optim.Adam(", "net.parameters(),", "lr=0.05)"]),
+        (["f(", "a", ",b,ccc", ",d)"], 5, ["f(a,", "b,", "ccc,", "d)"]),
+        (["f(a,b)"], 6, ["f(a,b)"]),
+        (["some_very_long_name(x)"], 10, ["some_very_", "long_name(", "x)"]),
+    ],
+)  # fmt: skip
+def test_code_breaks_behind_brackets_and_commas(pieces: list[str], cells: int, expected: list[str]) -> None:
+    rows = wrapped([(piece, "code") for piece in pieces], cells, after="([{,")
+    assert ["".join(text for text, _role in row) for row in rows] == expected

@@ -25,8 +25,8 @@ def script(shell: str, lessons: Path, language: str) -> str:
     """
     titles = {lesson.id: lesson.title[language] for lesson in catalog.load(lessons).lessons}
     parser = make_whole_parser(titles)
-    subparsers = [action.choices.values() for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    for each in (parser, *(sub for choices in subparsers for sub in choices)):
+    words = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    for each in (parser, *words.choices.values()):
         for action in each._actions:
             if action.help not in (None, argparse.SUPPRESS):
                 action.help = _(action.help)

@@ -66,10 +66,11 @@ def wrap(text: str, cells: int) -> list[str]:
     return ["".join(piece for piece, _ in row) for row in wrapped([(" ".join(text.split()), "")], cells)]
 
 
-def wrapped(pieces: Iterable[tuple[str, str]], cells: int) -> list[tuple[tuple[str, str], ...]]:
+def wrapped(pieces: Iterable[tuple[str, str]], cells: int, after: str = "") -> list[tuple[tuple[str, str], ...]]:
     """Wrap running text, given as pieces of (text, role), to rows of at most `cells` cells.
 
-    Rows break at spaces and between wide characters; a word longer than a row is broken at the end of the row.
+    Rows break at spaces and between wide characters; a word longer than a row is broken behind one of the characters
+    `after`, or else at the end of the row.
     """
     rows: list[tuple[tuple[str, str], ...]] = []
     line: list[tuple[str, str]] = []
@@ -83,7 +84,7 @@ def wrapped(pieces: Iterable[tuple[str, str]], cells: int) -> list[tuple[tuple[s
         line.clear()
         used = 0
 
-    for word in _words(pieces):
+    for word in _parted(_words(pieces), cells, after) if after else _words(pieces):
         size = sum(width(text) for text, _ in word)
         if word[0][0] == "\n":
             end_line()
@@ -105,6 +106,24 @@ def wrapped(pieces: Iterable[tuple[str, str]], cells: int) -> list[tuple[tuple[s
     if line:
         end_line()
     return rows
+
+
+def _parted(words: Iterable[list[tuple[str, str]]], cells: int, after: str) -> Iterable[list[tuple[str, str]]]:
+    """Yield words, and of those longer than a row the parts that end with one of some characters."""
+    for word in words:
+        if sum(width(text) for text, _ in word) <= cells:
+            yield word
+            continue
+        part: list[tuple[str, str]] = []
+        for text, roles in word:
+            start = 0
+            for end in (index + 1 for index, char in enumerate(text) if char in after):
+                yield [*part, (text[start:end], roles)]
+                start, part = end, []
+            if text[start:]:
+                part.append((text[start:], roles))
+        if part:
+            yield part
 
 
 _CLOSING = "，。、；：？！）」』》”’"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from subprocess import PIPE, run
+from subprocess import run
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_bash_completes(bash: str, words: str, expected: set[str], tmp_path: Pat
     (tmp_path / "train.py").touch()
     (tmp_path / "trained").mkdir()
     typed = ["gradtutor", *shlex.split(words)]
-    done = run(["bash", "-c", bash, "bash", *typed], cwd=tmp_path, stdout=PIPE, stderr=PIPE, text=True, check=True)
+    done = run(["bash", "-c", bash, "bash", *typed], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == expected, done.stderr
 
 

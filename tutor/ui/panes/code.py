@@ -464,7 +464,7 @@ class CodePane(Pane):
             return [row]
         indent = min(indentation(line.pieces), cells // 2)
         hanging = ((" " * (indent + _HANGING), "plain"),)
-        rows = wrapped(_without_indentation(row), max(cells - indent - _HANGING, 1))
+        rows = wrapped(_without_indentation(row), max(cells - indent - _HANGING, 1), after="([{,")
         if len(rows) <= max(self.page - 1, 1):
             return [((" " * indent, "plain"), *rows[0]), *((*hanging, *rest) for rest in rows[1:])]
         wanted = next((mark.role for mark in marks if mark.role != "statement"), "statement")
