@@ -127,7 +127,8 @@ loss.backward()
 
 
 # %% tags=["exercise"] id="slope" kind="write"
-# derivative(weight, value, target): how fast (weight * value - target) ** 2 changes with weight
+# derivative(weight, value, target):
+# how fast (weight * value - target) ** 2 changes with weight
 
 # %% [markdown] tags=["hint"] lang="en"
 # It is a product of two derivatives: that of the square, and that of `weight * value`.

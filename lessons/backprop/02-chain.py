@@ -136,7 +136,7 @@ second_loss.backward()
 # %% [markdown] lang="en"
 # It is {{ v2.grad.item() }}. The input of relu was negative, and there its derivative is zero. One factor of zero
 # makes the whole product zero. The network is wrong, and yet no weight will move: such a neuron is called **dead**.
-# (A zero with a minus is a zero too; a negative factor left its sign.)
+# (Python may print it as `-0.0`: that is zero too, with the sign of a negative factor.)
 #
 # Below is a backward pass written by hand. It is right for the first network, and wrong for the second. Find the line
 # and fix it: press `e`.
@@ -144,7 +144,7 @@ second_loss.backward()
 # %% [markdown] lang="zh"
 # 是 {{ v2.grad.item() }}。这里 relu 的输入为负，而它在负半轴导数为 0。
 # 乘积里只要有一个因子是零，整个就是零。网络明明答错了，权重却一个也不会动，
-# 这样的神经元叫作**死掉**的神经元。（带负号的零还是零，只是因子里有个负数。）
+# 这样的神经元叫作**死掉**的神经元。（Python 可能把它显示成 `-0.0`：那也是零，负号来自负的因子。）
 #
 # 下面是手写的反向传播。它对第一个网络是对的，对第二个就错了。找到那一行，把它改好：按 `e`。
 

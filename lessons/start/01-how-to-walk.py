@@ -14,12 +14,14 @@
 # %% [markdown] front="screen" lang="en"
 # A lesson is a program. It has run already, all that it did was recorded, and you walk through the recording.
 #
-# Press `→`: a step is taken, and the tensor that it made appears on the right. `←` takes the step back.
+# Press `→`: a step is taken, and the tensor that it made appears on the right. `←` takes the step back. Where a
+# text says "more below" at the top, `↓` shows the rest of it.
 
 # %% [markdown] front="screen" lang="zh"
 # 一课就是一个程序。它已经运行过，做的每一件事都记录了下来，你走的就是这份**运行记录**。
 #
 # 按 `→` 走一步，这一步得到的张量会出现在右边；按 `←` 退一步。
+# 课文顶上写着“下面还有”时，按 `↓` 看余下的部分。
 
 # %% [markdown] front="plain" lang="en"
 # A lesson is a program. It has run already, all that it did was recorded, and you walk through the recording.

@@ -165,8 +165,8 @@ assert found == [3, 8], {
 mixed = [row for row in range(3) if not rows[row].eq(row).all()]
 assert not mixed, {
     "en": (
-        f"The shape is right, but rows {mixed} hold pixels of several pictures. To turn a wrong"
-        " reshape over does not fix it; reshape pictures itself."
+        f"The shape is right, but rows {mixed} hold pixels of several pictures. Transposing"
+        " a wrong reshape does not fix it: reshape pictures itself."
     ),
     "zh": (
         f"形状对了，可是第 {mixed} 行里有好几张图的像素。把错的形状转置并不能改正它，要 reshape 的是 pictures 本身。"

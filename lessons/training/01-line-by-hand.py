@@ -133,12 +133,12 @@ missing = 8 - answer
 print("after training: 4 gives", answer)
 
 # %% [markdown] when="0 < abs(missing) < 0.01" lang="en"
-# It says {{ answer }}, and to be exact, {{ missing }} is missing from the 8 of the line. The weight comes close, and
-# never quite arrives: the closer it is, the smaller the gradients get, and the smaller its steps. The loss falls
-# steeply at first, then has a long flat tail.
+# It says {{ answer }}: only {{ missing }} is missing from the 8 of the line. The weight comes close, and never quite
+# arrives: the closer it is, the smaller the gradients get, and the smaller its steps. The loss falls steeply at first,
+# then has a long flat tail.
 
 # %% [markdown] when="0 < abs(missing) < 0.01" lang="zh"
-# 它给出 {{ answer }}，准确地说，离直线上的 8 还差 {{ missing }}。权重靠得很近，却没有真正到达：
+# 它给出 {{ answer }}，离直线上的 8 只差 {{ missing }}。权重靠得很近，却没有真正到达：
 # 越接近，梯度越小，步子也越小。损失先是陡降，然后拖着一条又长又平的尾巴。
 
 # %% [markdown] when="missing == 0" lang="en"

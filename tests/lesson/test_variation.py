@@ -59,3 +59,19 @@ def test_the_code_with_other_numbers(code: str, numbers: variation.Numbers, chan
 def test_the_last_cell_that_assigns_a_name_changes() -> None:
     cells = {1: "x = 1\nw = 1", 2: "x = 2", 3: "y = x"}
     assert variation.edits(cells, {"x": 5, "w": 6}) == {2: "x = 5", 1: "x = 1\nw = 6"}
+
+
+@pytest.mark.parametrize(
+    ("code", "numbers", "says"),
+    [
+        ("x = 1", {"x": 2}, "x = 2"),
+        ("x = torch.tensor([1.0], requires_grad=True)", {"x": 2}, "x = 2"),
+        ("a = np.array([1.0, 2.0])", {"a": [0.0, 1.0]}, "a = [0.0, 1.0]"),
+        ("y = x * 4", {"y": 7}, "y = x * 7"),
+        ("numbers = torch.arange(12)", {"numbers": 8}, "numbers = torch.arange(8)"),
+        ("x, t = torch.tensor(2.0), 1", {"t": 5}, "t = 5"),
+    ],
+)
+def test_a_name_is_said_to_be_a_number_only_where_it_is(code: str, numbers: variation.Numbers, says: str) -> None:
+    ((name, value),) = numbers.items()
+    assert variation.describe(variation.edits({1: code}, numbers).values(), name, value) == says

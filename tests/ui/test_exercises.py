@@ -11,6 +11,7 @@ from textual.widgets import TextArea
 
 from tests.ui.conftest import ended, lines, opened, text
 from tutor.study.progress import Store
+from tutor.ui.panes.lesson import LessonPane
 from tutor.ui.screens.editor import Editor
 from tutor.ui.screens.lesson import LessonScreen
 
@@ -75,6 +76,37 @@ async def test_a_wrong_attempt_is_told_why_and_can_be_walked(tmp_path: Path, hom
         assert "w * w" not in codes
         assert "y.backward()" in codes
     assert Store().load("graph/one").attempts == {"square": "y = w + w"}
+
+
+ASKED = LESSON.replace(
+    "# %%\nimport torch",
+    '# %% [markdown] question="predict" of="w.item()" lang="en"\n# What is `w`?\n\n# %%\nimport torch',
+).rpartition("\n# %%")[0] + '\n# %% [markdown] lang="en"\n# That was it.\n'
+
+
+async def test_an_attempt_runs_while_an_answer_is_above_it(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = []
+    prepare = LessonPane.prepare
+
+    def prepare_or_tell(pane: LessonPane) -> None:
+        try:
+            prepare(pane)
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    monkeypatch.setattr(LessonPane, "prepare", prepare_or_tell)
+    async with opened(tmp_path, ASKED) as (pilot, screen):
+        await pilot.press("3", "enter", "right_square_bracket", "right_square_bracket", "e")
+        await pilot.pause()
+        pilot.app.screen.query_one(TextArea).text = "y = w * w"
+        await pilot.press("f5")
+        await ended(pilot, screen)
+        assert not failures
+        # A text after the last code cell does not keep the lesson from being over.
+        assert "this lesson is done" in text(pilot.app)
 
 
 async def test_it_is_solved_and_stays_so(tmp_path: Path, home: Path) -> None:

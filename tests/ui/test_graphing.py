@@ -654,6 +654,28 @@ def test_the_last_pass_stays_until_one_turns_or_the_next_begins(record: Forker) 
     assert row(before, "loss").value == "36"
 
 
+ANOTHER_GRAPH = """\
+import torch
+w = torch.tensor([2.0], requires_grad=True)
+(w * 3).backward()
+print(w.grad)
+p = torch.tensor([4.0], requires_grad=True)
+z = p * 5
+v = w * 7
+"""
+
+
+def test_the_last_pass_makes_room_for_another_graph(record: Forker) -> None:
+    run = record(ANOTHER_GRAPH)
+    model = GraphModel()
+    names = {}
+    for step in run.steps_of("op"):
+        names[step] = [node.name for node in rows(model.at(run.timeline, step))]
+    *_rest, z, v = names.values()
+    assert {"p", "z"} <= set(z)
+    assert "z" not in v, "w is a leaf of the pass, which is shown again"
+
+
 def test_a_gradient_that_arrived_at_a_leaf_is_not_yet_new_there(record: Forker) -> None:
     run = record("import torch\nw = torch.tensor([2.0], requires_grad=True)\n(w * 3 + w * w).backward()\n")
     (stored,) = run.steps_of("accumulate")

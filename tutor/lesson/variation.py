@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from tutor.i18n import _
@@ -11,6 +11,9 @@ from tutor.lesson.model import UNPARSED
 
 Numbers: TypeAlias = dict[str, Any]
 """By name: the number, or the list of numbers, that takes the place of the one in its assignment."""
+
+_MAKERS = frozenset({"torch.tensor", "np.array"})
+"""Calls whose result has the value of their first argument."""
 
 
 def parse(text: str) -> list[Numbers]:
@@ -62,16 +65,41 @@ def edits(cells: Mapping[int, str], numbers: Numbers) -> dict[int, str]:
     return changed
 
 
+def describe(codes: Iterable[str], name: str, value: Any) -> str:
+    """Return what a changed name is in a sentence, from the code of all changed cells: `x = 3`, or `y = x * 3`.
+
+    The value stands for what is assigned if that is a number or list, or a call with it (`torch.tensor(3.0)`); else
+    the name is not that value, and the whole assignment is shown.
+    """
+    for source in codes:
+        found = _assignment(source, name, isinstance(value, list))
+        if found is not None and ast.literal_eval(found[1]) == value:
+            statement, literal = found
+            held = statement.value
+            if isinstance(held, ast.Call) and ast.unparse(held.func) in _MAKERS:
+                held = held.args[0]
+            while isinstance(held, ast.List) and held is not literal and len(held.elts) == 1:
+                held = held.elts[0]
+            if held is not literal and not isinstance(held, ast.Tuple):
+                return ast.unparse(statement)
+    return f"{name} = {value}"
+
+
 def _replace(source: str, name: str, value: Any) -> str | None:
     """Return the code with another number or list in the first assignment to a name; None if there is none."""
+    found = _assignment(source, name, isinstance(value, list))
+    return None if found is None else _with_literal(source, found[1], value)
+
+
+def _assignment(source: str, name: str, lists: bool) -> tuple[ast.Assign, ast.expr] | None:
+    """Return the first assignment that gives a name a single number, or list, and that one; None if there is none."""
     try:
         tree = ast.parse(source)
     except UNPARSED:
         return None
     for statement in tree.body:
-        literals = [] if not isinstance(statement, ast.Assign) else _literals(statement, name, isinstance(value, list))
-        if len(literals) == 1:
-            return _with_literal(source, literals[0], value)
+        if isinstance(statement, ast.Assign) and len(literals := _literals(statement, name, lists)) == 1:
+            return statement, literals[0]
     return None
 
 

@@ -462,7 +462,7 @@ class Model:
             tried = self._tried
             if checked is not None and tried is not None and tried.id == exercise.id and self._cursor:
                 self._tried = None
-                is_last = exercise.number == gate.sections[-1].number
+                is_last = exercise.number == max(gate.code_cells)
                 outcome: Outcome = "unsolved" if not checked.ok else "finished" if is_last else "solved"
                 result = Result(outcome, exercise=exercise)
         return result

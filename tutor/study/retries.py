@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tutor.i18n import _
 from tutor.lesson import variation
 from tutor.lesson.model import join_words
 
@@ -42,11 +41,15 @@ def next_try(question: Question, before: Retry | None) -> Retry | None:
 
 def run_changes(gate: Gate, question: Question) -> dict[str, Any]:
     """Return what a run with the numbers of a question has in its command: it ends with the cell that answers it."""
+    return {"edits": _edits(gate, question), "attempts": {}, "last_cell": question.before}
+
+
+def describe_numbers(gate: Gate, question: Question) -> str:
+    """Return the numbers of a question that is asked again: `x = 3 and w = 2`, or `y = x * 3`."""
+    codes = _edits(gate, question).values()
+    return join_words(variation.describe(codes, name, value) for name, value in question.numbers)
+
+
+def _edits(gate: Gate, question: Question) -> dict[int, str]:
     codes = {number: gate.original(number) for number in gate.code_cells if number <= (question.before or 0)}
-    edits = variation.edits(codes, dict(question.numbers))
-    return {"edits": edits, "attempts": {}, "last_cell": question.before}
-
-
-def describe_numbers(question: Question) -> str:
-    """Return the numbers of a question that is asked again: `x = 3 and w = 2`."""
-    return join_words(_("{name} = {value}", name=name, value=value) for name, value in question.numbers)
+    return variation.edits(codes, dict(question.numbers))

@@ -588,7 +588,7 @@ class Walker:
         """Ask a question that was answered wrong again with other numbers, until the answer is right or empty."""
         study, run_again = self._model.study, self._run_again
         while run_again is not None and (retry := study.next_retry(question.index)) is not None:
-            numbers, of = describe_numbers(retry.question), question.of
+            numbers, of = describe_numbers(self._model.gate, retry.question), question.of
             typed = ""
             while not retry.typed:
                 self._print(_("Again, with {numbers}: what will {of} be?", numbers=numbers, of=of))

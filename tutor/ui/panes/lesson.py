@@ -154,6 +154,11 @@ def exercise_rows(
     return [*rows, EMPTY, *wrapped(keys, cells)]
 
 
+def _is_heading(row: Row) -> bool:
+    """Return whether a row is the title of a hint or of the solution."""
+    return bool(row) and row[0][1] == "heading"
+
+
 def exercise_outcome(status: ExerciseStatus, glyphs: Glyphs) -> list[Piece]:
     """Return what became of the exercise: not run yet, solved, not tried, or why its check failed."""
     if not status.ran:
@@ -190,6 +195,7 @@ class _Part:
     outcome: int | None = None
     """The row with the result of the last answer, or of the one that is asked again."""
     exercise: int | None = None
+    help: int | None = None
 
 
 @dataclass
@@ -205,6 +211,8 @@ class _Text:
     """The first row of the last question without a result."""
     exercise: int | None = None
     """The first row of the exercise."""
+    help: int | None = None
+    """The first row of the last hint, or of the solution."""
     reading: tuple[int, int | None] = (-1, None)
     """The section to read now, and the open question in it."""
 
@@ -221,7 +229,7 @@ class LessonPane(Pane):
         self._rows: list[Row] = []
         self._reading = _Text().reading
         self._pinned = "first"
-        """Which row stays in view: `first`, `end` or `exercise`; empty once the learner has scrolled."""
+        """Which row stays in view: `first`, `end`, `task`, `exercise` or `help`; empty once the learner has scrolled."""
         self._next_pinned = ""
         """The same, for when the text is laid out next."""
         self._blocks: dict[int, list[Block]] = {}
@@ -247,10 +255,11 @@ class LessonPane(Pane):
         self._pinned, self._next_pinned = self._next_pinned or self._pinned, ""
         # If there is no room for all, what has been read makes room for what has not.
         last = max(0, text.end - self.page)
-        if self._pinned == "end" or (self._pinned == "exercise" and text.exercise is None):
-            self.top = last
-        elif self._pinned == "exercise" and text.exercise is not None:
-            self.top = min(text.exercise, last)
+        if self._pinned in ("end", "exercise", "help"):
+            begin = {"exercise": text.exercise, "help": text.help}.get(self._pinned)
+            self.top = last if begin is None else min(begin, last)
+        elif self._pinned == "task" and text.exercise is not None:
+            self.top = max(text.first, text.exercise - self.page)
         elif self._pinned:
             # A question that does not fit is shown up to its end; what comes before it can be scrolled to.
             self.top = text.first if text.asked is None else max(text.first, last)
@@ -295,7 +304,8 @@ class LessonPane(Pane):
     # ------------------------------------------------------------ the text
 
     def keep_in_view(self, what: str) -> None:
-        """Keep the `first` row, the `exercise` or the `end` of the section to read in view from the next update on."""
+        """Keep the `first` row of the section to read in view from the next update on, the `task` of its exercise (the
+        rows before it), the `exercise`, the `help` that was asked for, or the `end`."""
         self._next_pinned = what
 
     def _lay_out_text(self, cells: int) -> _Text:
@@ -319,13 +329,15 @@ class LessonPane(Pane):
                 text.first, text.end, text.reading = start - len(notice), len(text.rows), (index, part.question)
                 text.asked = None if part.asked is None else start + part.asked
                 text.exercise = None if part.exercise is None else start + part.exercise
+                text.help = None if part.help is None else start + part.help
             if part.question is not None:
                 break
             following = self.gate.sections[index + 1 : reached + 1]
             if section.number is not None and any(map(self._cells_shown, following)):
                 text.rows += [EMPTY, self._rule(section.number, cells), EMPTY] if part.rows else []
         asks_again = self._model.retry is not None or self._model.next_retry is not None
-        if outcome is not None and (asks_again or self.timeline.kind(self.cursor) == "cell_end"):
+        has_ended = self.cursor > 0 and self.timeline.kind(self.cursor) == "cell_end"  # a run that begins has no step
+        if outcome is not None and (asks_again or has_ended):
             text.first = outcome  # this step showed whether the answer is right
             # What explains a mistake is read before the next question.
             text.asked = None if asks_again or self._is_explained() else text.asked
@@ -360,6 +372,8 @@ class LessonPane(Pane):
             if exercise is not None and status is not None:
                 part.exercise = len(part.rows)
                 part.rows += self._exercise(exercise, status, self.timeline.state(step), cells)
+                titles = [row for row in range(part.exercise, len(part.rows)) if _is_heading(part.rows[row])]
+                part.help = max(titles, default=None)
             self._parts[number] = cached = key, part
         return cached[1]
 
@@ -493,7 +507,7 @@ class LessonPane(Pane):
         study, retry = self._model.study, self._model.study.retries.get(index)
         rows: list[Row] = []
         if retry is not None:
-            numbers, of = describe_numbers(retry.question), retry.question.of
+            numbers, of = describe_numbers(self.gate, retry.question), retry.question.of
             again = styled(
                 "again, with {numbers}: what will {of} be?", "plain", numbers=(numbers, "value"), of=(of, "strong")
             )

@@ -38,14 +38,18 @@ BY_MEMORY: Columns = (
     *BY_MODULE[5:],
 )
 """Columns of the tree when it is sorted by memory."""
-GRADIENT_COLUMNS = ("req", "grad_fn", "grad", "|grad|", "")
+_DTYPE_THAT_DIFFERS = Column("dtype", 5, 3, 10, 7)
+"""The column in place of the one above where tensors differ in it: it is kept before the shape."""
+GRADIENT_COLUMNS = (N_("leaf"), "req", "grad_fn", "grad", "|grad|", "")
 CHANGE = Column(N_("change"), 7, 1, 16)
 """Difference from the previous run, if there is one."""
 _SHORT_BAR = Column("", 4, 2, 5, 5)
 
 
-def columns_of(kind: Columns, cells: int, with_change: bool) -> Columns:
+def columns_of(kind: Columns, cells: int, with_change: bool, dtypes_differ: bool) -> Columns:
     """Return the columns of a pane `cells` wide. In a narrow one a value has the cells of half a bar: its range says
     more."""
     columns = (*kind[:4], _SHORT_BAR, *kind[5:]) if kind is BY_MODULE and cells < ROOMY else kind
+    if kind is FLAT and dtypes_differ:
+        columns = tuple(_DTYPE_THAT_DIFFERS if column.title == "dtype" else column for column in columns)
     return (*columns[:2], CHANGE, *columns[2:]) if with_change else columns

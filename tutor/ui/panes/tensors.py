@@ -151,7 +151,9 @@ class TensorsPane(Pane):
             self._with_grids = False
             self._add_all(trees, kept)
         kind = BY_MEMORY if self._by_memory else BY_MODULE if self._by_module else FLAT
-        self._columns = columns_of(kind, self.inner, with_change=self._other is not None)
+        dtypes = {state.tensors[entry.leaf.tensor].dtype for entry in self._entries if entry.leaf is not None}
+        with_change, differ = self._other is not None, len(dtypes) > 1
+        self._columns = columns_of(kind, self.inner, with_change=with_change, dtypes_differ=differ)
         rows = [self._wanted(entry) for entry in self._entries if entry.text is None and not entry.line]
         self._fit = table.fit_columns(self._columns, rows, self.inner, self._unused_columns())
 

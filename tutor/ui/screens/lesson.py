@@ -429,11 +429,11 @@ class LessonScreen(WalkScreen):
         self._show_help(self.model.solution())
 
     def _show_help(self, result: Result) -> None:
-        """Show the end of the lesson pane, where a hint or the solution came up."""
+        """Show the hint or the solution that came up in the lesson pane."""
         if result.outcome in ("hint", "solution"):
             self.show_pane("lesson")
             self.shown, self.notice = None, ()
-            self.lesson.keep_in_view("end")
+            self.lesson.keep_in_view("help")
         self.show_result(result)
 
     # ------------------------------------------------------------ runs
@@ -508,7 +508,7 @@ class LessonScreen(WalkScreen):
         """Show an editor in the place of the code pane, which grows, with the task above it."""
         self.zoomed = None
         self.grown, self._editor = "code", editor
-        self.lesson.keep_in_view("first")
+        self.lesson.keep_in_view("task")
         self.shown = None
         self.update_screen()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tutor.trace.graph import is_leaf
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 
@@ -13,15 +14,38 @@ class LastPass:
         self._timeline = timeline
         self._number = 0
         self._state: State | None = None
+        self._key: object = None
+        self._continues = True
 
     def exists_beside(self, state: State) -> bool:
-        """Return whether the graph of a state is newer than the last pass."""
-        return state.last_pass is not None and not state.showing_pass and not state.full
+        """Return whether the graph of a state is newer than the last pass, and goes on from that pass.
+
+        Where all that ran since has leaves of another graph, that one is shown.
+        """
+        is_newer = state.last_pass is not None and not state.showing_pass and not state.full
+        return is_newer and self._is_continued(state)
 
     def at(self, state: State) -> State:
         """Return the last state that shows the graph of the last pass, not after `state`."""
-        if not self.exists_beside(state) or state.last_pass is None:
-            return state
+        return self._find_state(state) if self.exists_beside(state) else state
+
+    def _is_continued(self, state: State) -> bool:
+        """Return whether the nodes since the last pass have its leaves or its nodes as inputs; True if there are none.
+        """
+        before = self._find_state(state)
+        key = before.step, state.shown
+        if self._key != key:
+            leaves = {before.nodes[node].tensor for node in before.shown if is_leaf(before.nodes[node])}
+            nodes = [state.nodes[number] for number in state.shown - before.shown if number in state.nodes]
+            self._key, self._continues = key, not nodes or any(
+                node.tensor in leaves if is_leaf(node) else any(edge and edge[0] in before.shown for edge in node.inputs)
+                for node in nodes
+            )
+        return self._continues
+
+    def _find_state(self, state: State) -> State:
+        """Return the last state, not after this one, that shows the last pass."""
+        assert state.last_pass is not None
         if self._state is None or self._number != state.last_pass.number:
             self._number = state.last_pass.number
             self._state = self._find(state.step)
