@@ -112,10 +112,11 @@ scores = torch.full((4,), 7)
 scores[0] = 7.5
 
 # %% [markdown] tags=["hint"] lang="en"
-# Look at the `dtype` column of `scores`. Can a tensor of that type hold a half?
+# Which `dtype` does `scores` have? (The table says it; where it is too narrow, `Enter` on the row does.) Can a tensor
+# of that type hold a half?
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 看 `scores` 的 `dtype` 那一列。这种类型的张量装得下半分吗？
+# `scores` 的 `dtype` 是什么？（表格里有；表格窄时，在这一行按 `Enter` 能看到。）这种类型的张量装得下半分吗？
 
 # %% [markdown] tags=["hint"] lang="en"
 # `full` takes the type of the number that you give it. Give it a floating-point number, or say `dtype=`.

@@ -78,10 +78,13 @@ async def test_a_wrong_attempt_is_told_why_and_can_be_walked(tmp_path: Path, hom
     assert Store().load("graph/one").attempts == {"square": "y = w + w"}
 
 
-ASKED = LESSON.replace(
-    "# %%\nimport torch",
-    '# %% [markdown] question="predict" of="w.item()" lang="en"\n# What is `w`?\n\n# %%\nimport torch',
-).rpartition("\n# %%")[0] + '\n# %% [markdown] lang="en"\n# That was it.\n'
+ASKED = (
+    LESSON.replace(
+        "# %%\nimport torch",
+        '# %% [markdown] question="predict" of="w.item()" lang="en"\n# What is `w`?\n\n# %%\nimport torch',
+    ).rpartition("\n# %%")[0]
+    + '\n# %% [markdown] lang="en"\n# That was it.\n'
+)
 
 
 async def test_an_attempt_runs_while_an_answer_is_above_it(

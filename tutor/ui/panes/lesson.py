@@ -229,7 +229,7 @@ class LessonPane(Pane):
         self._rows: list[Row] = []
         self._reading = _Text().reading
         self._pinned = "first"
-        """Which row stays in view: `first`, `end`, `task`, `exercise` or `help`; empty once the learner has scrolled."""
+        """What stays in view: `first`, `end`, `task`, `exercise` or `help`; empty once the learner has scrolled."""
         self._next_pinned = ""
         """The same, for when the text is laid out next."""
         self._blocks: dict[int, list[Block]] = {}

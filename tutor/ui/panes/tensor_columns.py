@@ -39,17 +39,19 @@ BY_MEMORY: Columns = (
 )
 """Columns of the tree when it is sorted by memory."""
 _DTYPE_THAT_DIFFERS = Column("dtype", 5, 3, 10, 7)
-"""The column in place of the one above where tensors differ in it: it is kept before the shape."""
+"""The column in place of the one above where tensors differ in it and there is room for it."""
 GRADIENT_COLUMNS = (N_("leaf"), "req", "grad_fn", "grad", "|grad|", "")
 CHANGE = Column(N_("change"), 7, 1, 16)
 """Difference from the previous run, if there is one."""
 _SHORT_BAR = Column("", 4, 2, 5, 5)
 
 
-def columns_of(kind: Columns, cells: int, with_change: bool, dtypes_differ: bool) -> Columns:
-    """Return the columns of a pane `cells` wide. In a narrow one a value has the cells of half a bar: its range says
-    more."""
+def columns_of(kind: Columns, cells: int, with_change: bool, with_dtype: bool = False) -> Columns:
+    """Return the columns of a pane `cells` wide; `with_dtype` keeps the dtype before others.
+
+    In a narrow pane a value has the cells of half a bar: its range says more.
+    """
     columns = (*kind[:4], _SHORT_BAR, *kind[5:]) if kind is BY_MODULE and cells < ROOMY else kind
-    if kind is FLAT and dtypes_differ:
+    if kind is FLAT and with_dtype:
         columns = tuple(_DTYPE_THAT_DIFFERS if column.title == "dtype" else column for column in columns)
     return (*columns[:2], CHANGE, *columns[2:]) if with_change else columns

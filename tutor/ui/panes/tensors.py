@@ -44,7 +44,7 @@ from tutor.ui.render.table import Cell, Column, Fit
 
 _READ_INTERVAL = 0.02
 """Seconds until more of a long recording is read."""
-_CELLS_OF_NUMBER, _CELLS_OF_RANGE, _STRIP, _WRITTEN = 10, 21, 6, 6
+_CELLS_OF_NUMBER, _CELLS_OF_DIGITS, _CELLS_OF_RANGE, _STRIP, _WRITTEN = 10, 5, 21, 6, 6
 """Cells for one number, for the range of a tensor and for a strip of shades before it; most numbers written out."""
 _GRID_COLUMNS, _TALL = 4, 10
 """Most columns of a matrix whose numbers are in a cell, and least height of the pane for that."""
@@ -151,11 +151,24 @@ class TensorsPane(Pane):
             self._with_grids = False
             self._add_all(trees, kept)
         kind = BY_MEMORY if self._by_memory else BY_MODULE if self._by_module else FLAT
-        dtypes = {state.tensors[entry.leaf.tensor].dtype for entry in self._entries if entry.leaf is not None}
-        with_change, differ = self._other is not None, len(dtypes) > 1
-        self._columns = columns_of(kind, self.inner, with_change=with_change, dtypes_differ=differ)
         rows = [self._wanted(entry) for entry in self._entries if entry.text is None and not entry.line]
-        self._fit = table.fit_columns(self._columns, rows, self.inner, self._unused_columns())
+        for with_dtype in (kind is FLAT and self._dtypes_differ(), False):
+            self._columns = columns_of(kind, self.inner, self._other is not None, with_dtype)
+            self._fit = table.fit_columns(self._columns, rows, self.inner, self._unused_columns())
+            if not with_dtype or self._leaves_room():
+                break
+
+    def _dtypes_differ(self) -> bool:
+        """Return whether the tensors in the table have more than one dtype."""
+        numbers = [entry.leaf.tensor for entry in self._entries if entry.leaf is not None]
+        return len({self._facts.state.tensors[number].dtype for number in numbers}) > 1
+
+    def _leaves_room(self) -> bool:
+        """Return whether the columns that fit leave room for the shape, and for numbers of a few digits."""
+        widths = dict(zip((column.title for column in self._columns), self._fit.widths, strict=True))
+        grids = [self._grid_size(entry.leaf)[1] for entry in self._entries if entry.leaf is not None]
+        needed = max((matrix.row_width(columns, _CELLS_OF_DIGITS) for columns in grids if columns), default=0)
+        return widths["shape"] > 0 and widths[N_("value")] >= max(needed, _CELLS_OF_RANGE)
 
     def _add_all(self, trees: Sequence[tuple[FrameState, Tree]], kept: Tree) -> None:
         """Add all rows; the state that optimizers keep is in the tree of the outermost frame."""

@@ -30,17 +30,15 @@ class LastPass:
         return self._find_state(state) if self.exists_beside(state) else state
 
     def _is_continued(self, state: State) -> bool:
-        """Return whether the nodes since the last pass have its leaves or its nodes as inputs; True if there are none.
-        """
+        """Return whether nodes since the last pass have its leaves, or its nodes as inputs; True without any."""
         before = self._find_state(state)
         key = before.step, state.shown
         if self._key != key:
             leaves = {before.nodes[node].tensor for node in before.shown if is_leaf(before.nodes[node])}
             nodes = [state.nodes[number] for number in state.shown - before.shown if number in state.nodes]
-            self._key, self._continues = key, not nodes or any(
-                node.tensor in leaves if is_leaf(node) else any(edge and edge[0] in before.shown for edge in node.inputs)
-                for node in nodes
-            )
+            sources = {edge[0] for node in nodes for edge in node.inputs if edge is not None}
+            tensors = {node.tensor for node in nodes if is_leaf(node)}
+            self._key, self._continues = key, not nodes or bool(sources & before.shown or tensors & leaves)
         return self._continues
 
     def _find_state(self, state: State) -> State:
