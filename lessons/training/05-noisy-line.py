@@ -129,10 +129,10 @@ print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.it
 # 循环跑完了，损失是 {{ loss.item() }}：`lr` 这么大，每一步都越过目标，而且一次比一次远。`w` 到了 {{ w.item() }}。
 
 # %% [markdown] front="screen" lang="en"
-# Go back with `B` and watch the line rotate in the chart. (`v` in that pane shows the curve of the loss.)
+# `Tab` to the chart, then go back with `B` and watch the line rotate. (`v` in that pane shows the curve of the loss.)
 
 # %% [markdown] front="screen" lang="zh"
-# 用 `B` 往回走，看图表里的直线怎样转动。（焦点在那里时按 `v`，换成损失的曲线。）
+# 用 `Tab` 切到图表，再用 `B` 往回走，看直线怎样转动。（在那里按 `v`，换成损失的曲线。）
 
 # %% [markdown] lang="en"
 # The two gradients are simple enough to write down. The error of a point is output minus target. Half its square has

@@ -151,9 +151,10 @@ class TensorsPane(Pane):
             self._with_grids = False
             self._add_all(trees, kept)
         kind = BY_MEMORY if self._by_memory else BY_MODULE if self._by_module else FLAT
-        rows = [self._wanted(entry) for entry in self._entries if entry.text is None and not entry.line]
+        entries = [entry for entry in self._entries if entry.text is None and not entry.line]
         for with_dtype in (kind is FLAT and self._dtypes_differ(), False):
             self._columns = columns_of(kind, self.inner, self._other is not None, with_dtype)
+            rows = [self._wanted(entry) for entry in entries]
             self._fit = table.fit_columns(self._columns, rows, self.inner, self._unused_columns())
             if not with_dtype or self._leaves_room():
                 break
