@@ -10,6 +10,7 @@ import pytest
 
 from tests.sampling import count, seed
 from tutor.text_width import width
+from tutor.ui.render.segments import UNICODE
 from tutor.ui.terminal_cells import SYNC_END, SYNC_START, TerminalCells
 
 COLUMNS, ROWS = 30, 6
@@ -125,3 +126,12 @@ def test_text_outside_of_the_terminal_is_sent_as_it_is() -> None:
     frame = f"\x1b[1;1Ha\x1b[{ROWS + 1};1Hb"
     assert cells.changes(frame, SIZE) == frame
     assert cells.changes(frame, SIZE) == frame
+
+
+def test_a_change_beside_any_mark_of_ours_is_sent_without_the_mark() -> None:
+    """A terminal is known to show each of our glyphs, and what formulas are written with, in one cell."""
+    glyphs = [getattr(UNICODE, field) for field in UNICODE.__dataclass_fields__ if field != "ascii"]
+    for mark in dict.fromkeys([*glyphs, *"ᵀ²·×∂Σ√≈≤∇σ"]):
+        cells = TerminalCells()
+        cells.changes(f"\x1b[1;1H{mark}1", SIZE)
+        assert mark not in cells.changes(f"\x1b[1;1H{mark}2", SIZE)
