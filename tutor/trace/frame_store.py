@@ -375,6 +375,10 @@ class Seeker:
         for events in self._frames.between(start, target):
             if number != start[0]:
                 self._mark((number, 0), replay.state)
+            if number == target[0] and len(events) > NEAR:  # who goes back will come to the events before the last ones
+                replay.run(events[:-NEAR])
+                self._mark((number, target[1] - NEAR), replay.state)
+                events = events[-NEAR:]
             replay.run(events)
             number += 1
         self._heads.append((target, replay))

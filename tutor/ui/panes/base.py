@@ -7,12 +7,13 @@ tabs, the scroll thumb and the selection. Panes and bars post the messages below
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
+import msgspec
 from rich.segment import Segment
 from textual import events
+from textual.filter import ANSIToTruecolor
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -174,13 +175,21 @@ class Surface(Widget):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
+        self._asked: list[Row] = []
+        """The rows that are shown, as `rows` gave them."""
         self._shown: list[Row] = []
+        """The same as they are drawn."""
+        self._strips: list[Strip | None] = []
+        """The same in their colours, as far as Textual has asked for them."""
+        self._painting_with: Palette | None = None
         self._drawn_with: Palette | None = None
+        self._drawn_for: tuple[int, tuple[int, ...]] = (0, ())
+        """The width and the seams for which they are drawn."""
 
     @property
     def palette(self) -> Palette:
         """The colours and characters in use."""
-        return palette_of(self.app)
+        return self._painting_with or palette_of(self.app)
 
     @property
     def glyphs(self) -> Glyphs:
@@ -196,19 +205,34 @@ class Surface(Widget):
         width, height = self.size if self.BORDERED else self.outer_size
         if not width or not height:
             return
-        base, more = self.BASE, self.glyphs.more
-        rows = [_finished(row, width, base, more, self.VALUES) for row in self.rows(width, height)[:height]]
-        rows += [_finished(EMPTY, width, base, more, False)] * (height - len(rows))
-        rows = [unbroken(row, self.seams) for row in rows] if self.seams else rows
-        shown, self._shown = self._shown, rows
-        self._drawn_with = self.palette
-        if len(shown) != height:
+        palette, drawn_for = palette_of(self.app), (width, tuple(self.seams))
+        self._painting_with = palette  # so that each row need not ask the app for it
+        try:
+            rows = self.rows(width, height)[:height]
+        finally:
+            self._painting_with = None
+        rows += [EMPTY] * (height - len(rows))
+        asked, self._asked = self._asked, rows
+        if len(self._shown) != height or palette is not self._drawn_with or drawn_for != self._drawn_for:
+            self._drawn_with, self._drawn_for = palette, drawn_for
+            self._shown, self._strips = [self._finish(row, width) for row in rows], [None] * height
             self.refresh()
             return
-        changed = (y for y, (old, new) in enumerate(zip(shown, rows, strict=True)) if old != new)
-        dirty = [Region(0, y, width, 1) for y in changed]
+        dirty = []
+        for y, (old, new) in enumerate(zip(asked, rows, strict=True)):
+            if old == new:
+                continue
+            row = self._finish(new, width)
+            if row != self._shown[y]:
+                self._shown[y], self._strips[y] = row, None
+                dirty.append(Region(0, y, width, 1))
         if dirty:
             self.refresh(*dirty)
+
+    def _finish(self, row: Row, width: int) -> Row:
+        """Return a row as it is drawn."""
+        row = _finished(row, width, self.BASE, self.glyphs.more, self.VALUES)
+        return unbroken(row, self.seams) if self.seams else row
 
     def repaint(self) -> None:
         """Draw everything again if the palette changed."""
@@ -221,24 +245,32 @@ class Surface(Widget):
         self.paint()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Render rows without what Textual adds to widgets, a border apart: a surface has no padding or tint."""
+        """Render rows without what Textual adds to widgets, a border apart: a surface has no padding or tint, and our
+        colours need no conversion to true ones."""
         if self.BORDERED:
             return super().render_lines(crop)
-        width = self.outer_size.width
-        strips = [self._strip_at(y, width) for y in crop.line_range]
-        background = self.background_colors[1]
+        width, palette = self.outer_size.width, self.palette
+        strips = [self._strip_at(y, width, palette) for y in crop.line_range]
         for line_filter in self.get_line_filters():
-            strips = [strip.apply_filter(line_filter, background) for strip in strips]
+            if not isinstance(line_filter, ANSIToTruecolor):
+                background = self.background_colors[1]
+                strips = [strip.apply_filter(line_filter, background) for strip in strips]
         if crop.column_span != (0, width):
             strips = [strip.crop(*crop.column_span) for strip in strips]
         return strips
 
     def render_line(self, y: int) -> Strip:
-        return self._strip_at(y, self.size.width)
+        return self._strip_at(y, self.size.width, self.palette)
 
-    def _strip_at(self, y: int, width: int) -> Strip:
-        row = self._shown[y] if y < len(self._shown) else ((" " * width, self.BASE),)
-        return _strip(row, width, self.palette)
+    def _strip_at(self, y: int, width: int, palette: Palette) -> Strip:
+        if y >= len(self._shown):
+            return _strip(((" " * width, self.BASE),), width, palette)
+        if palette is not self._drawn_with or width != self._drawn_for[0]:  # it is about to be painted again
+            return _strip(self._shown[y], width, palette)
+        strip = self._strips[y]
+        if strip is None:
+            strip = self._strips[y] = _strip(self._shown[y], width, palette)
+        return strip
 
 
 # ------------------------------------------------------------ panes
@@ -248,8 +280,7 @@ FRAME = 4
 """Columns taken by the frame and the space inside it."""
 
 
-@dataclass(frozen=True)
-class Tab:
+class Tab(msgspec.Struct, frozen=True):
     """The name of one of the panes that share a place."""
 
     name: str
@@ -264,8 +295,7 @@ class Tab:
         return f"{_(self.name)} +{self.new}" if self.new else _(self.name)
 
 
-@dataclass(frozen=True)
-class Linked:
+class Linked(msgspec.Struct, frozen=True):
     """What panes highlight together: a node, its tensor, and the code that made them."""
 
     nodes: frozenset[int] = frozenset()
