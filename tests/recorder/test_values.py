@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tests.worker.recording import Forker
-from tutor.recorder.values import FULL, fingerprint_of, summary_of, unmeasured, value_of
+from tutor.recorder.values import CODES, FULL, fingerprint_of, summary_of, unmeasured, value_of
 from tutor.trace.names import names_of
 
 SCRIPT = """
@@ -226,6 +226,25 @@ def test_corners() -> None:
     assert summary_of(tensor)["corners"][0] == [0.0, 1.0, 2.0, 97.0, 98.0, 99.0]
     assert len(summary_of(tensor)["corners"]) == 6  # of all its rows
     assert summary_of(tensor)["corners"][-1][-1] == 7999.0
+
+
+@pytest.mark.parametrize("dtype", [*CODES, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(60, 40), (100, 60), (1, 3_000), (3_000, 2)])
+def test_pictures_are_those_of_the_elements_in_order(shape: tuple[int, int], dtype: torch.dtype) -> None:
+    tensor = (drawn(6_000) * 50).to(dtype)[: math.prod(shape)].view(shape)
+    summary, rows = summary_of(tensor), tensor.tolist()
+    ends = [[*range(3), *range(size - 3, size)] if size > 6 else range(size) for size in shape]
+    assert summary["corners"] == [[rows[y][x] for x in ends[1]] for y in ends[0]]
+    for apart in (tensor.t().contiguous().t(), torch.stack([tensor, tensor], -1)[..., 1]):
+        assert not apart.is_contiguous() or 1 in shape
+        other = summary_of(apart)
+        assert (other["corners"], other["heat"]) == (summary["corners"], summary["heat"])
+
+
+def test_small_views_are_read_in_their_order() -> None:
+    tensor = torch.arange(240.0).view(6, 40)
+    for view in (tensor.t(), tensor[:, ::3], tensor.view(2, 3, 40).transpose(0, 2), tensor.expand(3, 6, 40)):
+        assert value_of(view) == value_of(view.clone(memory_format=torch.contiguous_format))
 
 
 def test_fingerprints_tell_values_apart() -> None:

@@ -47,6 +47,8 @@ _CANCELLED = 1e-6
 """The least variance, beside the squared mean, that a sum of squares gives to nine digits."""
 HEAT = 64
 """Rows and columns of a heat map, at most."""
+_LIGHTEST = 254 * (1 + 1e-12)
+"""The shade of the greatest element, with what rounding may take from it."""
 CORNER = 3
 """Rows and columns of a corner."""
 
@@ -75,10 +77,11 @@ def value_of(t: torch.Tensor) -> Any:
             code = CODES.get(t.dtype)
             if code is not None and count <= LIST:
                 return t.tolist()
-            if code is not None and count <= FULL and t.is_cpu and t.is_contiguous() and not t.is_neg():
+            if code is not None and count <= FULL and t.is_cpu and not t.is_neg():
                 size = t.nbytes
                 if t.untyped_storage().nbytes() >= size:  # or it was released
-                    return {"shape": tuple(t.shape), "code": code, "data": _bytes_at(t.data_ptr(), size)}
+                    row = t if t.is_contiguous() else t.detach().contiguous()
+                    return {"shape": tuple(t.shape), "code": code, "data": _bytes_at(row.data_ptr(), size)}
     except Exception:  # below, what it is
         pass
     try:
@@ -243,42 +246,60 @@ def summary_of(t: torch.Tensor, *, heat: bool = True) -> dict[str, Any]:
 
 def _summary_of(t: torch.Tensor, *, heat: bool) -> dict[str, Any]:
     """As `summary_of`, but raise where the elements cannot be read."""
-    base = {"shape": tuple(t.shape), "dtype": dtype_name(t.dtype)}
+    shape = t.shape
     note = f"{t.numel():,} elements"
-    with torch.no_grad():
-        data, times = _once(t.detach())
-        if data.numel() > _OVERLAPPING and data.untyped_storage().nbytes() < data.numel() * data.itemsize:
-            return unmeasured(t)  # overlapping windows over a far smaller memory would take too long
-        if data.dtype.is_complex:
-            data, note = data.abs(), note + ", measured by magnitude"
-        stats, finite = _stats(data, times)
-        corners, shades = _pictures(data.expand(t.shape), finite if times == 1 else None, heat=heat)
-    summary = {**base, "stats": stats, "note": note, "corners": corners}
-    return {**summary, "heat": shades} if heat else summary
+    data, times = _once(t.detach())
+    if data.numel() > _OVERLAPPING and data.untyped_storage().nbytes() < data.numel() * data.itemsize:
+        return unmeasured(t)  # overlapping windows over a far smaller memory would take too long
+    if data.dtype.is_complex:
+        data, note = data.abs(), note + ", measured by magnitude"
+    stats, finite = _stats(data, times)
+    corners, shades = _pictures(data if times == 1 else data.expand(shape), finite, heat=heat)
+    summary = {"shape": tuple(shape), "dtype": dtype_name(t.dtype), "stats": stats, "note": note, "corners": corners}
+    if heat:
+        summary["heat"] = shades
+    return summary
 
 
 def _once(t: torch.Tensor) -> tuple[torch.Tensor, int]:
     """Return the tensor without the repetitions of `expand`, and how often each element is repeated."""
-    times = 1
-    for dim, (size, stride) in enumerate(zip(t.shape, t.stride(), strict=True)):
+    times, strides = 1, t.stride()
+    if 0 not in strides:
+        return t, 1
+    for dim, (size, stride) in enumerate(zip(t.shape, strides, strict=True)):
         if stride == 0 and size > 1:
             t, times = t.narrow(dim, 0, 1), times * size
     return t, times
 
 
 def _chunks(t: torch.Tensor) -> Any:
-    """Yield the tensor in parts of about `CHUNK` elements."""
+    """Yield the tensor in parts of about `CHUNK` elements, in the order in which they lie in memory as far as a
+    permutation of the dimensions gives that: a transposed matrix takes ten times as long to read by rows. Parts of what
+    has no gaps have one dimension."""
+    if not t.is_contiguous():
+        t = t.permute(sorted(range(t.dim()), key=t.stride, reverse=True))
+    if not t.is_contiguous():
+        yield from _rows(t)
+    elif t.numel() <= CHUNK:
+        yield t.view(-1)
+    else:
+        yield from t.view(-1).split(CHUNK)
+
+
+def _rows(t: torch.Tensor) -> Any:
+    """As `_chunks`, for a tensor with gaps between its elements in memory."""
     if t.numel() <= CHUNK or t.dim() == 0:
         yield t
     elif t.numel() // t.shape[0] > CHUNK:
         for row in t.unbind(0):
-            yield from _chunks(row)
+            yield from _rows(row)
     else:
         yield from t.split(max(1, CHUNK * t.shape[0] // t.numel()), 0)
 
 
 _Finite = tuple[torch.Tensor, float, float]
-"""All elements of a tensor in double precision, none of them nan or infinite, with the least and the greatest."""
+"""All elements of a tensor in one dimension and in double precision, none of them nan or infinite, with the least and
+the greatest."""
 
 
 def _stats(t: torch.Tensor, times: int) -> tuple[dict[str, Any], _Finite | None]:
@@ -286,6 +307,7 @@ def _stats(t: torch.Tensor, times: int) -> tuple[dict[str, Any], _Finite | None]
     low, high, count, mean, spread = math.inf, -math.inf, 0, 0.0, 0.0
     nan = inf = zero = 0
     whole: _Finite | None = None
+    is_listed = times == 1 and t.numel() <= CHUNK and t.is_contiguous()
     for chunk in _chunks(t):
         part = _in_double_precision(chunk)
         narrow = chunk if chunk.dtype is _float32 else part  # the same numbers, in half of the memory
@@ -301,10 +323,10 @@ def _stats(t: torch.Tensor, times: int) -> tuple[dict[str, Any], _Finite | None]
                 continue
             least, most = torch.aminmax(part)
             smallest, largest = least.item(), most.item()
-        elif chunk is t:
+        elif is_listed:
             whole = part, smallest, largest
         part_count = part.numel()
-        part_mean, part_spread = _moments(part.flatten(), smallest, largest)
+        part_mean, part_spread = _moments(part, smallest, largest)
         low, high = min(low, smallest), max(high, largest)
         delta = part_mean - mean
         total = count + part_count
@@ -326,11 +348,15 @@ def _stats(t: torch.Tensor, times: int) -> tuple[dict[str, Any], _Finite | None]
 
 
 def _in_double_precision(chunk: torch.Tensor) -> torch.Tensor:
-    """Return the elements of a chunk in double precision, where there is one; valid until the next call."""
+    """Return the elements of a chunk in one dimension and, where there is one, in double precision; valid until the
+    next call."""
     size = chunk.numel()
     if size < _LARGE or not chunk.is_cpu or not may_dispatch():
-        return chunk.double() if chunk.device.type != "mps" else chunk.float()
-    return _doubles[:size].view(chunk.shape).copy_(chunk)
+        part = chunk.double() if chunk.device.type != "mps" else chunk.float()
+        return part if part.dim() == 1 else part.reshape(-1)
+    part = _doubles[:size]
+    (part if chunk.dim() == 1 else part.view(chunk.shape)).copy_(chunk)
+    return part
 
 
 def _count_zeros(chunk: torch.Tensor) -> int:
@@ -340,8 +366,9 @@ def _count_zeros(chunk: torch.Tensor) -> int:
     """
     size = chunk.numel()
     if size < _LARGE or not chunk.is_cpu or not may_dispatch():
-        return size - int(torch.count_nonzero(chunk))
-    return int(torch.eq(chunk, 0, out=_flags[:size].view(chunk.shape)).sum().item())
+        return size - int(torch.count_nonzero(chunk).item())
+    flags = _flags[:size]
+    return int(torch.eq(chunk, 0, out=flags if chunk.dim() == 1 else flags.view(chunk.shape)).sum().item())
 
 
 def _moments(part: torch.Tensor, smallest: float, largest: float) -> tuple[float, float]:
@@ -360,14 +387,25 @@ def _moments(part: torch.Tensor, smallest: float, largest: float) -> tuple[float
     return average.item(), variance.item() * count
 
 
+def _corners(rows: torch.Tensor) -> list[list[Any]]:
+    """Return the corners of a matrix as one with `CORNER` rows and columns of each end."""
+    height, width = rows.shape
+    ys, xs = _ends(height), _ends(width)
+    code = CODES.get(rows.dtype)
+    if code is None or not rows.is_cpu or not rows.is_contiguous() or rows.is_neg():
+        return _elements_at(rows, _corner_places(height, width)).view(len(ys), len(xs)).tolist()
+    size, start = rows.itemsize, rows.data_ptr()  # four operations of torch's take longer than all this
+    ends = [0] if len(xs) == width else [0, width - CORNER]
+    length = len(xs) // len(ends) * size
+    data = b"".join([_bytes_at(start + (y * width + x) * size, length) for y in ys for x in ends])
+    numbers = memoryview(data).cast(code).tolist()  # type: ignore[call-overload]
+    return [numbers[first : first + len(xs)] for first in range(0, len(numbers), len(xs))]
+
+
 @functools.lru_cache(maxsize=64)
-def _corner_places(height: int, width: int) -> tuple[bytearray, tuple[int, int]]:
-    """Return the flat indices of the corners of a matrix as int64, and their number of rows and columns."""
-    rows, columns = _ends(height), _ends(width)
-    return bytearray(array.array("q", [y * width + x for y in rows for x in columns]).tobytes()), (
-        len(rows),
-        len(columns),
-    )
+def _corner_places(height: int, width: int) -> bytearray:
+    """Return the flat indices of the corners of a matrix as int64."""
+    return bytearray(array.array("q", [y * width + x for y in _ends(height) for x in _ends(width)]).tobytes())
 
 
 @functools.lru_cache(maxsize=64)
@@ -392,8 +430,7 @@ def _pictures(t: torch.Tensor, finite: _Finite | None, *, heat: bool) -> tuple[A
     else:  # or else the first matrix: never a copy of all
         rows, is_whole = t[(0,) * (t.dim() - 2)], t.dim() == 2
     height, width = rows.shape
-    indices, size = _corner_places(height, width)
-    corners = _elements_at(rows, indices).view(size).tolist()
+    corners = _corners(rows)
     if not heat:
         return corners, None
     map_rows, map_columns = min(height, HEAT), min(width, HEAT)
@@ -407,7 +444,7 @@ def _pictures(t: torch.Tensor, finite: _Finite | None, *, heat: bool) -> tuple[A
         sample = sample.double() if t.device.type != "mps" else sample.float()
         least, most = (end.item() for end in torch.aminmax(sample))
     if math.isfinite(most - least):
-        shades = sample.sub(least).div_(max(most - least, 1e-300)).mul_(254).to(torch.uint8)
+        shades = sample.sub(least).mul_(_LIGHTEST / max(most - least, 1e-300)).to(torch.uint8)
     else:
         finite_places = torch.isfinite(sample)
         low, high = (
@@ -425,8 +462,7 @@ def _elements_at(rows: torch.Tensor, indices: bytearray) -> torch.Tensor:
     at = torch.frombuffer(indices, dtype=torch.int64)
     if rows.device.type != "cpu":
         at = at.to(rows.device)
-    width = rows.shape[1]
-    return rows.reshape(-1)[at] if rows.is_contiguous() else rows[at // width, at % width]
+    return torch.take(rows, at)
 
 
 def _ends(length: int) -> list[int]:
