@@ -97,7 +97,7 @@ loss.backward()
 # 是 {{ w1.grad.item() }}。这就是**链式法则**：沿着一条路，局部的导数相乘，每个节点只需要知道自己的那一个。
 # 退回去，把这次反向传播再走一遍，一步就是一个因子。到达某个节点的梯度，已经包含了前面所有的因子。
 #
-# 再看第二个网络，只有一个符号不同：中间的权重 `v2` 是负的。`v2.grad` 会是多少？先把它的前向算一遍。
+# 再看第二个网络，只有一个符号不同：中间的权重 `v2` 是负的。`v2.grad` 会是多少？先把它的前向计算做一遍。
 
 # %% [markdown] wrong="-w2.grad" lang="en"
 # That is the number of the first network with another sign. Here the input of relu is negative, and its derivative is

@@ -131,7 +131,7 @@ for i in range(3):
 # - `g` 问你去哪里：一个数是第几步，`cell 2`、`iteration 2` 和 `end` 也是位置
 # - `'` 回到跳转之前的地方，`"` 再往前
 # - `/` 在代码和输出里查找文字，数出有几处，并标出来
-# - `space` 播放，再按停下
+# - 空格键播放，再按停下
 
 # %% [markdown] front="plain" lang="en"
 # `paid` is {{ paid.item() }}. Walk through the loop once more, in larger strides:

@@ -117,13 +117,13 @@ optimizer.step()
 # %% [markdown] front="screen" lang="zh"
 # 这就是单独再做一遍的第一次迭代，数值都一样。无论什么训练，都先看损失、梯度和参数更新。
 #
-# 现在不用课文陪着走：按 `O` 打开文件，`train.py` 的路径已经填好了。在后面加上 `--epochs 3`，或者换成你自己脚本的路径，
-# 再按 `Enter`。`Esc` 回到这里。
+# 现在离开课文，自己来：按 `O` 打开文件，`train.py` 的路径已经填好了。在后面加上 `--epochs 3`，或者换成你自己脚本的
+# 路径，再按 `Enter`。`Esc` 回到这里。
 #
 # 在 shell 里：
 # - `gradtutor open train.py --lr 0.1` 打开一个脚本，脚本名之后的都是脚本自己的参数。`open -m pkg.train` 打开模块，
 #   `open lab.ipynb` 打开笔记本
-# - `gradtutor record train.py` 把这次运行记录在 `train.trace` 里；`gradtutor view train.trace` 在里面走，
+# - `gradtutor record train.py` 把这次运行记录在 `train.trace` 里；`gradtutor view train.trace` 可以逐步查看它，
 #   没有 PyTorch 也行
 # - 训练很久的话，用 `--keep 0-2,every:100,last:3` 指定记录哪些迭代，其余的全速运行
 
@@ -140,5 +140,5 @@ optimizer.step()
 # 这就是单独再做一遍的第一次迭代，数值都一样。无论什么训练，都先看损失、梯度和参数更新。
 #
 # 你自己的脚本呢？在 shell 里输入 gradtutor open、选项 plain 和脚本的名字就能打开它，名字之后的都是脚本自己的参数。
-# 笔记本也能打开，加上选项 m 还能打开模块。要保存一次运行，把 open 换成 record；gradtutor view 可以在记录里走，
+# 笔记本也能打开，加上选项 m 还能打开模块。要保存一次运行，把 open 换成 record；gradtutor view 可以逐步查看记录，
 # 没有 PyTorch 也行。训练很久的话，用选项 keep 指定记录哪些迭代。

@@ -4,7 +4,7 @@
 #     title: {en: "Making tensors", zh: "创建张量"}
 #     summary:
 #       en: "From a list, filled with one number, shaped like another: and which type of number comes out."
-#       zh: "从列表来，用一个数填满，照别的张量的样子：各自得到的是哪种类型的数。"
+#       zh: "由列表创建，用一个数填满，沿用别的张量的形状：各得到哪种类型的数。"
 #     order: 30
 #     topics:
 #       en: [torch.tensor, zeros, full, eye, empty, "out=", dtype]

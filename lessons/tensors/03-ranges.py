@@ -44,7 +44,7 @@ evens = torch.arange(2, 10, 2)
 # Seven points from 2 to 10: how far is each from the next? Within a thousandth counts as right.
 
 # %% [markdown] question="predict" of="gap" lang="zh"
-# {{ evens.tolist() }}：和 `range` 一样，含头，**不含尾**。很多人会把末尾也写上。
+# {{ evens.tolist() }}：和 `range` 一样，含头，**不含尾**。
 #
 # `linspace(start, end, steps)` 反过来问：不问相隔多远，只问**一共几个**，两头都算在内。
 # （参数虽叫 `steps`，数的却是点。）
@@ -125,10 +125,10 @@ except TypeError as problem:
 # axis: from 0 to 1 with both ends, eleven marks
 
 # %% [markdown] tags=["hint"] lang="en"
-# Count the marks in the table, and look at the last one. What does `arange` do with the end?
+# Write one, then count its marks in the table, and look at the last one. What does `arange` do with the end?
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 数数表里有几个刻度，再看最后一个。`arange` 是怎样对待末尾的？
+# 先写一个试试，再到表里数数它有几个刻度，看看最后一个。`arange` 是怎样对待末尾的？
 
 # %% [markdown] tags=["hint"] lang="en"
 # You know how many marks you want: which function asks for that? (To move the end of `arange` a little past 1 is a

@@ -6,7 +6,7 @@
 #       zh: "可以重来的随机数"
 #     summary:
 #       en: "What a seed does, what changes the numbers all the same, and how to shuffle pairs."
-#       zh: "随机种子管什么，什么会让数照样改变，以及怎样成对地打乱。"
+#       zh: "随机种子决定什么，什么会让数照样改变，以及怎样成对地打乱。"
 #     topics:
 #       en: [manual_seed, rand, randperm, shuffling]
 #       zh: [manual_seed, rand, randperm, 打乱次序]
@@ -67,7 +67,7 @@ third = torch.rand(2)
 
 # %% [markdown] question="predict" of="shifted.equal(first)" lang="zh"
 # `third` 是 {{ third.tolist() }}，`first` 也是：种子相同，数就相同。`second` 排在后面。
-# 换个种子，就从别处开始，按 `k` 可以试试。（NumPy 另有自己的序列，`np.random.seed` 在这里不管用。）
+# 换个种子，就从别处开始，按 `k` 可以试试。（NumPy 另有自己的序列，`np.random.seed` 在这里不起作用。）
 #
 # 所以，只要*抽取的次序和内容完全相同*，运行就能完全重现。下面重新设种子，但在抽那两个数之前，先抽了一个数。
 # `shifted` 会和 `first` 相等吗？回答 `True` 或 `False`。

@@ -99,7 +99,7 @@ as_column = four.unsqueeze(1)
 # %% [markdown] question="predict" of="torch.equal(turned, refilled)" lang="zh"
 # {{ tried.shape }}，没有变：第 1 维是**第二个**，长度是二。没有可去掉的维，也不报错。
 # 不写数字，两个一都去掉：{{ bare.shape }}。
-# `unsqueeze` 造出一行 {{ as_row.shape }} 和一列 {{ as_column.shape }}。
+# `unsqueeze` 得到一行 {{ as_row.shape }} 和一列 {{ as_column.shape }}。
 #
 # `transpose(0, 1)` 对调两维：两行三列变成三行两列。`reshape(3, 2)` 也是三行两列。
 #
@@ -135,7 +135,7 @@ rows = pictures.reshape(-1, 3)
 # Look at the shape of `rows`. Which number says how many rows there are, and how many pictures are there?
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 看 `rows` 的形状。哪个数说有几行？图又有几张？
+# 看 `rows` 的形状。哪个数表示行数？图又有几张？
 
 # %% [markdown] tags=["hint"] lang="en"
 # The pictures are dimension 0, and must stay there. The `-1` stands for what belongs to one picture.

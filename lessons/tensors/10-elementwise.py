@@ -23,7 +23,7 @@
 # `a` is `[1, 10, 100]`, and `b` is `[2, 4, 8]`. What will `total` hold?
 
 # %% [markdown] question="predict" of="total" vary="a: [[1.0, 2.0], [5.0, 0.0]]; b: [[4.0, 5.0], [1.0, 3.0]]" lang="zh"
-# 张量做算术不用循环。`+`、`-`、`*`、`/` 对每个元素各算各的：第一个对第一个，第二个对第二个。
+# 张量的算术不需要循环。`+`、`-`、`*`、`/` 对每个元素各算各的：第一个对第一个，第二个对第二个。
 # 每个符号都有对应的函数，`add`、`sub`、`mul`、`div`，其中有的还能多做一点。
 #
 # `torch.add(a, b, alpha=10)` 先乘 `alpha` 再加。只乘其中一个：**第二个**。
@@ -65,7 +65,7 @@ ratio = a.div(b)
 
 # %% [markdown] question="predict" of="cmul" vary="u: [[1.0, 0.0, 3.0], [2.0, 1.0, 0.0]]" lang="zh"
 # {{ total.tolist() }}：就是 `a + 10 * b`。
-# （老代码把 10 写在中间，`torch.add(a, 10, b)`，现在 PyTorch 会警告。）
+# （旧代码把 10 写在中间，`torch.add(a, 10, b)`，现在 PyTorch 会警告。）
 #
 # 训练中更新权重时，经常要做这种计算。`addcmul(a, b, u, value=2)` 就是 `a + 2 * b * u`；`addcdiv` 把乘换成除。
 # 后面还有乘方、对数等等。（以 2 为底 8 的对数是 3，因为 2³ 是 8。）
@@ -146,7 +146,7 @@ print(doubled.dtype, scaled.dtype, (a * 2.5).dtype, wide.dtype)
 # press `e`.
 
 # %% [markdown] lang="zh"
-# 是 `float32`，PyTorch 对小数的默认类型：{{ scaled.tolist() }}。`counts * 2` 还是 `int64`。
+# 是 `float32`，PyTorch 浮点数的默认类型：{{ scaled.tolist() }}。`counts * 2` 还是 `int64`。
 # 两个*张量*之间则不同：取较大的类型，所以 `wide` 是 `float64`。
 #
 # 轮到你了。**逻辑函数**是 `1 / (1 + e^(-x))`。它把任何数变成 0 到 1 之间的数，以后会以 `sigmoid` 的名字再见到。

@@ -4,7 +4,7 @@
 #     title: {en: "Matrix products", zh: "矩阵乘法"}
 #     summary:
 #       en: "@ against *: rows meet columns. Which shapes fit, which types, and what a layer does."
-#       zh: "@ 不是 *：行与列相乘。哪些形状合得上，哪些类型合得上，一层网络又做了什么。"
+#       zh: "@ 不是 *：行与列相乘。哪些形状对得上，哪些类型可以混用，一层网络又做了什么。"
 #     order: 140
 #     topics:
 #       en: [matmul, "@", dtype]

@@ -52,7 +52,7 @@ print("before training: 4 gives", forward(4).item())
 # The first sample is 1, and should give 2. What is the first gradient?
 
 # %% [markdown] question="predict" of="first" vary="w: [0, 3]" lang="zh"
-# 下面是一个 **epoch**（轮）：每个样本各用一次。更新写在 `torch.no_grad()` 里，因为它不属于模型的计算，
+# 下面是一**轮**（epoch）：每个样本各用一次。更新写在 `torch.no_grad()` 里，因为它不属于模型的计算，
 # 不该进到计算图里去。（旧代码里这一行写作 `w.data -= lr * w.grad.data`，
 # 末尾写作 `w.grad.data.zero_()`。那样绕过了 autograd，出了错它也查不出来。）
 #
@@ -118,7 +118,7 @@ print("gradients of the first epoch:", [round(gradient, 4) for gradient in gradi
 # Now the other epochs. The model will never be shown the input 4. What will it say to it in the end?
 
 # %% [markdown] question="predict" of="answer" lang="zh"
-# 现在跑完其余的 epoch。模型从没见过输入 4，最后它会给出多少？
+# 现在跑完其余各轮。模型从没见过输入 4，最后它会给出多少？
 
 # %%
 for epoch in range(1, 100):
@@ -148,14 +148,14 @@ print("after training: 4 gives", answer)
 
 # %% [markdown] when="missing == 0" lang="zh"
 # 它给出 {{ answer }}：按保留的位数，和直线上的 8 已经没有差别。越接近，梯度越小，步子也越小；
-# 不过用这个 `lr`，这些 epoch 已经够了。损失先是陡降，然后拖着一条又长又平的尾巴。
+# 不过用这个 `lr`，这么多轮已经够了。损失先是陡降，然后拖着一条又长又平的尾巴。
 
 # %% [markdown] when="0.01 <= abs(missing) < 4" lang="en"
 # It says {{ answer }}: {{ missing }} is missing from the 8 of the line. With this `lr` the weight is still on its way
 # when the epochs are over. And the closer it is, the smaller the gradients get, and the smaller its steps.
 
 # %% [markdown] when="0.01 <= abs(missing) < 4" lang="zh"
-# 它给出 {{ answer }}，离直线上的 8 还差 {{ missing }}。用这个 `lr`，所有 epoch 跑完时权重还在半路上。
+# 它给出 {{ answer }}，离直线上的 8 还差 {{ missing }}。用这个 `lr`，各轮跑完时权重还在半路上。
 # 而且越接近，梯度越小，步子也越小。
 
 # %% [markdown] when="not abs(missing) < 4" lang="en"
@@ -164,7 +164,7 @@ print("after training: 4 gives", answer)
 # instead of falling.
 
 # %% [markdown] when="not abs(missing) < 4" lang="zh"
-# 它给出 {{ answer }}，离直线上的 8 差得太远。`lr` 这么大，每个 epoch 都让权重越过正确的值，而且一次比一次远，
+# 它给出 {{ answer }}，离直线上的 8 差得太远。`lr` 这么大，每一轮都让权重越过正确的值，而且一次比一次远，
 # 梯度也跟着变大。损失没有下降，反而越来越大。
 
 
@@ -178,7 +178,7 @@ print("after training: 4 gives", answer)
 # %% [markdown] front="screen" lang="zh"
 # 用 `B` 往回走，一次反向传播接一次反向传播；到了循环里，`{` 和 `}` 在各次迭代之间跳。
 #
-# 用 `Tab` 走到图表，按 `z` 放大：上面还有锯齿。每个 epoch 要过三个样本，每个样本的损失各不相同。
+# 用 `Tab` 走到图表，按 `z` 放大：上面还有锯齿。每一轮要过三个样本，每个样本的损失各不相同。
 
 # %% [markdown] front="plain" lang="en"
 # Go back with a capital B, from one backward pass to the one before; inside of the loop the word iteration goes to the
@@ -186,14 +186,14 @@ print("after training: 4 gives", answer)
 
 # %% [markdown] front="plain" lang="zh"
 # 用大写的 B 往回走，一次反向传播接一次反向传播；到了循环里，输入 iteration 走到下一次迭代。
-# 每个 epoch 要过三个样本，每个样本的损失各不相同，所以在一个 epoch 之内，损失有高有低。
+# 每一轮要过三个样本，每个样本的损失各不相同，所以在一轮之内，损失有高有低。
 
 # %% [markdown] lang="en"
 # Press `k` and try an `lr` of 0.0001, then one of 0.3. The first is still on its way when the epochs are over; the
 # second steps over the goal each time, and the loss grows until it is no number any more (`nan`).
 
 # %% [markdown] lang="zh"
-# 按 `k`，先把 `lr` 改成 0.0001，再改成 0.3。前一个跑完所有 epoch 还在半路上；
+# 按 `k`，先把 `lr` 改成 0.0001，再改成 0.3。前一个跑完各轮还在半路上；
 # 后一个每一步都跨过头，损失越来越大，直到不再是个数（`nan`）。
 
 # %% [markdown] lang="en"
@@ -203,7 +203,7 @@ print("after training: 4 gives", answer)
 
 # %% [markdown] lang="zh"
 # 每个训练循环里都有这四步：前向计算出**损失**、**反向传播**、**更新**、梯度**清零**。
-# 从空白的单元格开始，自己写一遍：对下面的权重 `v`，用学习率 `rate`，在 `samples` 上跑一个 epoch。按 `e`。
+# 从空白的单元格开始，自己写一遍：对下面的权重 `v`，用学习率 `rate`，在 `samples` 上跑一轮。按 `e`。
 
 # %%
 v = torch.tensor(1.0, requires_grad=True)
@@ -216,7 +216,7 @@ rate = 0.02
 # The loop of the first epoch is above. The loss is `(v * x - target) ** 2`.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 第一个 epoch 的循环就在上面。损失是 `(v * x - target) ** 2`。
+# 第一轮的循环就在上面。损失是 `(v * x - target) ** 2`。
 
 # %% [markdown] tags=["hint"] lang="en"
 # The update goes under `with torch.no_grad():`, and subtracts `rate * v.grad`. Then `v.grad.zero_()`.
@@ -269,5 +269,5 @@ assert abs(now - once) > 1e-4, {
 }
 assert abs(now - right) < 1e-4, {
     "en": f"v is {now:.4f}, and one epoch from 1 leads to {right:.4f}.",
-    "zh": f"v 是 {now:.4f}，而从 1 开始跑一个 epoch 应当到 {right:.4f}。",
+    "zh": f"v 是 {now:.4f}，而从 1 开始跑一轮应当到 {right:.4f}。",
 }

@@ -67,7 +67,7 @@ print("gradients of the first epoch:", [round(gradient, 4) for gradient in gradi
 # 是 {{ second }}：反向传播是往上**加**的。
 # 于是每次更新用的是此前所有样本梯度之和，权重已经合适之后还会继续移动。
 #
-# 现在跑完其余 99 个 epoch。损失会怎样变化？
+# 现在跑完其余 99 轮。损失会怎样变化？
 #
 # 1. 和以前一样一路下降，只是更快
 # 2. 降下来又升上去，来回摆动
@@ -100,7 +100,7 @@ print("after training: 4 gives", answer)
 # gradient, and by that alone: press `e`. More than one order is right.
 
 # %% [markdown] lang="zh"
-# 来回摆动。看看图表，再到表格里的 `w` 上按 `c`：它越过了正确的权重，因为旧的梯度还在和里面。
+# 来回摆动。看看图表，再到表格里的 `w` 上按 `c`：它越过了正确的权重，因为总和里还有旧的梯度。
 # 等到符号相反的梯度累积得足够多，它才往回走，然后又从另一边越过去。对 4 的回答是 {{ answer }}。
 # 把 `lr` 调小也不管用：摆动只会变慢，幅度不会变小。
 #

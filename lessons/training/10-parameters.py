@@ -23,9 +23,9 @@
 # parameters will it find?
 
 # %% [markdown] question="predict" of="count" lang="zh"
-# 模型可以是一个函数，权重就是旁边的几个名字。一两个权重，这样就行。
+# 模型可以是一个函数，权重就是旁边的几个变量。一两个权重，这样就行。
 # 一个网络有几十个，必须把它们全部交给优化器。
-# `nn.Module` 这个类会**自己找到它们**：问 `model.parameters()` 就行。
+# `nn.Module` 这个类会**自己找到它们**：调用 `model.parameters()` 就行。
 #
 # 下面是写成模块的一条直线。权重和偏置是需要梯度的张量，放在 `self` 里。它会找到几个参数？
 

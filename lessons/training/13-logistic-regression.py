@@ -32,6 +32,18 @@
 #
 # `z` 为 0 时，`sigmoid` 给出多少？
 
+# %% [markdown] wrong="0.0" lang="en"
+# That is `z`. A probability of 0 would mean: certainly class 0, and for that `z` must be far below zero.
+
+# %% [markdown] wrong="0.0" lang="zh"
+# 那是 `z`。概率为 0 意味着肯定是 0 类，那要 `z` 远小于零才行。
+
+# %% [markdown] wrong="1.0" lang="en"
+# A probability of 1 would mean: certainly class 1, and for that `z` must be far above zero.
+
+# %% [markdown] wrong="1.0" lang="zh"
+# 概率为 1 意味着肯定是 1 类，那要 `z` 远大于零才行。
+
 # %%
 import plotext as plt
 import torch

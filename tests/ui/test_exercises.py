@@ -172,13 +172,15 @@ async def test_the_editor_takes_the_place_of_the_code(tmp_path: Path, home: Path
         await pilot.press("f2")
         await pilot.pause(0.1)
         assert "A square is a product." in text(pilot.app)
-        editor.area.text = "y = w\ny = y * nothing\n"
+        editor.area.text = "y = w\ny = y * nothing\n" + "\n" * 40
         await pilot.press("f5")
         await ended(pilot, screen)
         assert editor_of(pilot.app) is editor
         rows = lines(pilot.app)
         wrong = next(row for row, line in enumerate(rows) if "y = y * nothing" in line)
         assert "NameError" in rows[wrong + 1]  # under its line
+        assert editor.area.show_vertical_scrollbar
+        assert not editor.problem.region.overlaps(editor.area.vertical_scrollbar.region)  # would cut wide characters
         await pilot.press("backspace")
         assert not editor.problem.display
         editor.area.text = "y = w *\n"

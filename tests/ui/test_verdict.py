@@ -27,6 +27,7 @@ def verdict_text(kind: str, typed: str, right: bool | None, value: Any) -> str:
         ("predict", "[2, 5, 6]", False, [2.0, 4.0, 6.0], "[2, 5, 6] ✗ the run gives [2, 4, 6]; off at [1]"),
         ("predict", "[[1, 2], [0, 4]]", False, [[1, 2], [3, 4]], "[[1, 2], [0, 4]] ✗ the run gives [[1, 2], [3, 4]]"
                                                                  "; off at [1, 0]"),
+        ("predict", "[1, 5, 4]", False, [1, 2, 3], "[1, 5, 4] ✗ the run gives [1, 2, 3]; off at [1] and [2]"),
         ("predict", "[7, 8]", False, [1, 2], "[7, 8] ✗ the run gives [1, 2]"),
         ("predict", "[1, 2, 3]", False, [1, 2], "[1, 2, 3] ✗ the run gives [1, 2]"),
     ],

@@ -16,7 +16,7 @@ from tutor.explain import cause, describe_check_failure, explanation, lines
 from tutor.i18n import N_, _, current_language, next_language, ngettext, use
 from tutor.lesson import answers, forms, knobs
 from tutor.lesson.catalog import Target
-from tutor.lesson.model import Cell, LessonError, in_language
+from tutor.lesson.model import Cell, LessonError, in_language, join_words
 from tutor.session.session import replies_in
 from tutor.study.answer_form import answer_value, describe_form
 from tutor.study.cards import card_at
@@ -158,7 +158,7 @@ def _wrong_places(typed: str, value: Any) -> str:
     """Return which numbers of a list are wrong, if some are right; else an empty text."""
     comparison = answers.partly_right(answers.parse(typed), value)
     places = ["[" + ", ".join(map(str, element.place)) + "]" for element in comparison if not element.ok]
-    return _(" Off: {places}.", places=", ".join(places)) if comparison else ""
+    return _(" Off: {places}.", places=join_words(places)) if comparison else ""
 
 
 # ---------------------------------------------------------------- the walk

@@ -14,7 +14,7 @@ from tutor.explain.expressions import evaluate, look_up
 from tutor.i18n import N_, _
 from tutor.lesson import answers, forms, markdown
 from tutor.lesson.markdown import Block
-from tutor.lesson.model import in_language
+from tutor.lesson.model import in_language, join_words
 from tutor.study.flow import Exercise, Gate, Section
 from tutor.study.model import Model
 from tutor.study.retries import Retry, describe_numbers
@@ -80,7 +80,7 @@ def _verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyp
     elements = answers.partly_right(answers.parse(typed), run.value) if kind == "predict" else []
     if not elements:
         return [(answer, "error strong"), (f" {glyphs.no} ", "error"), *styled(template, "error", value=value)]
-    places = ", ".join("[" + ", ".join(map(str, element.place)) + "]" for element in elements if not element.ok)
+    places = join_words("[" + ", ".join(map(str, element.place)) + "]" for element in elements if not element.ok)
     correct = {element.place for element in elements if element.ok}
     return [
         *_marked_list(answers.unwrap(answers.parse(typed)), correct),

@@ -156,9 +156,10 @@ class Editor(ModalScreen[tuple[str, bool]]):
         self.place_problem()
 
     def place_problem(self) -> None:
-        """Put the problem under its line, where that is in view."""
+        """Put the problem under its line, where that is in view, and beside the scrollbar: Textual cuts the rows of a
+        widget at the edges of those beneath, and loses a wide character across."""
         area, problem = self.area, self.problem
-        width = max(area.region.width - 2, 1)
+        width = max(area.region.width - 2 - area.scrollbar_size_vertical, 1)
         rows = min(len(problem.problem_rows(width)), max(area.region.height - 3, 1))
         bottom = area.region.bottom - 1 - rows
         top = bottom
