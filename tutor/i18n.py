@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from gettext import NullTranslations, translation
 from pathlib import Path
 
@@ -54,7 +55,27 @@ def locale_language() -> str:
 
 def native_name(language: str) -> str:
     """Return the name of a language in that language: `English`, `中文`."""
+    if language not in _catalogs:
+        path = FOLDER / language / "LC_MESSAGES" / f"{DOMAIN}.mo"
+        name = _message(path.read_bytes(), "name of this language\x04English")
+        if name is not None:
+            return name
     return _catalog(language).pgettext("name of this language", "English")
+
+
+def _message(compiled: bytes, text: str) -> str | None:
+    """Return the translation of one text in a compiled catalog; None if there is none.
+
+    To read all of a catalog takes 16 ms, which the first screen would wait for.
+    """
+    order = "<" if compiled[:4] == b"\xde\x12\x04\x95" else ">"
+    count, texts, translations = struct.unpack_from(f"{order}3I", compiled, 8)
+    starts = struct.unpack_from(f"{order}{2 * count}I", compiled, texts)[1::2]
+    start = compiled.find(b"\0" + text.encode() + b"\0") + 1
+    if start not in starts:
+        return None
+    length, start = struct.unpack_from(f"{order}2I", compiled, translations + 8 * starts.index(start))
+    return compiled[start : start + length].decode()
 
 
 def _(text: str, /, **values: object) -> str:

@@ -15,6 +15,7 @@ from babel.messages.pofile import read_po
 
 import tutor
 from tests.house.texts import MARKS
+from tests.sampling import sample
 from tutor import i18n
 
 ROOT = Path(tutor.__file__).parent
@@ -136,8 +137,18 @@ def test_the_language_is_that_of_the_locale(monkeypatch: pytest.MonkeyPatch) -> 
         assert i18n.locale_language() == expected
 
 
-def test_a_language_has_its_own_name() -> None:
+def test_a_language_has_its_own_name_before_its_catalog_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(i18n, "_catalogs", {"en": i18n._catalogs["en"]})
     assert [i18n.native_name(language) for language in ("en", "zh")] == ["English", "中文"]
+    assert "zh" not in i18n._catalogs
+
+
+def test_one_text_of_a_compiled_catalog() -> None:
+    compiled = (i18n.FOLDER / "zh" / "LC_MESSAGES" / "gradtutor.mo").read_bytes()
+    texts = i18n._catalog("zh")._catalog  # type: ignore[attr-defined]
+    singular = {text: said for text, said in texts.items() if isinstance(text, str) and text}
+    assert all(i18n._message(compiled, text) == said for text, said in sample(list(singular.items()), 100))
+    assert i18n._message(compiled, "lish") is i18n._message(compiled, "no text of ours") is None
 
 
 def test_forms_of_plurals() -> None:

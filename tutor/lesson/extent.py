@@ -51,7 +51,8 @@ def measure(path: str) -> Extent:
         lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return Extent()
-    cells = questions = exercises = words = code_lines = 0
+    cells = questions = exercises = code_lines = 0
+    prose: list[str] = []
     reads_prose = reads_code = was_conditional = False
     for line in lines:
         if line.startswith("# %%"):
@@ -67,7 +68,7 @@ def measure(path: str) -> Extent:
             questions += is_prose and "question=" in line
             exercises += '"exercise"' in line
         elif reads_prose:
-            words += len(_WORD.findall(line))
+            prose.append(line)
         elif reads_code:
             code_lines += bool(line.strip())
-    return Extent(cells, questions, exercises, words, code_lines)
+    return Extent(cells, questions, exercises, len(_WORD.findall("\n".join(prose))), code_lines)

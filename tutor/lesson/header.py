@@ -29,9 +29,9 @@ from tutor.lesson.model import (
 FILE_NAME = re.compile(r"(\d{1,4})-(.+)")
 """`<nn>-<slug>`, without the suffix."""
 
-_LINE = re.compile(r"((?:  )*)([a-z]+):(?: +(.*?))? *")
+_LINE = re.compile(r"((?:  )*)([a-z]+):(?: +(.*))?")
 _NUMBER = re.compile(r"0|[1-9]\d{0,8}")
-_QUOTED = r'"(?:[^"\\]|\\["\\n])*"'
+_QUOTED = r'"(?:[^"\\]++|\\["\\n])*+"'
 _ITEM = re.compile(rf"{_QUOTED}|\.?[^\W\d_](?:[\w .()/-]*[\w.()/-])?")
 _LIST = re.compile(rf"\[({_ITEM.pattern})(?:, ({_ITEM.pattern}))*\]")
 _PAIR = re.compile(rf"([a-z]+): ({_QUOTED})")
@@ -98,7 +98,7 @@ def _load_plain(text: str, first: int) -> tuple[Any, dict[str, int]] | None:
     open_maps, maps = [data], list[dict[str, Any]]()
     lines: dict[str, int] = {}
     for number, line in enumerate(text.split("\n"), first + 1):
-        match = _LINE.fullmatch(line)
+        match = _LINE.fullmatch(line.rstrip(" "))
         if match is None or not line.isprintable():
             return None
         depth, key, written = len(match[1]) // 2, match[2], match[3]

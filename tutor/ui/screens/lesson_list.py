@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from textual import events
@@ -69,8 +69,7 @@ class CatalogPane(Pane):
         self.lessons: Sequence[Header] = ()
         self.marks: Mapping[str, str] = {}
         """By lesson: new, begun or done."""
-        self._extents: Mapping[str, Extent] = {}
-        """By lesson."""
+        self._extent_of: Callable[[Header], Extent] = lambda lesson: Extent()
         self.language = "en"
         self._entries: list[tuple[str, Header | None]] = []
         """What is written in a row: `next`, a heading, the number of a lesson on the path (empty for a side road), or
@@ -83,12 +82,12 @@ class CatalogPane(Pane):
         self,
         lessons: Sequence[Header],
         marks: Mapping[str, str],
-        extents: Mapping[str, Extent],
+        extent_of: Callable[[Header], Extent],
         language: str,
         at: str = "",
     ) -> None:
         """Show these lessons; the mark goes to the lesson `at`, or stays on its own."""
-        self.lessons, self.marks, self._extents, self.language = lessons, marks, extents, language
+        self.lessons, self.marks, self._extent_of, self.language = lessons, marks, extent_of, language
         self._arrange(at)
 
     def show_matching(self, text: str) -> None:
@@ -187,7 +186,7 @@ class CatalogPane(Pane):
             pieces = [("  ", "plain"), signs[mark], (f" {number}", "quiet"), (title, "strong" if is_marked else role)]
             if missing_device(lesson):
                 pieces.append((f"  {_('needs {what}', what=missing_device(lesson))}", "note"))
-        minutes = _("{count} min", count=self._extents.get(lesson.id, Extent()).minutes)
+        minutes = _("{count} min", count=self._extent_of(lesson).minutes)
         left = fit(tuple(pieces), cells - width(minutes) - 2, "plain", glyphs.more)
         pieces = [*left, (f"  {minutes}", "quiet")]
         if not is_marked:
@@ -384,8 +383,7 @@ class LessonsScreen(Screen[None]):
         store = Store()
         progress = self._progress = store.load_all(lessons)
         marks = {name: lesson_progress.mark for name, lesson_progress in progress.items()}
-        self._extents = {lesson.id: self._extents.get(lesson.id) or measure(lesson.path) for lesson in lessons}
-        self.catalog.fill(lessons, marks, self._extents, self.language, self.at)
+        self.catalog.fill(lessons, marks, self._extent_of, self.language, self.at)
         self.at = ""
         done = sum(lesson_progress.done for lesson_progress in progress.values())
         self.header.show("", "", [(_("{done} of {count} done", done=done, count=len(lessons)), "quiet")])
@@ -393,6 +391,13 @@ class LessonsScreen(Screen[None]):
         self.keyline.show(_hints())
         self.keyline.paint()
         self._show_marked()
+
+    def _extent_of(self, lesson: Header) -> Extent:
+        """Return what a lesson holds. Its file is read when it is first asked about: many are not in view."""
+        extent = self._extents.get(lesson.id)
+        if extent is None:
+            extent = self._extents[lesson.id] = measure(lesson.path)
+        return extent
 
     def _greeting(self, store: Store) -> list[tuple[str, str]]:
         if store.notice or self._problem:
@@ -450,7 +455,8 @@ class LessonsScreen(Screen[None]):
     def _show_marked(self) -> None:
         lesson = self.catalog.lesson
         name = lesson.id if lesson is not None else ""
-        extent, progress = self._extents.get(name, Extent()), self._progress.get(name, Progress(name))
+        extent = self._extent_of(lesson) if lesson is not None else Extent()
+        progress = self._progress.get(name, Progress(name))
         self.info.show_lesson(lesson, self.catalog.place, extent, progress, self.language)
 
     def on_catalog_pane_moved(self) -> None:
