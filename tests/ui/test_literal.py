@@ -63,8 +63,12 @@ async def test_whatever_a_pane_draws_is_harmless() -> None:
         assert strip.text.rstrip() == "a␛]2;owned␇ b�31m·c"
 
 
-async def test_in_a_terminal_without_unicode_all_is_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("locale.getencoding", lambda: "ANSI_X3.4-1968")
+@pytest.mark.parametrize(("encoding", "term"), [("ANSI_X3.4-1968", "xterm-256color"), ("UTF-8", "linux")])
+async def test_in_a_terminal_without_unicode_all_is_ascii(
+    encoding: str, term: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("locale.getencoding", lambda: encoding)
+    monkeypatch.setenv("TERM", term)
     terminal_glyphs.cache_clear()
     palette.cache_clear()
     try:

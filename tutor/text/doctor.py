@@ -131,6 +131,8 @@ def _check_terminal(stream: TextIO) -> list[Row]:
     problem_text = ""
     if not encoding.startswith("utf"):
         problem_text = _("Lines and marks are drawn in ASCII: the encoding is not UTF-8.")
+    elif term == "linux":
+        problem_text = _("Lines and marks are drawn in ASCII: the console has no others.")
     rows.append((_("encoding"), encoding, problem_text))
     return rows
 

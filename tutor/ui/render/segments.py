@@ -6,6 +6,7 @@ A role says what a piece of text means (`grad`, `error`), never how it looks; `u
 from __future__ import annotations
 
 import locale
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -138,9 +139,11 @@ _SPELLING = str.maketrans(
 
 @lru_cache(2)
 def terminal_glyphs(colours: bool = True) -> Glyphs:
-    """Return the glyphs that this terminal can show, by the encoding of the locale (ignoring UTF-8 mode)."""
+    """Return the glyphs that this terminal can show, by the encoding of the locale (ignoring UTF-8 mode). The font of
+    the console of Linux lacks most of them.
+    """
     encoding = locale.getencoding().lower().replace("-", "")
-    if encoding not in ("utf8", "cp65001"):
+    if encoding not in ("utf8", "cp65001") or os.environ.get("TERM") == "linux":
         return ASCII
     return UNICODE if colours else PLAIN
 
