@@ -326,6 +326,15 @@ y = 1
 """
 
 
+def test_a_bookmark_is_kept_with_its_note_and_said_at_its_step(plain: Timeline) -> None:
+    said = walk(plain, "", "", "a the loss, here", "", "", "M", "a", "M", "m", "q")
+    assert "A bookmark is here: m and M lead to it." in said
+    assert said.count("bookmark: the loss, here") == 1
+    assert "No bookmark is here any more." in said
+    assert "No bookmark comes before this." in said
+    assert "No bookmark comes after this: a makes one." in said
+
+
 def test_prose_is_filled_and_said_without_its_marks(record: Forker) -> None:
     text = walk(record(PROSE).timeline, "end")
     rows = text[text.index("5 is") :].split("\n")[:5]

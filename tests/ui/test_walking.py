@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.ui.conftest import ended, screen_of, text
 from tests.ui.recordings import SCRIPT, STEPS, TAUGHT, FakeSession, runner, training, two_paths, viewer
 from tutor.trace import events as ev
@@ -41,3 +43,35 @@ async def test_the_code_of_a_script_is_there_before_its_first_step() -> None:
         session.go_on.set()
         await ended(pilot, screen_of(app))
         assert "1  import torch" in text(app)
+
+
+async def test_a_bookmark_has_a_note_and_is_there_the_next_time(home: Path) -> None:
+    app = viewer(training(), SCRIPT)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("a")
+        await pilot.pause()
+        assert "there is no step to remember" in text(app)
+        await pilot.press(*["right"] * 5)
+        first = screen_of(app).model.cursor
+        await pilot.press("a", *"loss [grows]", "enter", *["right"] * 4, "a", "enter")
+        await pilot.pause()
+        assert "a bookmark is here" in text(app)
+        second = screen_of(app).model.cursor
+        await pilot.press("end", "M", "M")
+        await pilot.pause()
+        assert screen_of(app).model.cursor == first < second
+        assert "bookmark  loss [grows]" in text(app)
+    app = viewer(training(), SCRIPT)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("m", "m")
+        await pilot.pause()
+        assert screen_of(app).model.cursor == second
+        await pilot.press("a")
+        await pilot.pause()
+        assert "no bookmark is here any more" in text(app)
+        await pilot.press("m")
+        await pilot.pause()
+        assert "no bookmark follows" in text(app)
+        await pilot.press("colon", *"grows")
+        await pilot.pause()
+        assert f"step {first}: loss [grows]" in text(app)

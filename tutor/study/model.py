@@ -16,6 +16,7 @@ import msgspec
 from tutor.explain import describe_end
 from tutor.i18n import N_, _
 from tutor.lesson.answers import AnswerError
+from tutor.study import bookmarks
 from tutor.study.element import ElementChoice
 from tutor.study.finding import nearest, steps_with
 from tutor.study.flow import Exercise, Gate, Question
@@ -29,7 +30,7 @@ from tutor.study.runs import Run, Runs, describe_changes
 from tutor.study.study import ExerciseStatus, Study
 from tutor.trace.command import ENDED
 from tutor.trace.events import Failed, Waiting
-from tutor.trace.navigation import PlaceError, counterpart, next_mark
+from tutor.trace.navigation import PlaceError, counterpart, next_breakpoint
 from tutor.trace.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class Model:
         if document is not None and self._gate.document is not document:
             self._gate = Gate(document, self._gate.front)
             self.study.settle_answers(self._gate)
+            self.timeline.bookmarks = bookmarks.of(document)
 
     @property
     def limit(self) -> int:
@@ -237,6 +239,18 @@ class Model:
         if self.asking and move.ahead:
             return Result("question")
         return Result("waiting" if self.running and move.ahead else "nowhere", move.reason(self.timeline))
+
+    def bookmark(self, note: str | None) -> Result:
+        """Keep a bookmark with a note at the cursor, or drop it (None). Outcomes: `bookmark`, `no bookmark`, and `not
+        kept` where it holds for this walk alone.
+        """
+        notes, document = self.timeline.bookmarks, self.timeline.document
+        if note is None:
+            notes.pop(self._cursor, None)
+        else:
+            notes[self._cursor] = " ".join(note.split())
+        is_kept = document is not None and bookmarks.keep(document, notes)
+        return Result("no bookmark" if note is None else "bookmark" if is_kept else "not kept")
 
     def reveal(self) -> Result:
         """Move the cursor to where an answer that has just been given is judged. Outcome: `nowhere`."""
@@ -661,7 +675,7 @@ class Model:
             self.study.resume = 0
             return Result("back", moved=self._set_cursor(resume))
         elif not resume and self._opens_at_mark:
-            return Result(moved=self._set_cursor(next_mark(self.timeline, 0) or 0))
+            return Result(moved=self._set_cursor(next_breakpoint(self.timeline, 0) or 0))
         return DONE
 
     def ended(self, session: Session) -> Result:

@@ -15,6 +15,7 @@ Outcome = Literal[
     "solved", "finished", "unsolved",
     "recording", "still running", "walking", "reloaded", "arrived", "back",
     "other", "ended", "stopped", "failed", "refused", "restored", "cause", "asked",
+    "bookmark", "no bookmark", "not kept",
 ]  # fmt: skip
 """What came of a command. The methods of `Model` say which ones they have; empty: there is nothing to say."""
 

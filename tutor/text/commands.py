@@ -23,8 +23,9 @@ i, into: into a call or a backward pass
 o, out: out of it
 b, pass: the next backward pass
 B: the backward pass before
-m, mark: the next mark, where the program called breakpoint()
-M: the mark before
+a, bookmark: a bookmark at this step; a and a text: with that note; again, without a text: no bookmark
+m, mark: the next bookmark, or where the program called breakpoint()
+M: the one before
 right bracket, cell: the next cell
 left bracket: the cell before
 right brace, iteration: the next iteration
@@ -50,11 +51,17 @@ q, quit: leave
 WORDS = {
     "forward": "", "back": "h", "next": "n", "previous": "p", "into": "i", "out": "o", "pass": "b", "cell": "]",
     "iteration": "}", "mark": "m", "problem": "!", "go": "g", "find": "/", "skip": "s", "edit": "e", "hint": "H",
-    "solution": "S", "knobs": "k", "knob": "k", "run": "r", "changed": "u", "glossary": "t", "language": "L",
-    "help": "?", "quit": "q", "exit": "q",
+    "solution": "S", "knobs": "k", "knob": "k", "run": "r", "changed": "u", "bookmark": "a", "glossary": "t",
+    "language": "L", "help": "?", "quit": "q", "exit": "q",
 }  # fmt: skip
 """The letters that words stand for."""
-WITH_TEXT = ("g", "/", "k", "t", "u")
+BOOKMARKED = {
+    "bookmark": N_("A bookmark is here: m and M lead to it."),
+    "no bookmark": N_("No bookmark is here any more."),
+    "not kept": N_("A bookmark is here for this walk: it could not be kept."),
+}
+"""What to say, by the outcome of the command."""
+WITH_TEXT = ("g", "/", "k", "t", "u", "a")
 """The letters that a text may follow."""
 OTHERS = ("!", "'", '"', "show", "s", "e", "H", "S", "r", "L", "?", "q", *WITH_TEXT)
 """The commands that are no moves."""
@@ -103,7 +110,7 @@ MOVES = {
     "{": Move(navigation.previous_iteration, N_("No iteration comes before this.")),
     "b": Move(navigation.next_pass, N_("No backward pass comes after this."), ahead=True),
     "B": Move(navigation.previous_pass, N_("No backward pass comes before this.")),
-    "m": Move(navigation.next_mark, N_("No mark comes after this: breakpoint() makes one."), ahead=True),
-    "M": Move(navigation.previous_mark, N_("No mark comes before this.")),
+    "m": Move(navigation.next_mark, N_("No bookmark comes after this: a makes one."), ahead=True),
+    "M": Move(navigation.previous_mark, N_("No bookmark comes before this.")),
 }
 """The moves by their letters; of each, where it leads and what to say where it leads nowhere."""

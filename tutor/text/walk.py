@@ -224,9 +224,9 @@ class Walker:
     # ------------------------------------------------------------ a command
 
     def _open(self) -> None:
-        """Print the title, and go to the first mark if there is one."""
+        """Print the title, and go to the first `breakpoint()` if there is one."""
         self._print_title()
-        mark = navigation.next_mark(self.timeline, 0)
+        mark = navigation.next_breakpoint(self.timeline, 0)
         if mark is not None:
             self._move_to(mark)
 
@@ -264,6 +264,8 @@ class Walker:
                 self._jump_back(letter == '"')
             case "u":
                 self._go_to_change(text)
+            case "a":
+                self._bookmark(text)
             case "s":
                 self._print(_("Nothing is asked here."))
             case "e":
@@ -285,6 +287,12 @@ class Walker:
                 self._print_title()
             case _:
                 self._go_to(text)
+
+    def _bookmark(self, note: str) -> None:
+        """Keep a bookmark at this step, or drop it."""
+        drops = self.step in self.timeline.bookmarks and not note
+        result = self._model.bookmark(None if drops else note)
+        self._print(_(commands.BOOKMARKED[result.outcome]))
 
     def _move(self, letter: str) -> None:
         """Move as a letter says, or say why not."""
@@ -533,6 +541,8 @@ class Walker:
         texts = [*texts[: len(rows)], *changes, *texts[len(rows) :]]
         head, *others = texts or [_("nothing changes")]
         self._print(f"{step}: {head}")
+        if step in self.timeline.bookmarks:
+            self._print(_("bookmark: {note}", note=self.timeline.bookmarks[step]))
         if step > previous:
             printed = self.timeline.output(step)[len(self.timeline.output(previous)) :]
             for text in printed_lines(printed):

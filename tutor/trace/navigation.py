@@ -120,14 +120,21 @@ def previous_pass(timeline: Timeline, step: int) -> int | None:
     return _before([info.start_step for info in timeline.passes], step)
 
 
-def next_mark(timeline: Timeline, step: int) -> int | None:
+def next_breakpoint(timeline: Timeline, step: int) -> int | None:
     """Return the next step at which the program called `breakpoint()`."""
     return timeline.columns.kinds.find(_MARK, step) + 1 or None
 
 
+def next_mark(timeline: Timeline, step: int) -> int | None:
+    """Return the next step at which the program called `breakpoint()`, or that has a bookmark."""
+    marks = [next_breakpoint(timeline, step), _after(sorted(timeline.bookmarks), step)]
+    return min((mark for mark in marks if mark is not None and mark <= timeline.steps), default=None)
+
+
 def previous_mark(timeline: Timeline, step: int) -> int | None:
-    """Return the last step before this one at which the program called `breakpoint()`."""
-    return timeline.columns.kinds.rfind(_MARK, 0, max(step - 1, 0)) + 1 or None
+    """Return the last step before this one at which the program called `breakpoint()`, or that has a bookmark."""
+    breakpoint = timeline.columns.kinds.rfind(_MARK, 0, max(step - 1, 0)) + 1
+    return max([breakpoint, *(mark for mark in timeline.bookmarks if mark < step)]) or None
 
 
 def next_iteration(timeline: Timeline, step: int) -> int | None:

@@ -254,6 +254,8 @@ class Timeline:
         """By site, and whether it is shown without its body: the place in the code."""
         self.derived: dict[Hashable, dict[Any, Any]] = {}
         """What others have worked out of the recording, by function and language. Empty again when it grows."""
+        self.bookmarks: dict[int, str] = {}
+        """The learner's notes by step."""
         self._passes_begun = 0
         """Number of passes that had begun by the step that was asked about last."""
         self._text = ""

@@ -126,7 +126,10 @@ def explanation(model: Model, marked: tuple[int, str] | None, room: Room) -> tup
     try:
         explained = explain.lines(model.timeline, model.cursor, model.limit, partial(_chosen_element, model.choice))
         following = [(clean(text), role) for text, role in explained.next]
-        rows = explained_rows(explained, room.width, room.rows, room.glyphs)
+        note = model.timeline.bookmarks.get(model.cursor)
+        rows = explained_rows(explained, room.width, room.rows - (note is not None), room.glyphs)
+        if note is not None:
+            rows.append(tuple(shortened([(_("bookmark"), "note"), (f"  {clean(note)}", "strong")], room.width)))
         return rows, tuple(shortened(following, room.width - 8))
     except Exception as error:  # a recording may be malformed
         return [((_("this step cannot be explained: {error}", error=repr(error)), "quiet"),)], None
@@ -340,6 +343,12 @@ def describe_result(model: Model, result: Result, room: Room) -> list[Piece]:
         case "back":
             step = styled("back where you left, at step {step}", step=(f"{model.cursor}", "value"))
             return [*step, dot, *styled("{home} to the beginning", home=("Home", "key"))]
+        case "bookmark":
+            return styled("a bookmark is here: {m} and {M} lead to it", m=("m", "key"), M=("M", "key"))
+        case "no bookmark":
+            return styled("no bookmark is here any more")
+        case "not kept":
+            return styled("a bookmark is here for this walk: it could not be kept", "error")
         case "cause":
             text = N_("this made the error at step {step} inevitable; {key} goes back to it")
             return styled(text, step=(result.text, "error"), key=("!", "key"))

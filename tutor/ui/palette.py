@@ -95,7 +95,7 @@ class Commands(Provider):
                 self._headers = catalog.load(screen.lessons).lessons
 
     async def discover(self) -> Hits:
-        for command in (*self._problems(), *self._actions()):
+        for command in (*self._problems(), *self._bookmarks(), *self._actions()):
             yield Match(0, _row(command), command.run, command.text)
 
     async def search(self, query: str) -> Hits:
@@ -110,7 +110,7 @@ class Commands(Provider):
 
     def _matching(self, query: str, matcher: Matcher) -> list[tuple[Command, float]]:
         """Return what has all words of a query, with its score; where nothing has, what has its letters in order."""
-        commands = [*self._problems(), *self._actions(), *self._names(), *self._lessons()]
+        commands = [*self._problems(), *self._bookmarks(), *self._actions(), *self._names(), *self._lessons()]
         scored = [*((command, _TYPED) for command in self._typed_place(query))]
         scored += [(command, score) for command in commands if (score := _score(command, query))]
         scored += [(command, 0.5) for command in self._places(query)]
@@ -158,6 +158,14 @@ class Commands(Provider):
                 with suppress(Exception):  # a recording may be malformed
                     what = clean(" ".join(plain(model.timeline, problem.step).split()))
                     yield self._step(_("problem"), problem.step, what)
+
+    def _bookmarks(self) -> Iterator[Command]:
+        """Yield the bookmarks of the program."""
+        if isinstance(self.screen, LessonScreen):
+            model = self.screen.model
+            for step, note in sorted(model.timeline.bookmarks.items()):
+                if step <= model.limit:
+                    yield self._step(_("bookmark"), step, clean(note) or clean(model.timeline.view(step).code or ""))
 
     def _names(self) -> Iterator[Command]:
         """Yield the tensors that have a name at the cursor."""

@@ -33,6 +33,7 @@ PURPOSES = {
     "find": (K_("find"), N_("a name, code or printed text; Enter: the next, ↑: the one before")),
     "lessons": (K_("open"), N_("a part of a title, a summary or a topic; ↑ ↓ choose")),
     "file": (K_("open"), N_("the path of a Python script with its arguments, of a notebook or a recording")),
+    "note": (K_("bookmark"), N_("a note to this step, or nothing")),
     "filter": (K_("show"), N_("a part of a name   none: no gradient   nan   >100   nothing: all")),
 }
 

@@ -84,6 +84,15 @@ class WalkScreen(PaneScreen):
         self.pause()
         self.show_result(self.model.move(move.load()))
 
+    def action_bookmark(self) -> None:
+        """Ask for the note of a bookmark at the cursor, or drop the bookmark there."""
+        if not self.model.cursor:
+            self.say(*styled("at the beginning there is no step to remember: {arrow} takes one", arrow=("→", "key")))
+        elif self.model.cursor in self.model.timeline.bookmarks:
+            self.show_result(self.model.bookmark(None))
+        else:
+            self._open_prompt("note")
+
     def go_to(self, step: int) -> None:
         """Move the cursor to a step that was picked."""
         self.pause()
@@ -240,6 +249,8 @@ class WalkScreen(PaneScreen):
             self.tensors.show_matching(event.value)
         elif purpose == "file":
             self._open_file(event.value.strip())
+        elif purpose == "note":
+            self.show_result(self.model.bookmark(event.value))
         elif event.value.strip():
             self.show_result(self.model.go_to_place(event.value))
 
