@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+
+import pytest
 
 from tests.ui.conftest import ended, screen_of, text
 from tests.ui.recordings import SCRIPT, STEPS, TAUGHT, FakeSession, runner, training, two_paths, viewer
+from tutor.study.problems import Problems
 from tutor.trace import events as ev
 from tutor.ui.screens.lesson import LessonScreen
 
@@ -75,3 +79,26 @@ async def test_a_bookmark_has_a_note_and_is_there_the_next_time(home: Path) -> N
         await pilot.press("colon", *"grows")
         await pilot.pause()
         assert f"step {first}: loss [grows]" in text(app)
+
+
+async def test_a_frame_and_keys_come_between_the_parts_of_the_search_for_problems(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A long recording is on the screen before all of it is searched."""
+    searched = rounds = 0
+
+    def read(self: Problems, seconds: float | None = None) -> bool:
+        nonlocal searched
+        searched += 1
+        return searched > 100
+
+    async def count_rounds() -> None:
+        nonlocal rounds
+        while searched <= 100:
+            rounds += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(Problems, "read", read)
+    async with viewer(training(), SCRIPT).run_test(size=SIZE) as pilot:
+        await asyncio.gather(count_rounds(), pilot.pause())
+    assert rounds > 50

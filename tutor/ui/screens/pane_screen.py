@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -211,7 +212,8 @@ class PaneScreen(Screen[None]):
         """Search the recording for problems, a part at a time, between the keys."""
         if not self._searching and not self.model.problems.read(_SEARCH):
             self._searching = True
-            self.call_later(self._search_on)
+            # A message to itself would come before all that the event loop has to do: keys, and the drawing of a frame.
+            asyncio.get_running_loop().call_soon(self.call_later, self._search_on)
 
     def _search_on(self) -> None:
         self._searching = False
