@@ -45,6 +45,6 @@ def test_hooks_and_tensors_are_for_what_lives(counts: tuple[list[dict[str, int]]
         # One more, as long as the graph lives that is kept: what its product saved, the number 2, was looked at.
         assert found["tensors"] == plain["tensors"] + 1
         # Its two nodes, and the leaf's, which had a hook that runs once the gradient is written.
-        assert (found["_Hook"], found["_LeafHook"], found["_Arrival"]) == (2, 1, 1)
+        assert (found["_Hook"], found["LeafHook"], found["_Arrival"]) == (2, 1, 1)
         assert "_OwnHook" not in found
         assert found["gradtutor_hook"] == 1  # that on the bias, which is still there

@@ -178,7 +178,8 @@ for i in range(800):
 def test_the_iterations_around_the_first_nan_are_recorded(record: Forker, tmp_path: Path) -> None:
     """A nan in the data of iteration 731 of 800: that one, two before it and one after are recorded, as plain."""
     log = tmp_path / "log.txt"
-    code = f"log = open({str(log)!r}, 'w')\n" + NAN + STEP.format("    ") + "    print(i, loss.item())\n"
+    code = f"log = open({str(log)!r}, 'w')\n" + NAN + STEP.format("    ")
+    code += "    print(i, end='\\n' if i % 10 == 9 else ' ')\n    print(loss.item(), flush=i % 7 == 0, end=' ')\n"
     script = SETUP + code + "log.close()\nprint(seen[:731])\n"
     recorded = record(script, keep=selection.parse("0"), until="nan", last=3)
     logged = log.read_text()

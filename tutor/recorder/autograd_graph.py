@@ -50,14 +50,19 @@ class _Hook(RecorderHook):
         self.graph.freed(self.serial)
 
 
-class _LeafHook(_Hook):
-    """The post hook of an `AccumulateGrad`."""
+class LeafHook(_Hook):
+    """The post hook of an `AccumulateGrad`.
 
-    __slots__ = ("leaf",)
+    Attributes:
+        hooks: Returns the dict that the node keeps its hooks in; None when it is gone.
+    """
+
+    __slots__ = ("__weakref__", "hooks", "leaf")
 
     def __init__(self, serial: int, graph: GraphRecorder, leaf: weakref.ref[torch.Tensor]) -> None:
         super().__init__(serial, graph)
         self.leaf = leaf
+        self.hooks: Callable[[], dict[int, Any] | None] = lambda: None
 
     def __call__(self, grad_inputs: Any, grad_outputs: Any) -> None:
         leaf = self.leaf()
@@ -127,6 +132,9 @@ class GraphRecorder:
         self.left: Callable[[], None] = lambda: None
         self.creating = False
         self.serial_of_leaf: Callable[[torch.Tensor], int] = id
+        self._leaf_hooks: weakref.WeakSet[LeafHook] = weakref.WeakSet()
+        self._removed: list[tuple[int, LeafHook]] = []
+        """Hooks that were removed, with their keys in the dict."""
         self._serials = 0
         self._saved: dict[type, tuple[list[str], AttributeReader | None]] = {}
         self._attributes: dict[tuple[type, bytes], int] = {}
@@ -185,9 +193,10 @@ class GraphRecorder:
         if name == "AccumulateGrad":
             leaf = node.variable
             tensor = self.serial_of_leaf(leaf)
-            hook = _LeafHook(serial, self, weakref.ref(leaf))
+            hook = LeafHook(serial, self, weakref.ref(leaf))
             if has_hooks_after(leaf):
                 node.register_prehook(_Arrival(serial, self, hook.leaf))
+            self._leaf_hooks.add(hook)
             sequence = -1
         else:
             if isinstance(node, BackwardCFunction) and not is_compiled(kind):
@@ -227,6 +236,23 @@ class GraphRecorder:
             number = self.number_of(node)
             if number is not None:
                 node.register_prehook(_Arrival(number, self, weakref.ref(leaf)))
+
+    def remove_leaf_hooks(self) -> None:
+        """Remove the hooks of leaves, which would run in all passes that are not recorded: a leaf that is used all the
+        time keeps its `AccumulateGrad`."""
+        for hook in list(self._leaf_hooks):
+            hooks = hook.hooks() or {}
+            for key in [key for key, each in hooks.items() if each is hook]:
+                del hooks[key]
+                self._removed.append((key, hook))
+
+    def restore_leaf_hooks(self) -> None:
+        """Put them back, behind the learner's hooks, where the node is not gone."""
+        while self._removed:
+            key, hook = self._removed.pop()
+            hooks = hook.hooks()
+            if hooks is not None:
+                hooks[key] = hook
 
     def record_created(self, node: int, grad_inputs: Any, grad_outputs: Any) -> None:
         """Record the nodes that computed the gradients of a node, in a pass with `create_graph`."""

@@ -1,4 +1,5 @@
-"""Write events to the pipe: about every 256 events, and 50 ms after the last at the latest.
+"""Write events to the pipe: about every 256 events, and 50 ms after the last at the latest; 0.4 s while no steps are
+recorded.
 
 Events are encoded in the calling thread: another thread was slower. The thread here only flushes what has waited; it
 has no `threading` object, so the learner's `threading.enumerate()` does not show it, and it ends before a fork.
@@ -86,7 +87,9 @@ _OUTPUT = Output.__struct_config__.tag
 OVERRUN = 65_536
 """Events over the budget that a statement may send before the recording is cut within it."""
 WAIT = 0.025
-"""Seconds between two checks of what waits; an event waits at most twice as long."""
+UNRECORDED_WAIT = 0.2
+"""Seconds between two checks of what waits, while steps are recorded and while not: each takes time from the program.
+An event waits at most twice as long."""
 
 
 def wire_tuple(event: Event) -> tuple[Any, ...]:
@@ -109,7 +112,8 @@ class EventWriter:
         lock: Held while `waiting` is written.
         is_held: Whether what waits is held back, for `take`.
         on_taken: Called with events before they are written, and with those that `take` returns.
-        on_idle: Called about every 25 ms.
+        wait: Seconds between two checks of what waits.
+        on_idle: Called as often.
         on_closed: Called when the program has closed the descriptor.
         on_unsent: Called then with each output that is not in the recording: stream and text.
     """
@@ -129,6 +133,7 @@ class EventWriter:
         self._stop = _thread.allocate_lock()
         self._stopped = _thread.allocate_lock()
         self.is_held = False
+        self.wait = WAIT
         self._open = True
         self._has_thread = False
         self.on_taken: Callable[[list[tuple[Any, ...]]], None] = lambda events: None
@@ -170,7 +175,7 @@ class EventWriter:
 
     def _flush_by_time(self) -> None:
         waited = 0
-        while not self._stop.acquire(timeout=WAIT):
+        while not self._stop.acquire(timeout=self.wait):
             with contextlib.suppress(Exception):  # the program may have closed the control socket
                 self.on_idle()
             count = len(self.waiting)

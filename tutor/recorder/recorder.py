@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from tutor.recorder.call_sites import SourceRecorder
 from tutor.recorder.callbacks import FrameRecorder
 from tutor.recorder.charted_passes import ChartedPasses
 from tutor.recorder.containers import ContainerRecorder
-from tutor.recorder.event_writer import EventWriter
+from tutor.recorder.event_writer import UNRECORDED_WAIT, WAIT, EventWriter
 from tutor.recorder.exceptions import failed_event, strip
 from tutor.recorder.loading import LoadRecorder
 from tutor.recorder.operations import OperationRecorder
@@ -56,6 +56,8 @@ class Recorder:
         add_secret: Adds a text that is recorded in no value of a name.
         signals: Defers the program's signal handlers while the recorder's own code runs.
         part: Says which part of the program is recorded.
+        on_switched: Called when recording ends between two recorded iterations (False), and when it begins again,
+            and for good when the budget is used up.
         full: Whether the budget is used up.
         is_child: Whether this is a forked child, which records nothing; a fork to go back to is not.
     """
@@ -136,6 +138,7 @@ class Recorder:
         wrapped_functions.watch_functions(self.operations, self.code)
         originals.remember_torch_functions()
         self.operations.on_retain_grad = self.backward.retain_grad_called
+        self.on_switched: Callable[[bool], None] = lambda on: None
         self._error_count = 0
         self._starting: set[int] = set()
         self.full = False
@@ -180,6 +183,8 @@ class Recorder:
     def _switch_in_loop(self, on: bool) -> None:
         """Switch off, and on again, between two iterations of the training loop that are recorded."""
         self._switch(on)
+        self.on_switched(on)
+        self.writer.wait = WAIT if on else UNRECORDED_WAIT
         gate = self.frames.gate
         if on:
             modes = [mode_at(place) for place in range(mode_count())]
@@ -188,7 +193,9 @@ class Recorder:
             self._charted_passes.close()
             self.frames.on_name_stored = None
             gate.losses = False
+            self.backward.graph.restore_leaf_hooks()
         else:
+            self.backward.graph.remove_leaf_hooks()
             self._take_mode_off()
             self._charted_passes.watch()
             self.frames.on_name_stored = self._note_loss
@@ -404,6 +411,8 @@ class Recorder:
             return
         self.frames.on_unrecorded_line = None
         self._take_mode_off()
+        self.on_switched(False)
+        self.writer.wait = UNRECORDED_WAIT
         gate = self.frames.gate
         gate.full = gate.plain = True
         gate.losses = self.backward.passes > 0

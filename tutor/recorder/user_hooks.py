@@ -8,13 +8,14 @@ saved-tensor hooks, since `checkpoint` runs its forward again in such a hook.
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 
-from tutor.recorder.autograd_graph import RecorderHook
+from tutor.recorder.autograd_graph import LeafHook, RecorderHook
 from tutor.recorder.call_sites import CallSite, OpSite
 from tutor.recorder.operations import OperationRecorder, quiet
 from tutor.recorder.originals import name_of, torch_function
@@ -132,7 +133,10 @@ class HookRecorder:
         """Replacement for torch's function that adds a hook to a node."""
         if isinstance(hook, RecorderHook):
             # The first one needs no handle, nor a number that differs from those of later hooks in other nodes.
-            return (OrderedDict(((_FIRST, hook),)), None) if hooks is None else register_hook(hooks, hook)
+            added = (OrderedDict(((_FIRST, hook),)), None) if hooks is None else register_hook(hooks, hook)
+            if isinstance(hook, LeafHook):
+                hook.hooks = weakref.ref(added[0])
+            return added
         own_item = next((item for item in hooks.items() if isinstance(item[1], RecorderHook)), None) if hooks else None
         try:
             module = str(getattr(hook, "__module__", None) or "")

@@ -140,6 +140,7 @@ class Run:
             self._notebook.begin()
         self._become_main()
         self._printed.install()
+        recorder.on_switched = self._printed.write_lines
         attribute_warnings()
         hide_frames(Run._run_cell.__code__)
         recorder.signals.watch()

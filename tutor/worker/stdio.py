@@ -107,6 +107,13 @@ class OutputRecorder:
         if len(text) > 4096:
             self._writer.flush()
 
+    def write_lines(self, on: bool) -> None:
+        """Record what is printed at once while steps are recorded (`on`), so that it belongs to the step that printed
+        it; else each line as it ends, which takes a fraction of the time."""
+        for stream in self.streams:
+            with contextlib.suppress(ValueError):  # the program has closed or detached it
+                stream.reconfigure(write_through=on)  # type: ignore[attr-defined]
+
     def end_line(self) -> None:
         """Note that somebody has ended the line, as a terminal shows it."""
         self.unfinished_line = ""
