@@ -217,6 +217,21 @@ def test_a_limit_to_what_differs_at_each_visit() -> None:
     assert recorder.number_of(torch.pow, (x, 7), {}) == 8
 
 
+def test_what_is_equal_but_of_another_type_has_its_own_number() -> None:
+    recorder, x = CallRecorder([].append), torch.ones(1)
+    values = [1, True, 1.0, 0.0, -0.0, "1", None, (1, 1), (True, True), (1.0, 1), (1,), [1, 1], torch.Size((2, 2))]
+    calls: list[tuple[Any, dict[str, Any]]] = [((x, value), {}) for value in values] + [
+        ((x,), {"p": value}) for value in values
+    ]
+    numbers = [recorder.number_of(torch.norm, *call) for call in calls]
+    assert numbers == [recorder.number_of(torch.norm, *call) for call in calls]
+    by_place, by_name = numbers[: len(values)], numbers[len(values) :]
+    for part in (by_place, by_name):
+        assert part[values.index(None)] == 0  # as if it were not given
+        assert part[7] == part[11]  # a list is as good as a tuple
+        assert len(set(part)) == len(values) - 1
+
+
 # ---------------------------------------------------------------- written to
 
 Tensor, ATEN = torch.Tensor, torch.ops.aten

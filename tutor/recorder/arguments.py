@@ -109,7 +109,8 @@ _TENSOR, _UNKNOWN = msgspec.msgpack.Ext(1, b""), msgspec.msgpack.Ext(2, b"")
 _LISTS = (list, tuple, torch.Size)
 """Of a class derived from these, items may be what the learner's code makes them."""
 _PLAIN_TENSORS = _Tensor, _Parameter = (torch.Tensor, torch.nn.Parameter)
-_SIMPLE = frozenset((int, float, bool, type(None)))
+_SIMPLE = frozenset((int, float, bool, str, type(None)))
+_INTEGERS = frozenset((int,))
 MOST_DEFINED = 1 << 15
 """Most different calls that are sent, and attributes of nodes: readers hold them all."""
 _MOST_BYTES = 4 << 20
@@ -134,7 +135,7 @@ class CallRecorder:
         self._append = append
         self._calls: dict[Any, int] = {}
         self._simple: dict[Any, int] = {}
-        """The same of calls whose arguments are tensors, numbers and None, by these and their types."""
+        """The same of calls whose arguments are tensors, numbers, texts, None and tuples of int, by these and types."""
         self._bytes = 0
 
     def number_of(self, func: Any, args: Any, kwargs: dict[str, Any]) -> int:
@@ -147,11 +148,15 @@ class CallRecorder:
             elif kind in _SIMPLE and (argument or kind is not float):  # 0.0 equals -0.0
                 key.append(kind)
                 key.append(argument)
+            elif kind is tuple and _INTEGERS.issuperset(map(type, argument)):
+                key.append(argument)
             else:
                 return self._number_of(func, args, kwargs)
         for name, argument in kwargs.items():
             kind = type(argument)
-            if kind in _SIMPLE and (argument or kind is not float):
+            if kind is _Tensor or kind is _Parameter:
+                key += name, _Tensor
+            elif kind in _SIMPLE and (argument or kind is not float):
                 key += name, kind, argument
             else:
                 return self._number_of(func, args, kwargs)

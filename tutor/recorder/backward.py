@@ -393,7 +393,7 @@ class BackwardRecorder:
         if not self.on or self._is_other_thread():
             return
         try:
-            with quiet():
+            with DisableTorchFunction():
                 if not self._running_passes:
                     self._record_unseen_pass()
                     return
@@ -418,7 +418,7 @@ class BackwardRecorder:
         if not self.on or self._is_other_thread():
             return
         try:
-            with quiet():
+            with DisableTorchFunction():
                 if self.hooks.changes:
                     self.hooks.record(node)
                 if self._recorded and node in self._recorded:  # before a hook of the learner's

@@ -21,7 +21,26 @@ from tutor.recorder.call_sites import CallSite, OpSite, SourceRecorder
 from tutor.recorder.callbacks import FrameRecorder
 from tutor.recorder.event_writer import EventWriter
 from tutor.recorder.modules import module_of
-from tutor.recorder.op_kinds import COMPOSITES, PRODUCTS, CompositeRecorder, is_composite
+from tutor.recorder.op_kinds import (
+    BACKWARD,
+    COMPOSITES,
+    CONVERTING,
+    GRAD_READ,
+    IGNORE,
+    LEAVES,
+    META,
+    OUTSIDE,
+    PARTS,
+    PLAIN,
+    POINTER,
+    PRODUCTS,
+    RESHAPE,
+    SET_DATA,
+    SET_GRAD,
+    STATISTICS,
+    CompositeRecorder,
+    is_composite,
+)
 from tutor.recorder.originals import original
 from tutor.recorder.signals import DeferredSignals
 from tutor.recorder.tensors import TensorRecorder, grad_fn_of, is_outside, looks_into
@@ -34,6 +53,8 @@ _OP = Op.__struct_config__.tag
 _SAVED = Saved.__struct_config__.tag
 _MOST_SHAPES = 64
 """Most shapes of the result of one operation for which what its nodes save is recorded."""
+_MOST_PASSED = 1 << 12
+"""Most functions of libraries that are remembered: each keeps its code alive."""
 _HANDLE = handle_torch_function.__code__
 _IMPORTING = "<frozen importlib._bootstrap>"
 _getframe = sys._getframe
@@ -89,6 +110,8 @@ class OperationRecorder(TorchFunctionMode):
         """Torch's functions, by the functions that the program has put in their places."""
         self._places: dict[int, CallSite] = {}
         self._library_sites: dict[Any, OpSite] = {}
+        self._passed: dict[int, types.CodeType] = {}
+        """Functions of libraries between operations and the learner, but for `forward`: their code by `id`."""
         self.handlers: dict[int, Handler] = {}
         self.on_retain_grad: Callable[[torch.Tensor], None] = lambda tensor: None
         self.on_error: Callable[[Exception], None] = lambda error: None
@@ -112,9 +135,9 @@ class OperationRecorder(TorchFunctionMode):
         sampler.touches += 1
         if sampler.gap is not None:
             self._end_gap()
-        if kind == op_kinds.IGNORE or self.off:
+        if kind == IGNORE or self.off:
             return func(*args, **kwargs) if kwargs else func(*args)
-        if kind == op_kinds.GRAD_READ and self._frames.on:
+        if kind == GRAD_READ and self._frames.on:
             record = self._records.get(id(args[0]))
             if record is not None and record.is_leaf and record.ref() is args[0]:  # so torch does not warn
                 result = func(*args)
@@ -140,24 +163,25 @@ class OperationRecorder(TorchFunctionMode):
         place = self._places.get(key)
         if place is None:
             place = self._places[key] = CallSite(frame, id(frame.f_code) in self._code.own_code)
-        if not self._frames.on and kind != op_kinds.BACKWARD:
+        if not self._frames.on and kind != BACKWARD:
             return place.call(func, args, kwargs)
-        if kind == op_kinds.POINTER or kind == op_kinds.CONVERTING:
-            result = place.call(func, args, kwargs)
-            if kind == op_kinds.POINTER and place.is_own:
-                with quiet():
-                    self._tensors.expose(args[0])
-            return result
-        if kind == op_kinds.GRAD_READ:
-            result = place.call(func, args, kwargs)
-            try:
-                with quiet():
-                    self._grad_read(args[0], result)
-            except Exception as error:
-                self.on_error(error)
-            return result
-        if kind == op_kinds.SET_DATA and looks_into(args[0], args[1]):
-            return place.call(func, args, kwargs)  # the end of `t.data -= …`: the write itself was recorded
+        if kind != PLAIN:
+            if kind in (POINTER, CONVERTING):
+                result = place.call(func, args, kwargs)
+                if kind == POINTER and place.is_own:
+                    with quiet():
+                        self._tensors.expose(args[0])
+                return result
+            if kind == GRAD_READ:
+                result = place.call(func, args, kwargs)
+                try:
+                    with quiet():
+                        self._grad_read(args[0], result)
+                except Exception as error:
+                    self.on_error(error)
+                return result
+            if kind == SET_DATA and looks_into(args[0], args[1]):
+                return place.call(func, args, kwargs)  # the end of `t.data -= …`: the write itself was recorded
         site = place.sites.get(func) if place.is_own else None
         learner, forward = frame, None
         if site is None:
@@ -173,7 +197,7 @@ class OperationRecorder(TorchFunctionMode):
         self._module = owner.module if owner is not None else None
         if forward is not None:
             self._module = self._frames.modules.serial(forward[0], forward[1].f_back, self._module)
-        if kind in self.handlers:
+        if kind != PLAIN and kind in self.handlers:
             result = self.handlers[kind](func, args, kwargs, place, site, serial)
         else:
             if func in _COMPOSITES and is_composite(func, args):
@@ -200,17 +224,23 @@ class OperationRecorder(TorchFunctionMode):
 
         None where no code of the learner's is on the stack.
         """
-        own = self._code.own_code
+        own, passed = self._code.own_code, self._passed
         learner: types.FrameType | None = frame
         forward: tuple[Module, types.FrameType] | None = None
         while learner is not None:
+            if id(learner.f_code) in passed:
+                learner = learner.f_back
+                continue
             code = learner.f_code
             if id(code) in own:
                 break
             if code.co_filename == _IMPORTING:  # operations that a library runs while it is imported
                 return None
-            if code.co_name == "forward" and forward is None and (module := module_of(learner)) is not None:
-                forward = module, learner
+            if code.co_name == "forward":
+                if forward is None and (module := module_of(learner)) is not None:
+                    forward = module, learner
+            elif len(passed) < _MOST_PASSED:
+                passed[id(code)] = code
             learner = learner.f_back
         else:
             return None
@@ -331,14 +361,14 @@ class OperationRecorder(TorchFunctionMode):
                     for inner in item:
                         if isinstance(inner, _Tensor):
                             self._output(inner, outputs, new, written)
-        elif result is None and site.inplace and kind == op_kinds.PLAIN and inputs and inputs[0] is not None:
+        elif result is None and site.inplace and kind == PLAIN and inputs and inputs[0] is not None:
             outputs.append(inputs[0])  # `h[0] = v` returns nothing; its output is h
-        if kind != op_kinds.PLAIN:
-            if kind == op_kinds.LEAVES and not isinstance(result, _COPIES):
+        if kind != PLAIN:
+            if kind == LEAVES and not isinstance(result, _COPIES):
                 tensors.expose(args[0])
         elif not outputs and not written and not site.inplace:
             return
-        place = self.send_site(site)
+        place = site.serial if site.sent else self.send_site(site)
         call = 0 if only_tensors else self._calls.number_of(func, args, kwargs)
         enabled = _is_grad_enabled()
         if site.selects and (selected := selected_by(func, args)) is not None:
@@ -359,11 +389,13 @@ class OperationRecorder(TorchFunctionMode):
             self._record_saved(site, needs, changed, args, kwargs)
         for tensor, record in new:
             tensors.record(tensor, record)
-        if kind in (op_kinds.SET_DATA, op_kinds.RESHAPE):
+        if kind == SET_DATA or kind == RESHAPE:  # noqa: SIM109 - a tuple takes longer
             tensors.record_new_storage(args[0], tensors.register(args[0]))
         for tensor, record in written:
             tensors.record_write(tensor, record)
-        if kind in (op_kinds.META, op_kinds.SET_GRAD):
+        if kind == PLAIN:
+            return
+        if kind in (META, SET_GRAD):
             tensor = args[0]
             record = tensors.register(tensor)
             tensors.record_meta(tensor, record)
@@ -371,12 +403,12 @@ class OperationRecorder(TorchFunctionMode):
                 tensors.expose(tensor)
             if tensor.requires_grad and tensor.retains_grad:
                 self.on_retain_grad(tensor)
-        elif kind == op_kinds.STATISTICS:
+        elif kind == STATISTICS:
             for tensor in op_kinds.statistics(func, args, kwargs):
                 tensors.record_write(tensor, tensors.register(tensor))
-        elif kind == op_kinds.OUTSIDE and outputs and is_outside(result):
+        elif kind == OUTSIDE and outputs and is_outside(result):
             tensors.expose(result)
-        elif kind == op_kinds.PARTS and isinstance(result, _Tensor):
+        elif kind == PARTS and isinstance(result, _Tensor):
             tensors.share_version_counter(tensors.register(args[0]), tensors.register(result))
 
     def _record_saved(self, site: OpSite, needs: int, results: list[Any], args: Any, kwargs: dict[str, Any]) -> None:
@@ -461,7 +493,7 @@ class OperationRecorder(TorchFunctionMode):
             try:
                 with DisableTorchFunction():
                     serial = self._enter(frame)
-                    self._record(op_kinds.PLAIN, apply, args, kwargs, result, site, serial)
+                    self._record(PLAIN, apply, args, kwargs, result, site, serial)
                     results = result if isinstance(result, tuple) else (result,)
                     made = [
                         (output, self._tensors.register(output)) for output in results if isinstance(output, _Tensor)

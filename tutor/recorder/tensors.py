@@ -292,24 +292,25 @@ class TensorRecorder:
     def record_values(self, t: torch.Tensor, record: TensorRecord) -> None:
         """Send a snapshot of `t`, of which only the elements have changed: fast for leaves that are not large."""
         storage = record.storage
-        if not self._is_plain_leaf(t, record) or storage is None or storage.exposed:
+        try:
+            is_plain = (
+                record.is_listed
+                and storage is not None
+                and not storage.exposed
+                and t.shape == record.shape
+                and t.requires_grad == record.requires_grad
+                and t.grad_fn is None
+            )
+        except RuntimeError:  # torch raises
+            is_plain = False
+        if not is_plain:
             self.record(t, record)
             return
         record.version = version = t._version
         value = value_of(t)
         self.keep_value(record, version, value)
-        event = (_SNAPSHOT, record.serial, record.meta, version, storage.serial, None, record.grad or None, value)
+        event = (_SNAPSHOT, record.serial, record.meta, version, storage.serial, None, record.grad or None, value)  # type: ignore[union-attr]
         self._append((*event, record.offset) if record.offset else event)
-
-    @staticmethod
-    def _is_plain_leaf(t: torch.Tensor, record: TensorRecord) -> bool:
-        """Return whether `t` is a leaf of which only the elements can have changed, and these are recorded."""
-        if not record.is_listed or t.shape != record.shape or t.requires_grad != record.requires_grad:
-            return False
-        try:
-            return t.grad_fn is None
-        except RuntimeError:  # torch raises
-            return False
 
     def _snapshot(self, t: torch.Tensor, record: TensorRecord, value: bool) -> None:
         new_nodes: list[Any] = []
@@ -334,7 +335,10 @@ class TensorRecorder:
             retains = t.retains_grad
             if retains:
                 grad_tensor = t.grad
-        version = version_of(t)
+        try:
+            version = t._version
+        except RuntimeError:
+            version = None
         try:
             shape = t.shape
             layout = t.layout

@@ -77,9 +77,11 @@ def value_of(t: torch.Tensor) -> Any:
             code = CODES.get(t.dtype)
             if code is not None and count <= LIST:
                 return t.tolist()
-            if code is not None and count <= FULL and t.is_cpu and not t.is_neg():
+            if code is not None and t.is_cpu and not t.is_neg():
                 size = t.nbytes
                 if t.untyped_storage().nbytes() >= size:  # or it was released
+                    if count > FULL:
+                        return None
                     row = t if t.is_contiguous() else t.detach().contiguous()
                     return {"shape": tuple(t.shape), "code": code, "data": _bytes_at(row.data_ptr(), size)}
     except Exception:  # below, what it is
