@@ -60,7 +60,7 @@ flat = cube.reshape(-1)
 # {{ halves.shape }}：`-1` 就是十二除以二。`reshape(-1)` 把全部排成一行。
 #
 # 长度为**一**的维不多装一个数，但比对形状时要算上。
-# `squeeze` 去掉它们，全部，或你指定的那一维；`unsqueeze` 在指定的地方添上一维。
+# `squeeze` 去掉它们：全部去掉，或者只去掉你指定的那一维；`unsqueeze` 在指定的地方添上一维。
 #
 # `box` 的形状是 [1, 2, 3, 1]，`tried` 是 `box.squeeze(1)`。它是什么形状？
 

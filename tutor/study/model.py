@@ -444,13 +444,14 @@ class Model:
         return self.study.progress.attempts.get(exercise.id, self.gate.original(exercise.number))
 
     def keep_attempt(self, exercise: Exercise, text: str) -> None:
-        """Keep the learner's code for an exercise, without a run."""
-        self.study.record_attempt(exercise.id, text)
+        """Keep the learner's code for an exercise, without a run; what is as it was is no attempt."""
+        if text != self.attempt(exercise):
+            self.study.record_attempt(exercise.id, text)
 
     def try_exercise(self, exercise: Exercise, text: str) -> Session:
         """Return a session that runs the learner's code for an exercise; the cursor goes to the end of its cell."""
         assert self.session is not None
-        self.keep_attempt(exercise, text)
+        self.study.record_attempt(exercise.id, text)
         self._tried = exercise
         session = self._again(attempts={**self.session.command.attempts, exercise.id: text})
         self.runs.replace(session)

@@ -244,7 +244,7 @@ class Study:
         return ExerciseStatus(
             kind=str((cell.get("attributes") or {}).get("kind", "")),
             solved=solved,
-            tried=attempt != starter,
+            tried=exercise.id in progress.attempts,
             problem="" if result is None or result.ok else describe_check_failure(result),
             hints=progress.hints.get(exercise.id, 0),
             hint_count=len(exercise.hints),

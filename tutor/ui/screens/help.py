@@ -177,6 +177,6 @@ def _marks(glyphs: Glyphs) -> list[tuple[str, Entry]]:
 
 def _entry_rows(entry: Entry, cells: int) -> list[Row]:
     """Return the rows of a key or mark, with its explanation beside it."""
-    left = max(_LEFT, width(entry.left) + 4)
+    left = max(_LEFT, width(entry.left) + 3)
     lines = wrapped([(entry.text, "plain")], max(cells - left, 1))
     return [((pad("" if index else f"  {entry.left}", left), entry.role), *line) for index, line in enumerate(lines)]
