@@ -78,7 +78,7 @@ def jumps(terminal: Terminal, steps: Iterable[int]) -> list[Frame]:
 
 def run(home: Path, quick: bool = False) -> list[Figure]:
     counts = {"40,000 events": 10 if quick else SHORT, "a million events": 30 if quick else LONG}
-    traces = {title: record(home, LINE.path, count) for title, count in counts.items()}
+    traces = {title: record(home, LINE.path, count, "--all") for title, count in counts.items()}
     steps = {title: tracefile.load(trace).steps for title, trace in traces.items()}
     dice = random.Random(1)
     with (

@@ -17,7 +17,7 @@ from tests.e2e.terminal import GRADTUTOR, Terminal, resident
 
 def run(home: Path, quick: bool = False) -> list[Figure]:
     short, long = (20, 60) if quick else (SHORT, LONG)
-    traces = [record(home, LINE.path, count) for count in (short, long)]
+    traces = [record(home, LINE.path, count, "--all") for count in (short, long)]
     resting = home / "resting.py"
     resting.write_text(LINE.path.read_text() + "import time\ntime.sleep(600)\n")
 

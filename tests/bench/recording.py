@@ -45,11 +45,11 @@ def _columns(runs: list[dict[str, float]]) -> Runs:
     return {name: [run[name] for run in runs] for name in runs[0]}
 
 
-def record(home: Path, script: Path, count: int) -> Path:
+def record(home: Path, script: Path, count: int, *options: str) -> Path:
     """Return a recording that `gradtutor record` made of a script."""
-    out = home / f"{script.stem}-{count}.trace"
+    out = home / f"{'-'.join((script.stem, str(count), *options))}.trace"
     if not out.exists():
-        command = [*GRADTUTOR, "record", "-o", str(out), str(script)]
+        command = [*GRADTUTOR, "record", *options, "-o", str(out), str(script)]
         env = {**environment(home), "COUNT": str(count)}
         subprocess.run(command, env=env, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     return out
