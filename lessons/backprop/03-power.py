@@ -107,14 +107,14 @@ r.backward()
 
 # %% [markdown] lang="en"
 # It is {{ q.grad.item() }}. With an exponent just beside a whole number, a negative base has no real power at all:
-# there is nothing to move to, and no derivative. `p.grad` is {{ p.grad.item() }} as ever.
+# there is nothing to move to, and no derivative. `p.grad` is {{ p.grad.item() }}, by the rule from school.
 #
 # A single `nan` in a gradient spoils the weight it is for, and at the next forward pass everything after it. When one
 # turns up in your own training, look for a logarithm, a root or a power of something that went below zero.
 
 # %% [markdown] lang="zh"
 # 是 {{ q.grad.item() }}。指数只要稍稍偏离整数，负底数的乘方就不再是实数：
-# 旁边没有实数值，也就没有导数。`p.grad` 照常是 {{ p.grad.item() }}。
+# 旁边没有实数值，也就没有导数。`p.grad` 仍按学校里的法则得出，是 {{ p.grad.item() }}。
 #
 # 梯度里只要有一个 `nan`，它对应的权重就变成 `nan`，下一次前向计算时，后面的一切也都变成 `nan`。
 # 如果在你自己的训练里冒出了 `nan`，就检查有没有对负数取对数、开方或者乘方。

@@ -25,6 +25,12 @@
 #
 # 仔细读读下面的 `backward`。对立方来说，它对吗？
 
+# %% [markdown] front="screen" lang="en"
+# (`Tab` to the code, then `↓` shows all of the class.)
+
+# %% [markdown] front="screen" lang="zh"
+# （用 `Tab` 切到代码，再按 `↓`，就能看到整个类。）
+
 # %% [markdown] question="predict" of="v.grad" vary="v: [4, 5]" lang="en"
 # What will `v.grad` hold?
 

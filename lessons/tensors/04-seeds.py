@@ -80,7 +80,7 @@ order = torch.randperm(5)
 
 # %% [markdown] lang="en"
 # No: `extra` took the first number, and `shifted` begins with the second. A layer more in a network, or another order
-# of two lines, and all later numbers are others, with the same seed.
+# of two lines, and all later numbers are different, with the same seed.
 #
 # `randperm(5)` gives each number below five once, {{ order.tolist() }}: an order to shuffle by, and the draw that
 # training needs most.

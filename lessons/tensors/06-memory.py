@@ -143,10 +143,10 @@ weights *= 10
 change = weights.reshape(4) - before
 
 # %% [markdown] tags=["hint"] lang="en"
-# Watch `before` while `weights *= 10` runs. It should stand still.
+# Watch `before` while `weights *= 10` runs. It should not change.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 走过 `weights *= 10` 时注意看 `before`。它本该不动。
+# 走过 `weights *= 10` 时注意看 `before`。它本不该变。
 
 # %% [markdown] tags=["hint"] lang="en"
 # `reshape`, `view`, `flatten` and `detach` all share here. What you need is a copy: `clone()` makes one.

@@ -43,8 +43,8 @@ coins = torch.bernoulli(chances)
 # %% [markdown] question="predict" of="pairs.numel()" lang="en"
 # Never a six: `randint` leaves its end out. A die is `randint(1, 7, …)`.
 #
-# `randn` draws around 0, close to it most of the time. `bernoulli` takes the *chance* of a 1, so only its middle coin
-# was open.
+# `randn` draws around 0, close to it most of the time. `bernoulli` takes the *chance* of a 1, so chance decided only
+# the middle coin.
 #
 # `normal` draws from a normal distribution: you choose the mean and the **standard deviation**, how far the numbers
 # typically are from the mean. Here it gets **three means and three standard deviations**. How many numbers come out?

@@ -115,7 +115,7 @@ print(history)
 # `detach()` 和 `u` 共用内存，而 `u -= …` 正是写进这块内存。每一项都要有自己的一份数。
 
 # %% [markdown] tags=["hint"] lang="en"
-# `clone()` copies. After `detach()`, or the copies would belong to the graph.
+# `clone()` copies. Call it after `detach()`, or the copies belong to the graph.
 
 # %% [markdown] tags=["hint"] lang="zh"
 # `clone()` 会复制。要写在 `detach()` 之后，否则副本还属于计算图。

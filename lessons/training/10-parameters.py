@@ -112,7 +112,15 @@ class Line(nn.Module):
 print("found:", [name for name, _ in Line().named_parameters()])
 
 # %% tags=["check"]
-line = Line()
+try:
+    line, said = Line(), ""
+except AttributeError as error:
+    said = str(error)
+assert "Module.__init__" not in said, {
+    "en": f"PyTorch says: {said}. The first line of `__init__` has to be `super().__init__()`.",
+    "zh": f"PyTorch 说：{said}。`__init__` 的第一行必须是 `super().__init__()`。",
+}
+assert not said, {"en": f"Python says: {said}", "zh": f"Python 说：{said}"}
 names = sorted(name for name, _ in line.named_parameters())
 assert names, {
     "en": "The module finds no parameter. Give each tensor its label, `nn.Parameter(…)`.",

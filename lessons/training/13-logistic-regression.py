@@ -19,7 +19,7 @@
 #
 # `Linear(2, 1)` computes one number `z` from the two coordinates, a **logit**: anything from far below zero to far
 # above. `sigmoid` turns it into a probability of class 1: close to 0 for a very negative `z`, close to 1 for a large
-# one, and rising evenly in between.
+# one, and rising smoothly in between.
 #
 # What does `sigmoid` make of a `z` of 0?
 

@@ -272,7 +272,8 @@ def test_the_column_is_there_from_180_columns_on() -> None:
                 (x, y) for region in regions.values() for x in range(region.x, region.right) for y in (region.y,)
             }
             assert max(x for x, _y in covered) == width - 1
-            sheet = layout.sheet_region(width, height, 104)
+            sheet = layout.sheet_region(width, height, 104, height)
+            assert layout.sheet_region(width, height, 104, 8).height == min(8, sheet.height)
             assert sheet.x >= 0
             assert sheet.right <= width
             assert sheet.y >= layout.HEAD

@@ -64,6 +64,12 @@ async def test_a_wrong_answer_is_explained_below_what_the_run_gives(tmp_path: Pa
         await pilot.press("n", "o", "n", "e")
         await pilot.pause()
         assert screen.ask.value == "none"
+        await pilot.press(*["backspace"] * 4, "escape")
+        await pilot.pause()
+        assert not screen.is_typing
+        await pilot.press("N", "o", "n", "e")  # not the next lesson
+        await pilot.pause()
+        assert screen.ask.value == "None"
         await pilot.press(*["backspace"] * 4, "9", "enter")
         await pilot.pause()
         await pilot.press("2", "8", "enter")

@@ -232,11 +232,16 @@ def below(card: Region, tensors: Region) -> Region:
     return tensors if tensors.height - covered < TENSORS else tensors.split_horizontal(covered)[1]
 
 
-def sheet_region(width: int, height: int, wanted: int) -> Region:
-    """Return the region of the sheet of details above the panes, `wanted` columns wide where there is room: what
-    explains the step stays in view."""
+_LEAST_SHEET = 6
+"""Rows of a sheet of details, at least."""
+
+
+def sheet_region(width: int, height: int, wanted: int, rows: int) -> Region:
+    """Return the region of the sheet of details above the panes, `wanted` columns wide and `rows` high where there is
+    room: what explains the step stays in view, and so do the panes below a sheet that says little."""
     columns = min(wanted, width - 4 if width > 70 else width)
-    return Region((width - columns) // 2, HEAD, columns, height - HEAD - bar_rows(height) - explanation_rows(height))
+    room = height - HEAD - bar_rows(height) - explanation_rows(height)
+    return Region((width - columns) // 2, HEAD, columns, min(max(rows, _LEAST_SHEET), room))
 
 
 def with_card(regions: dict[str, Region], rows: int) -> dict[str, Region]:

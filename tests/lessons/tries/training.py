@@ -144,6 +144,8 @@ TRIES: Tries = {
     ],
     "parameters/parameters": [
         ("", "name 'Line' is not defined"),
+        (LINE.replace("        super().__init__()\n", "")
+         + "        self.w = nn.Parameter(torch.tensor([1.0]))\n" + FORWARD, "has to be `super().__init__()`"),
         (LINE + "        self.w = torch.tensor([1.0], requires_grad=True)\n"
          "        self.b = torch.tensor([0.0], requires_grad=True)\n" + FORWARD, "finds no parameter"),
         (LINE + "        self.w = nn.Parameter(torch.tensor([1.0]))\n"

@@ -116,6 +116,8 @@ class DetailsPane(Pane):
         """Whether the arrows choose an element of the marked matrix."""
         self.wanted = _READABLE
         """The columns that a sheet needs for what it has shown."""
+        self._tallest = 0
+        """The most rows that the sheet has shown since it was opened: it does not shrink while one walks."""
         self.error: Exception | None = None
         """Why not everything is shown: an error in a malformed recording."""
         self._details: Details | None = None
@@ -137,7 +139,7 @@ class DetailsPane(Pane):
         is_object = subject in ("tensor", "node")
         there = is_object and state_with(self._model.timeline, self._model.cursor, subject, ref) is not None
         self.asked = (subject, ref) if there else None
-        self.top, self.is_open, self.wanted = 0, True, _READABLE
+        self.top, self.is_open, self.wanted, self._tallest = 0, True, _READABLE, 0
         self._leave_matrix()
 
     def show(self, timeline: Timeline, cursor: int) -> None:
@@ -151,6 +153,13 @@ class DetailsPane(Pane):
         self._page = page
         if self.chosen is not None and self.subject(self.chosen) is None:
             self.chosen = None
+
+    def height_on_sheet(self, cells: int) -> int:
+        """Return the rows that a sheet needs, with its frame, if its lines have this many cells."""
+        self.floating = True
+        self._page = self._page_for(cells)
+        self._tallest = max(self._tallest, len(self._page.rows) + 2)
+        return self._tallest
 
     def update(self) -> None:
         super().update()

@@ -371,7 +371,9 @@ class PaneScreen(Screen[None]):
         sheet = None
         self.details.is_open &= not layout.details_width(width, height)
         if self.details.is_open and not is_small:
-            sheet = layout.sheet_region(width, height, self.details.wanted)
+            full = layout.sheet_region(width, height, self.details.wanted, height)
+            rows = self.details.height_on_sheet(full.width - FRAME)
+            sheet = layout.sheet_region(width, height, self.details.wanted, rows)
         key = (
             self.size, question, self.model.waiting, dict(self.front), self.zoomed, self._has_prose, rooms,
             current_language(), card, sheet,
