@@ -58,9 +58,19 @@ def term(text: str) -> str:
 
 def grid(values: Grid, dtype: str) -> str | None:
     """Format values; one number where all are equal; None where they are too many to write out."""
-    if values.single is not None:
-        return number(values.single, dtype)
-    return inline(list(values.flat), dtype) if len(values.flat) <= LISTED and len(values.shape) <= 1 else None
+    single = values.single
+    if single is not None:
+        return number(single, dtype)
+    return inline(list(values.flat), dtype) if _is_short(values) else None
+
+
+def is_written_out(values: Grid) -> bool:
+    """Return whether `grid` formats values."""
+    return _is_short(values) or values.single is not None
+
+
+def _is_short(values: Grid) -> bool:
+    return len(values.flat) <= LISTED and len(values.shape) <= 1
 
 
 def code(text: str | None, cells: int = _LONGEST) -> str:

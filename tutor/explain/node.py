@@ -403,7 +403,7 @@ def _by_names(claim: VerifiedGrad, summary: NodeSummary) -> str | None:
     share, arrived = claim.share, summary.arrived
     if share.derivative is None or arrived is None:
         return f"{share.formula} ({share.shapes})" if share.shapes else None
-    if all(formatting.grid(grid, summary.dtype) is not None for grid in (arrived, share.derivative, claim.sent)):
+    if all(map(formatting.is_written_out, (arrived, share.derivative, claim.sent))):
         return None
     is_sum = any(sign in share.formula for sign in (" + ", " - ")) and not share.formula.endswith(")")
     factor = f"({share.formula})" if is_sum or share.formula.startswith("-") else share.formula
@@ -432,8 +432,8 @@ def _element_to_show(claim: VerifiedGrad, summary: NodeSummary) -> Element | Non
         return None
     if share.derivative is None:
         element = work_out_element(claim, arrived)
-        is_written_out = formatting.grid(claim.sent, summary.dtype) is not None
-        return None if element is None or (len(element.terms) < 2 and is_written_out) else element
+        is_whole = element is not None and len(element.terms) < 2 and formatting.is_written_out(claim.sent)
+        return None if is_whole else element
     is_summed = len(arrived.flat) > len(claim.sent.flat) and arrived.single is None
     return work_out_element(claim, arrived) if is_summed or _by_names(claim, summary) is not None else None
 

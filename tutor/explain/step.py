@@ -163,6 +163,8 @@ def _what_follows(timeline: Timeline) -> str:
 
 def describe_side_effects(timeline: Timeline, step: int) -> list[Part]:
     """Return sentences on what else happened at a step, each with its role."""
+    if _is_without_optimizer(timeline, step):
+        return warnings(timeline, step)
     reports = [close_wide(describe_report(timeline, report)) for report in reports_at(timeline, step)]
     return [*cleared(timeline, step), *((text, "value") for text in reports), *warnings(timeline, step)]
 

@@ -204,7 +204,7 @@ _WITH_BODY = frozenset((ev.Line, ev.Cut, ev.Skipped, ev.Mark, ev.Asked))
 """Steps at a statement, which may have a body that is not shown."""
 _Place = tuple[str | None, ev.Span | None, str | None]
 """The path of a file, a span in it, and the code there."""
-_start_of_cell = attrgetter("start")
+_step_of, _start_of_cell = attrgetter("step"), attrgetter("start")
 _start_of_pass = attrgetter("start_step")
 
 
@@ -332,10 +332,11 @@ class Timeline:
 
     def side_events_at(self, step: int) -> list[SideEvent]:
         """Return the side events that came after a step and before the next."""
-        first, last = (
-            bisect_right(self.side_events, number, key=lambda aside: aside.step) for number in (step - 1, step)
-        )
-        return self.side_events[first:last]
+        side_events = self.contents.side_events
+        if not side_events or side_events[-1].step < step:
+            return []
+        first, last = (bisect_right(side_events, number, key=_step_of) for number in (step - 1, step))
+        return side_events[first:last]
 
     def optimizer_step(self, index: int) -> ev.OptimizerStep | None:
         """Return an optimizer step with its values, by its index in `side_events`; None for another event, and where
@@ -442,6 +443,10 @@ class Timeline:
 
     def following(self, step: int) -> list[ev.Event]:
         """Return the events after a step's own event and before the next step; for step 0, those before step 1."""
+        last = self.frames.last
+        if last is not None and last[0] < step < last[1]:  # the next step is in the same frame
+            before, _, _, frame = last
+            return frame.events[frame.steps[step - before - 1] + 1 : frame.steps[step - before]]
         self._require(step, 0)
         if step:
             return self.frames.following(step)

@@ -70,6 +70,8 @@ class Grid(msgspec.Struct, frozen=True):
     @property
     def single(self) -> float | None:
         """The value that all elements have; None where they differ."""
+        if len(self.flat) == 1:
+            return None if math.isnan(self.flat[0]) else self.flat[0]
         first = self.flat[0] if self.flat else None
         return first if all(x == first for x in self.flat) else None
 
