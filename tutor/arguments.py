@@ -78,6 +78,8 @@ class Arguments(argparse.Namespace):
         """The line of the loop of which `keep` says it, as typed; None: the training loop."""
         self.loop_line: CodeLine | None = None
         """The same, read."""
+        self.stdin: str | None = None
+        """The file that the script reads as its standard input."""
         self.images = "none"
         """How the terminal shows pictures: kitty, sixel or none."""
         self.with_pictures = False
@@ -202,6 +204,11 @@ _PART = (
     ),
     _argument("--steps", metavar="N", help=N_("record this many steps, and nothing after, but for the charts")),
     _argument("--last", metavar="N", help=N_("how many iterations up to that one; 3 if not given")),
+    _argument(
+        "--stdin",
+        metavar="FILE",
+        help=N_("what the script reads as its standard input, again from the beginning in each run"),
+    ),
 )
 _IMAGES = _argument(
     "--images",

@@ -71,6 +71,10 @@ def make_session(target: Target, arguments: Arguments, workers: Workers | None =
         stdin = READ if is_read else ASKED
         if workers is None and "stdin" in closed_streams:
             stdin = CLOSED
+    stdin_path = ""
+    if target.kind == "file" and arguments.stdin is not None:
+        stdin, stdin_path = ENDED, os.path.abspath(arguments.stdin)
+        _check_readable(stdin_path, arguments.stdin)
     return Session(
         target,
         workers=workers or Workers(stdin=ENDED if stdin == ENDED else READ),
@@ -84,9 +88,18 @@ def make_session(target: Target, arguments: Arguments, workers: Workers | None =
         until=arguments.until,
         last=arguments.last,
         stdin=stdin,
+        stdin_path=stdin_path,
         with_pictures=arguments.with_pictures or arguments.images != "none",
         part=arguments.part,
     )
+
+
+def _check_readable(path: str, name: str) -> None:
+    try:
+        with open(path, "rb"):
+            return
+    except OSError as error:
+        raise Refusal(_("{name} cannot be read: {why}.", name=name, why=error.strerror or error), MISSING) from None
 
 
 def load(target: Target, arguments: Arguments) -> Timeline:
@@ -99,10 +112,11 @@ def load(target: Target, arguments: Arguments) -> Timeline:
 
     if arguments.knobs or arguments.device is not None:
         raise Refusal(_("{name} is a recording: --set and --device are for what is run.", name=target.name))
-    if arguments.selection is not None or arguments.loop or arguments.skip or arguments.part is not None:
+    options = arguments.selection, arguments.loop, arguments.part, arguments.stdin
+    if arguments.skip or any(option is not None for option in options):
         text = N_(
-            "{name} is a recording: --keep, --loop, --skip, --until, --from, --only, --for and --steps are for what is "
-            "run."
+            "{name} is a recording: --keep, --loop, --skip, --until, --from, --only, --for, --steps and --stdin are "
+            "for what is run."
         )
         text = _(text, name=target.name)
         raise Refusal(text)

@@ -276,8 +276,8 @@ def test_what_is_wrong_with_the_part_is_said(words: list[str], said: str) -> Non
         parse(["record", *words, "train.py"])
 
 
-@pytest.mark.parametrize("option", [["--keep", "0-2"], ["--from", "mark"], ["--skip", "3"], ["--steps", "9"]])
+@pytest.mark.parametrize("option", [["--keep", "0-2"], ["--from", "mark"], ["--skip", "3"], ["--stdin", "a"]])
 def test_options_for_a_run_are_refused_for_a_recording(option: list[str], tmp_path: Path) -> None:
     path = tmp_path / "x.trace"
-    with pytest.raises(Refusal, match="--only, --for and --steps are for what is run"):
+    with pytest.raises(Refusal, match="--for, --steps and --stdin are for what is run"):
         load(Target("trace", path, str(path)), parse(["show", *option, str(path)]))

@@ -42,6 +42,14 @@ print("lines", sorted(lines))
 os.dup2(os.open(__file__, os.O_RDONLY), 0)
 print("other", sys.stdin.readline())
 """
+GIVEN = """\
+import subprocess, sys
+print(0, subprocess.run(["cat"], stdin=sys.stdin).returncode)
+done = subprocess.run(["sh", "-c", "cat"], stdin=sys.stdin.fileno(), stdout=subprocess.PIPE)
+print(1, done.returncode, done.stdout)
+print(input())
+subprocess.run(["no/such"], stdin=sys.stdin)
+"""
 TYPED_LINES = ["Ada", "sesame", "1", "2", None, "raw"]
 
 
@@ -111,6 +119,47 @@ def test_what_cannot_be_asked_is_at_its_end(tmp_path: Path) -> None:
     assert "rest ''\nterminal True True False\n" in printed
     assert f"long {MAX_LINE}\n" in printed
     assert "lines [b'1\\n', b'2\\n']\nother import os, subprocess" in printed
+
+
+def test_children_that_are_given_the_input_find_it_at_its_end(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(GIVEN, encoding="utf-8")
+    session = Session(Target("file", script, "script.py"), workers=Workers(launch_fork, stdin=TYPED), stdin=ASKED)
+    assert run(session, iter(["typed"])) == [("", False)]
+    assert session.timeline.output(session.timeline.steps).splitlines()[:3] == ["0 0", "1 0 b''", "typed"]
+    error = "FileNotFoundError: [Errno 2] No such file or directory: 'no/such'"
+    assert error in session.timeline.output(session.timeline.steps)
+    assert "start_child" not in session.timeline.output(session.timeline.steps)
+
+
+def test_a_last_line_without_an_end_is_replayed_without(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import sys\nprint([sys.stdin.readline() for _ in range(3)])\n", encoding="utf-8")
+    replies = [Reply("", "a"), Reply("", "b", has_end=False), Reply("", None), Reply("", None)]
+    workers = Workers(launch_fork, stdin=TYPED)
+    session = Session(Target("file", script, "script.py"), workers=workers, stdin=ASKED).again(replies=replies)
+    assert run(session, iter([])) == []
+    assert "['a\\n', 'b', '']" in session.timeline.output(session.timeline.steps)
+    assert replies_in(session.timeline) == replies
+
+
+def test_a_file_is_the_input_of_each_run(tmp_path: Path) -> None:
+    script, typed = tmp_path / "script.py", tmp_path / "typed.txt"
+    script.write_text("import subprocess\nprint(input('? '), flush=True)\nsubprocess.run(['cat'])\n", encoding="utf-8")
+    typed.write_text("one\n", encoding="utf-8")
+    workers = Workers(launch_fork, stdin=TYPED)
+    session = Session(Target("file", script, "script.py"), workers=workers, stdin_path=str(typed))
+    assert run(session, iter([])) == []
+    assert session.timeline.output(session.timeline.steps) == "? one\n"
+    typed.write_text("two\n", encoding="utf-8")
+    again = session.again()
+    assert run(again, iter([])) == []
+    assert again.timeline.output(again.timeline.steps) == "? two\n"
+    typed.unlink()
+    refused = again.again()
+    run(refused, iter([]))
+    assert refused.refused is not None
+    assert (refused.refused.status, "typed.txt cannot be read: No such file" in refused.refused.note) == (3, True)
 
 
 def test_a_lesson_finds_its_input_at_its_end_where_others_are_asked(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ class Session:
         until: nan, inf, error or an expression: iterations where it happens are recorded too.
         last: How many of them.
         stdin: What the program's standard input is, a value of `RunCommand.stdin`.
+        stdin_path: The file that it is instead; empty for none.
         with_pictures: Whether figures are recorded as pictures of pixels, too.
 
     Attributes:
@@ -82,6 +83,7 @@ class Session:
         until: str = "",
         last: int = 0,
         stdin: str = ENDED,
+        stdin_path: str = "",
         with_pictures: bool = False,
         part: Part | None = None,
     ) -> None:
@@ -90,7 +92,7 @@ class Session:
         self.command = RunCommand(
             target.typed or str(target.path), target.name, args or [], knobs or {}, device,
             max_events=max_events, max_bytes=max_bytes, samples_loops=samples_loops, module=target.module,
-            keep=keep, loop=loop, until=until, last=last, skip=skip or [], stdin=stdin,
+            keep=keep, loop=loop, until=until, last=last, skip=skip or [], stdin=stdin, stdin_path=stdin_path,
             with_pictures=with_pictures, part=part or Part(),
         )  # fmt: skip
         self.timeline = Timeline()
@@ -336,7 +338,7 @@ class Session:
 def replies_in(timeline: Timeline) -> list[Reply]:
     """Return what was answered to the program, for another run of it."""
     events = [aside.event for aside in timeline.side_events]
-    return [Reply(event.prompt, event.text, event.secret) for event in events if isinstance(event, Answered)]
+    return [Reply(*msgspec.structs.astuple(event)) for event in events if isinstance(event, Answered)]
 
 
 async def _read_lines(reader: asyncio.StreamReader) -> bytes:

@@ -66,6 +66,8 @@ class Reply(msgspec.Struct, frozen=True):
     prompt: str
     text: str | None
     secret: bool = False
+    has_end: bool = True
+    """Whether the end of the line is part of it."""
 
 
 class RunCommand(msgspec.Struct, frozen=True):
@@ -109,6 +111,8 @@ class RunCommand(msgspec.Struct, frozen=True):
     """Numbers of the code cells that do not run."""
     stdin: str = ""
     """What its standard input is: one of the values above."""
+    stdin_path: str = ""
+    """The file that is its standard input, from the beginning of the file; empty: as `stdin` says."""
     replies: list[Reply] = []
     """What was answered in an earlier run: the program gets it again, as long as it asks the same."""
     with_pictures: bool = False

@@ -599,6 +599,8 @@ class Answered(Event, frozen=True, tag=63):
     text: str | None
     """Without the end of the line; None: the end of its input. Empty if it is secret."""
     secret: bool = False
+    has_end: bool = True
+    """Whether the end of the line came with it, which the last one of a file may lack."""
 
 
 class Waiting(Event, frozen=True, tag=64):

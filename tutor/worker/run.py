@@ -198,7 +198,7 @@ class Run:
         """Read the program, and send its `Document`, unless both have been done.
 
         Raises:
-            LessonError: The file cannot be run, or needs a GPU that is missing.
+            LessonError: The file cannot be run, needs a GPU that is missing, or its standard input cannot be read.
         """
         program = self._program or read_program(self._command)
         lesson, self._text = program.lesson, program.text
@@ -210,6 +210,8 @@ class Run:
         if wants_cuda and not torch.cuda.is_available():
             fix = _("`gradtutor doctor` says more.")
             raise LessonError(_("CUDA is not there: torch finds no GPU."), fix=fix, status=MISSING)
+        if self._command.stdin_path:
+            _read_as_input(self._command.stdin_path)
         if self._program is None:
             self._send(program.document)
         self._knobs = program.document.knobs
@@ -444,6 +446,21 @@ class Run:
         module = main()
         if module is not None:
             module.__dict__.clear()
+
+
+def _read_as_input(path: str) -> None:
+    """Make a file the standard input.
+
+    Raises:
+        LessonError: It cannot be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        what = _("{name} cannot be read: {why}.", name=path, why=error.strerror or error)
+        raise LessonError(what, status=MISSING) from None
+    os.dup2(descriptor, 0)
+    os.close(descriptor)
 
 
 def _text_with(lesson: Lesson, text: str) -> str:

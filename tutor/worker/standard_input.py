@@ -1,9 +1,9 @@
 """Record what the program reads of its standard input, line by line, and wait until the line is typed.
 
 Python's own stream comes here, and `os.read` of its descriptor and of descriptor 0. Where lines are typed on the
-screen, the stream has a terminal; descriptor 0, which C code and child processes read, is at its end. Answers of an
-earlier run are replayed as long as the program asks the same. An answer that is a secret (`getpass`, or a terminal
-that does not echo) is not recorded.
+screen, the stream has a terminal; descriptor 0, which C code and child processes read, is at its end, and children that
+are given the stream get that. Answers of an earlier run are replayed as long as the program asks the same. An answer
+that is a secret (`getpass`, or a terminal that does not echo) is not recorded.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 import functools
 import io
 import os
+import subprocess
 import sys
 import termios
 import threading
@@ -25,6 +26,8 @@ from tutor.trace.command import ASKED, Reply
 from tutor.trace.events import Answered, Waiting
 from tutor.worker.stdio import OutputRecorder
 
+_STDIN = 3
+"""The place of `stdin` among the arguments of `Popen`."""
 _LINE = 1 << 16
 """Bytes that are read at a time."""
 
@@ -80,6 +83,28 @@ class InputRecorder:
             return self.take(length) if guard is not None and guard.is_same else plain(fd, length)
 
         os.read = read_descriptor
+        if self._source.number != self._standard.number:
+            self._end_for_children()
+
+    def _end_for_children(self) -> None:
+        """Let child processes that are given this input (`stdin=sys.stdin`) find it at its end, as others do: there is
+        a field on the screen for the program alone."""
+        start: Any = subprocess.Popen.__init__
+
+        @functools.wraps(start)
+        def start_child(process: Any, *args: Any, **kwargs: Any) -> None:
+            given: Any = args[_STDIN] if len(args) > _STDIN else kwargs.get("stdin")
+            with contextlib.suppress(Exception):  # it is no file: that is for the original to say
+                number = given if isinstance(given, int) else given.fileno()
+                if number == self.number and self._source.is_same:
+                    if len(args) > _STDIN:
+                        args = (*args[:_STDIN], subprocess.DEVNULL, *args[_STDIN + 1 :])
+                    else:
+                        kwargs["stdin"] = subprocess.DEVNULL
+            start(process, *args, **kwargs)
+
+        popen: Any = subprocess.Popen
+        popen.__init__ = start_child
 
     def take(self, length: int) -> bytes:
         """Return at most `length` bytes of what is left of a line, or else of the next one; none at the end."""
@@ -111,14 +136,14 @@ class InputRecorder:
         is_replayed = reply is not None and not secret
         recorder.asked(prompt, secret)
         if reply is not None and is_replayed:
-            data = b"" if reply.text is None else reply.text.encode() + b"\n"
+            data = b"" if reply.text is None else reply.text.encode() + b"\n" * reply.has_end
         else:
             data = self._wait(prompt, secret)
         text = data.decode(errors="replace").removesuffix("\n") if data else None
         if secret and text:
             recorder.add_secret(text)
             text = ""
-        recorder.writer.send(Answered(prompt, text, secret))
+        recorder.writer.send(Answered(prompt, text, secret, not data or data.endswith(b"\n")))
         recorder.writer.write()
         self._printed.end_line()
         return data

@@ -23,10 +23,10 @@ from tutor.text_width import width, wrapped
 from tutor.ui import layout
 from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
 from tutor.ui.bindings import BY_ID, Hint, Key, bindings, typing_hints
-from tutor.ui.panes.base import LessonChosen, Pane, Surface, WorkerWanted
+from tutor.ui.panes.base import LessonChosen, Pane, Surface, TargetChosen, WorkerWanted
 from tutor.ui.panes.prompt import Prompt, PromptLabel
 from tutor.ui.render.segments import EMPTY, Piece, Row, clean, fit, styled
-from tutor.ui.screens.file_choice import choose_file
+from tutor.ui.screens.file_choice import FileChoice
 
 _FAMILIES = (
     N_("start"),
@@ -354,7 +354,7 @@ class LessonsScreen(Screen[None]):
         self.info = LessonInfoPane()
         self.header, self.explain, self.keyline, self.small = TitleBar(), Explain(), KeyLine(), TooSmall()
         self.prompt, self.label = Prompt(), PromptLabel()
-        self._typed_path = ""
+        self._file_choice = FileChoice(folder, "o")
         """The path that was typed last: an error in it can be corrected."""
 
     def compose(self) -> ComposeResult:
@@ -486,7 +486,7 @@ class LessonsScreen(Screen[None]):
 
     def action_file(self) -> None:
         """Ask for a file to open."""
-        self._open_prompt("file", self._typed_path)
+        self._open_prompt("file", self._file_choice.typed)
 
     def on_file_wanted(self) -> None:
         self.action_file()
@@ -521,22 +521,14 @@ class LessonsScreen(Screen[None]):
         purpose = self.prompt.purpose
         self._close_prompt()
         if purpose == "file":
-            self._open_file(event.value.strip())
+            chosen = self._file_choice.choose(event.value)
+            if isinstance(chosen, TargetChosen):
+                self.post_message(chosen)
+            elif chosen:
+                self.explain.show([chosen])
         elif self.catalog.lesson is not None:
             self.action_open()
             self.catalog.show_matching("")
-
-    def _open_file(self, typed: str) -> None:
-        """Open a script or a recording, or say why it cannot be opened."""
-        self._typed_path = typed
-        if not typed:
-            return
-        chosen = choose_file(typed, self.lessons)
-        if isinstance(chosen, str):
-            again = styled("{o} corrects it", o=("o", "key"))
-            self.explain.show([[(f"{clean(chosen)}  ", "error"), *again]])
-        else:
-            self.post_message(chosen)
 
     def action_leave(self) -> None:
         """Close the prompt, show all lessons again, or say how to quit: Esc leads back to here."""

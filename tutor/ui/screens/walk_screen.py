@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,10 @@ from tutor.study.result import Result
 from tutor.trace.names import name_of
 from tutor.ui.bindings import BY_ID
 from tutor.ui.explanation import describe_result, first_step
-from tutor.ui.panes.base import LessonLeft, SettingChanged, StepPicked
+from tutor.ui.panes.base import LessonLeft, SettingChanged, StepPicked, TargetChosen
 from tutor.ui.panes.prompt import Prompt
 from tutor.ui.render.segments import clean, styled
-from tutor.ui.screens.file_choice import choose_file
+from tutor.ui.screens.file_choice import FileChoice
 from tutor.ui.screens.pane_screen import PaneScreen
 from tutor.ui.time_bar import TimeBar
 
@@ -37,11 +38,12 @@ _SHOWN = 60
 class WalkScreen(PaneScreen):
     """Moves the cursor of a walk, and says what came of it."""
 
-    _typed_path = ""
-    """The path that was typed last: an error in it can be corrected."""
-
     _followed: tuple[Timeline | None, int, int, tuple[str, int] | None] = None, 0, 0, None
     """The recording, the step that `changed` led to, the tensor that it is about, and what was selected there."""
+
+    @cached_property
+    def _file_choice(self) -> FileChoice:
+        return FileChoice(self.lessons, "O")
 
     def restore(self, setting: Callable[[str], Any]) -> None:
         """Begin with speed, views and sizes that are kept; `setting` returns None for those that are not."""
@@ -200,7 +202,7 @@ class WalkScreen(PaneScreen):
 
     def action_open(self) -> None:
         """Ask for a file to open: the module that is shown, or that the lesson has run, is there already."""
-        self._open_prompt("file", self._typed_path or self._module_path())
+        self._open_prompt("file", self._file_choice.typed or self._module_path())
 
     def _module_path(self) -> str:
         """Return the path of the module at the cursor, else of the first one that the lesson ran; empty for none."""
@@ -248,21 +250,15 @@ class WalkScreen(PaneScreen):
             self.show_pane("tensors")
             self.tensors.show_matching(event.value)
         elif purpose == "file":
-            self._open_file(event.value.strip())
+            chosen = self._file_choice.choose(event.value)
+            if isinstance(chosen, TargetChosen):
+                self.post_message(chosen)
+            else:
+                self.say(*chosen)
         elif purpose == "note":
             self.show_result(self.model.bookmark(event.value))
         elif event.value.strip():
             self.show_result(self.model.go_to_place(event.value))
-
-    def _open_file(self, typed: str) -> None:
-        """Open a script or a recording, or say why it cannot be opened."""
-        self._typed_path = typed
-        chosen = choose_file(typed, self.lessons) if typed else ""
-        if isinstance(chosen, str):
-            again = styled("{o} corrects it", o=("O", "key"))
-            self.say(*([(f"{clean(chosen)}  ", "error"), *again] if chosen else []))
-        else:
-            self.post_message(chosen)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Mark and count what is looked for while it is typed."""
