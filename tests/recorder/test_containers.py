@@ -306,6 +306,15 @@ def _add_late(net: Any) -> None:
     modules[-1]._parameters[f"late{len(modules[-1]._parameters)}"] = parameter()
 
 
+def test_an_attribute_that_comes_to_hold_a_tensor_is_seen(parts: Parts) -> None:
+    net: Any = Net()
+    del net.kept
+    group = Group(parts, net)
+    for value in (1.0, Own(), torch.ones(1), 2.0, [torch.ones(1)], "text", {"a": torch.ones(1)}, (), None):
+        net.rate = value
+        assert same(group.shown()[""], held(net)), value
+
+
 def test_what_does_not_change_is_sent_once(parts: Parts) -> None:
     group = Group(parts, Net())
     before = len(parts.waiting)

@@ -13,8 +13,8 @@ import types
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, islice
-from operator import is_, itemgetter
+from itertools import chain, islice, repeat
+from operator import attrgetter, call, is_, itemgetter
 from typing import Any
 
 import torch
@@ -35,7 +35,11 @@ _IN_MODULES = (torch.Tensor, list, tuple, dict)
 _SLOTS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 
 
+_attribute_table_of, _ref_of = attrgetter("__dict__"), attrgetter("ref")
 _tables_of = itemgetter("_parameters", "_buffers", "_modules")
+_MOST_FORMS = 256
+_HEAP_TYPE = 1 << 9
+"""Py_TPFLAGS_HEAPTYPE: another type can have its `id` later."""
 
 
 class TrackedContainer:
@@ -124,7 +128,7 @@ class ModuleTree:
                     raise LookupError
         self._own = [module for module in self._modules if is_own(type(module()))]
         self._names, members = self._read()
-        self._empty = sum([member is None for member in members])
+        self._empty = sum(map(is_, members, repeat(None)))
         for member in members:
             is_tensor = issubclass(type(member), torch.Tensor)
             record = record_of(member) if is_tensor else _ModuleRef(member)
@@ -148,8 +152,8 @@ class ModuleTree:
             names, members = self._read()
             self.is_current = (
                 names == self._names
-                and all(map(is_, members, [record.ref() for record in self._members]))
-                and sum([member is None for member in members]) == self._empty  # a tensor that is gone is none either
+                and all(map(is_, members, map(call, map(_ref_of, self._members))))
+                and sum(map(is_, members, repeat(None))) == self._empty  # a tensor that is gone is none either
                 and self._attributes == [self._attributes_of(module()) for module in self._own]  # type: ignore[arg-type]
             )
         except Exception:  # a module is gone, or another thread changes it
@@ -157,7 +161,7 @@ class ModuleTree:
 
     def _read(self) -> tuple[list[str], list[Any]]:
         """Return the names and the values of the parameters, buffers and modules of all modules."""
-        tables = list(chain.from_iterable(map(_tables_of, [module().__dict__ for module in self._modules])))
+        tables = list(chain.from_iterable(map(_tables_of, map(_attribute_table_of, map(call, self._modules)))))
         return list(chain.from_iterable(tables)), list(chain.from_iterable(map(dict.values, tables)))
 
 
@@ -181,6 +185,8 @@ class ContainerRecorder:
         """By `id` of each module in them."""
         self._prune_at = 64
         self._examinations = 0
+        self._without_tensors: set[tuple[Any, ...]] = set()
+        """The names of the attributes, and the `id`s of their types, of modules whose attributes hold no tensors."""
 
     def may_hold_tensors(self, value: Any) -> bool:
         """Return whether the learner may name tensors through `thing`."""
@@ -253,9 +259,18 @@ class ContainerRecorder:
 
     def _attributes_of(self, module: Module) -> list[Any]:
         """Return the tensors in the attributes of a learner's module that are no members, and their containers."""
+        attributes = module.__dict__
+        form = (*attributes, *map(id, map(type, attributes.values())))
+        if form in self._without_tensors:
+            return [[], []]
         containers, self._containers = self._containers, []
         held = [(suffix, self._serial(tensor)) for suffix, tensor in self._attributes_in(module, "", 1)]
         found, self._containers = self._containers, containers
+        may_stay = len(self._without_tensors) < _MOST_FORMS and not any(
+            kind.__flags__ & _HEAP_TYPE for kind in map(type, attributes.values())
+        )
+        if may_stay and not held and not found:
+            self._without_tensors.add(form)
         return [held, found]
 
     def _record(self, value: Any, holder: TrackedContainer) -> bool:
