@@ -92,6 +92,8 @@ async def test_a_wrong_answer_is_explained_below_what_the_run_gives(tmp_path: Pa
         await pilot.press("enter")  # again, with w = 4
         await pilot.pause()
         assert "again, with w = 4: what will w.grad be?" in " ".join(text(pilot.app).split())
+        assert "type the answer; → shows why without it" in text(pilot.app)
+        assert not screen.is_typing  # the keys of the walk go on working
         await pilot.press("1", "6", "enter")
         await until(pilot, "16 ✗ the run gives 8")
         assert "which is 16." in " ".join(text(pilot.app).split())

@@ -386,8 +386,7 @@ class LessonScreen(WalkScreen):
         if session is not None:
             self.run_worker(self._answer_again(session), group="again")
             self.show_pane("lesson")
-            self.update_soon()
-            self.call_after_refresh(self.focus_answer)
+            self.say(*styled("type the answer; {arrow} shows why without it", arrow=(self.header.glyphs.arrow, "key")))
 
     async def _answer_again(self, session: Session) -> None:
         """Run what answers a question that is asked again."""
