@@ -213,7 +213,7 @@ async def test_another_language_at_once() -> None:
         assert "You walk through a recording" in text(app)
         await pilot.press("escape", "L", "question_mark")
         await pilot.pause()
-        assert "你走的是程序的一份运行记录" in text(app)
+        assert "你看到的是程序的一份运行记录" in text(app)
         assert "帮助" in text(app)
         await pilot.press("escape")
         await pilot.pause()

@@ -113,6 +113,9 @@ async def test_a_choice_too_long_for_the_lesson_is_a_card_over_panes_that_stay_w
         await pilot.press("left", "right")
         await pilot.pause()
         assert screen.question_card.display
+        screen._regions["lesson"] = screen._regions["lesson"].split_horizontal(1)[0]  # as beside the card of a problem
+        screen._place_question()
+        assert not screen.question_card.display  # it would be its frame alone
         await pilot.press(*["tab"] * 4)
         await pilot.pause()
         assert screen.graph.has_focus

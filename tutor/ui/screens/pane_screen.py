@@ -431,7 +431,8 @@ class PaneScreen(Screen[None]):
             name = self.focused.id if self.focused is not None else None
             focused = rest if name == "tensors" else self._regions.get(name or "")
             is_seen = focused in (None, lesson) or not region.overlaps(focused)  # one goes to no pane that is covered
-            card.display = is_seen and self.lesson.question_rows(lesson.width - FRAME)[1] > lesson.height - 2
+            asked = self.lesson.question_rows(lesson.width - FRAME)[1]
+            card.display = is_seen and 0 < lesson.height - 2 < asked  # a lesson that is folded has no room for it
         if card.display:
             card.seams = layout.seams(region, self._regions)
             _place(card, region)
