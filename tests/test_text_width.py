@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 
 import pytest
 
-from tutor.text_width import align_right, cut, pad, width, wrap, wrapped
+from tutor.text_width import align_right, cut, pad, printed_lines, width, wrap, wrapped
 
 
 def test_chinese_takes_two_cells() -> None:
@@ -73,3 +74,37 @@ def test_text_in_no_room_is_wrapped_by_characters(cells: int) -> None:
 def test_code_breaks_behind_brackets_and_commas(pieces: list[str], cells: int, expected: list[str]) -> None:
     rows = wrapped([(piece, "code") for piece in pieces], cells, after="([{,")
     assert ["".join(text for text, _role in row) for row in rows] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("", []),
+        ("\n", [""]),
+        ("a\r\nb\r\n", ["a", "b"]),
+        ("0%\r50%\r100%\nend", ["100%", "end"]),
+        ("a\rb\r", ["b"]),
+        ("no bar \x1b[1mbold\x1b[0m", ["no bar \x1b[1mbold\x1b[0m"]),
+        ("left\r\x1b[Kright", ["right"]),
+        ("left\x1b[2K\rright", ["right"]),
+        ("outer\n\rinner 1\x1b[A\n\rinner 2\x1b[A\router done\n", ["outer done", "inner 2"]),
+        ("outer\n\rinner 1\x1b[A\n\r       \r\x1b[A\r100%\n", ["100%"]),
+        ("\x1b[2A\rtop", ["top"]),
+        ("\r      \r", []),
+        ("a\n\x1b[9Ab", ["b"]),
+    ],
+)
+def test_what_progress_bars_overwrite_is_not_shown(text: str, lines: list[str]) -> None:
+    assert printed_lines(text) == lines
+
+
+def test_bars_of_tqdm_below_each_other_end_as_in_a_terminal() -> None:
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    out = io.StringIO()
+    for epoch in tqdm(range(3), file=out, desc="epochs", mininterval=0, ascii=True):
+        for _ in tqdm(range(5), file=out, desc=f"epoch {epoch}", leave=epoch == 1, mininterval=0, ascii=True):
+            pass
+    shown = printed_lines(out.getvalue())
+    assert [line.partition(":")[0] for line in shown if line.strip()] == ["epoch 1", "epochs"]
+    assert "3/3" in shown[-1]

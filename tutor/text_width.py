@@ -5,6 +5,7 @@ The widths are those of `rich`, which is imported for the first text that is not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -56,9 +57,36 @@ def last_written(line: str) -> str:
     return line.rstrip("\r").rpartition("\r")[2]
 
 
+_MOVES = re.compile("(\\r|\\n|\x1b\\[[0-9]{0,3}[AK])")
+"""What moves the cursor of a terminal: to the beginning of a line, down, up; and what erases a line."""
+
+
 def printed_lines(text: str) -> list[str]:
-    """Return the lines of output as a terminal shows them: of a progress bar, what it showed last."""
-    return [last_written(line) for line in text.removesuffix("\n").split("\n")] if text else []
+    """Return the lines of output as a terminal shows them: of progress bars, one below another too, what they showed
+    last."""
+    if not text:
+        return []
+    text = text.removesuffix("\n")
+    if "\r" not in text and "\x1b[" not in text:
+        return text.split("\n")
+    lines, row, begins_again = [""], 0, True
+    for part in _MOVES.split(text):
+        if part == "\n":
+            row, begins_again = row + 1, True
+            if row == len(lines):
+                lines.append("")
+        elif part == "\r":
+            begins_again = True
+        elif _MOVES.fullmatch(part) and part.endswith("A"):
+            row = max(row - int(part[2:-1] or 1), 0)
+        elif _MOVES.fullmatch(part):
+            lines[row] = "" if begins_again or part[2:-1] == "2" else lines[row]
+        elif part:
+            lines[row] = part if begins_again else lines[row] + part
+            begins_again = False
+    while lines and not lines[-1].strip():  # bars that were taken away
+        lines.pop()
+    return lines
 
 
 def wrap(text: str, cells: int) -> list[str]:

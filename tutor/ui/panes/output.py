@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from tutor.i18n import N_, _, current_language, ngettext
-from tutor.text_width import cut, last_written, width, wrapped
+from tutor.text_width import cut, printed_lines, width, wrapped
 from tutor.trace import events as ev
 from tutor.trace.drawings import largest_that_fits, unpack
 from tutor.trace.events import Figure
@@ -92,7 +92,7 @@ def printed_rows(timeline: Timeline, step: int) -> list[Row]:
     is_end = timeline.kind(step) == "cell_end" and cell is not None
     since = cell.start if is_end and cell is not None else step - 1
     pieces = output_between(timeline, since, step)[0]
-    lines = [line for stream, text in pieces if stream != "warning" for line in text.split("\n")]
+    lines = [line for stream, text in pieces if stream != "warning" for line in printed_lines(text)]
     return [((_("printed: "), "quiet"), (clean(line), "plain")) for line in lines if line.strip()]
 
 
@@ -248,8 +248,9 @@ class OutputPane(Pane):
         parts, self._cut = output_between(timeline, -1, self.cursor)
         for stream, text in parts:
             role, lead = ROLES.get(stream, "plain"), stream_prefix(stream)
-            lines: list[str | tuple[str, int]] = [*text.split("\n")]
-            for line in lines if self._unfolded else folded(text.split("\n"), own):
+            printed_text = printed_lines(f"{text}\n")
+            lines: list[str | tuple[str, int]] = [*printed_text]
+            for line in lines if self._unfolded else folded(printed_text, own):
                 if isinstance(line, tuple):
                     self._has_frames, (package, frames) = True, line
                     count = ngettext(
@@ -258,7 +259,6 @@ class OutputPane(Pane):
                     hint = _("Enter shows them")
                     self._rows += wrapped([(f"{lead}  {self.glyphs.more} {count}: {hint}", "note")], self.inner)
                     continue
-                line = last_written(line)
                 if draws:
                     line = _COLOURS.sub("", line)
                 shown = clean(cut(line.expandtabs(8), self.inner * 20, self.glyphs.more))
@@ -271,7 +271,7 @@ class OutputPane(Pane):
         text = "".join(part.text for part in in_steps(timeline.contents.printed, self.previous_cursor, cursor))
         asides = in_steps(timeline.side_events, self.previous_cursor, cursor)
         warnings = sum(isinstance(aside.event, ev.Warned) for aside in asides)
-        return text.count("\n") + (text[-1:] not in ("", "\n")) + warnings
+        return len(printed_lines(text)) + warnings
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return whether a key does something here: there may be no frames to show or fold."""
