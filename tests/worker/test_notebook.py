@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +145,37 @@ def test_the_calls_of_a_function_of_a_notebook_are_recorded(record: Forker, tmp_
     functions = [recorded.timeline.view(step).function for step in recorded.steps_of("line")]
     assert functions == ["loss_of"] * 24
     assert not recorded.timeline.notices
+
+
+PLOTS = [
+    "%matplotlib inline\nimport matplotlib.pyplot as plt\n"
+    "fig, ax = plt.subplots()\nax.plot([1, 2])\nax.set_title('first');",
+    "plt.plot([3, 4])\nplt.title('second')\nplt.show()\nplt.get_fignums()",
+    "ax.plot([5, 6])\nax.set_title('first again')\nfig",
+    "plt.hist([1, 2, 2])\nplt.title('failing')\n1 / 0",
+]
+
+
+def test_figures_are_shown_at_the_end_of_their_cell(record: Forker, tmp_path: Path) -> None:
+    recorded = record(notebook(tmp_path, PLOTS, {4: ["raises-exception"]}))
+    assert recorded.status == 0
+    shown = [aside for aside in recorded.timeline.side_events if isinstance(aside.event, ev.Figure)]
+    titles = [aside.event.title for aside in shown if isinstance(aside.event, ev.Figure)]
+    assert titles == ["first", "second", "first again", "failing"]
+    assert [recorded.timeline.view(aside.step).cell for aside in shown] == [1, 2, 3, 4]
+    assert "Out[2]: []\n" in recorded.shown
+
+
+DISPLAYED = """\
+import IPython
+from IPython.display import HTML, Image, Markdown, clear_output, display
+display(HTML("<b>bold</b> text"), Markdown("**md**"), 3)
+clear_output(wait=True)
+IPython.get_ipython(), Image("a.png").data
+"""
+
+
+@pytest.mark.skipif(find_spec("IPython") is not None, reason="IPython is installed")
+def test_display_is_there_without_ipython(record: Forker, tmp_path: Path) -> None:
+    recorded = record(notebook(tmp_path, [DISPLAYED]))
+    assert recorded.shown == "bold text\n**md**\n3\nOut[1]: (None, 'a.png')\n"

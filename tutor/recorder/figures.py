@@ -59,6 +59,10 @@ class FigureRecorder:
         unseen: Returns a context in which operations are not recorded.
         is_child: Returns whether this is a forked child, which records nothing.
         with_pictures: Whether figures are recorded as pictures of pixels, too.
+
+    Attributes:
+        are_inline: Whether figures are closed when they are shown, and open ones shown at the end of a cell, as in a
+            notebook.
     """
 
     def __init__(
@@ -68,6 +72,9 @@ class FigureRecorder:
         is_child: Callable[[], bool],
         with_pictures: bool = False,
     ) -> None:
+        self.are_inline = False
+        self._show_all: Callable[[], None] = lambda: None
+        """What `pyplot.show` is, once that is imported."""
         self._with_pictures = with_pictures
         self._send = send
         self._unseen = unseen
@@ -76,7 +83,7 @@ class FigureRecorder:
         """By figure: its drawings when it was shown last."""
         self._drawn: weakref.WeakKeyDictionary[Any, tuple[set[int], Figure]] = weakref.WeakKeyDictionary()
         """By figure: how it was drawn last, and hashes of copies of it that look so."""
-        self._times: Counter[tuple[types.CodeType, int]] = Counter()
+        self._times: Counter[tuple[types.CodeType, int] | None] = Counter()
         """By statement of the program: how many figures it has shown."""
         self._count = 0
         self._left_out = 0
@@ -97,6 +104,17 @@ class FigureRecorder:
             self._send(Gap(0, "figures", self._left_out - 1))
             self._pending = None
 
+    def end_cell(self) -> None:
+        """At the end of a cell of a notebook: show the figures that are open, and close them."""
+        if self.are_inline and not self._is_child():
+            self._show_all()
+
+    def show(self, value: Any) -> None:
+        """Show a value that a notebook displays, if it is a figure."""
+        module = sys.modules.get("matplotlib.figure")
+        if module is not None and isinstance(value, module.Figure):
+            self._record(value)
+
     # ------------------------------------------------------------ matplotlib's functions
 
     def _watch_pyplot(self, pyplot: Any) -> None:
@@ -115,6 +133,8 @@ class FigureRecorder:
         def show(*args: Any, **kwargs: Any) -> None:
             for manager in Gcf.get_all_fig_managers():
                 self._record(manager.canvas.figure, changed_only=True)
+            if self.are_inline:
+                Gcf.destroy_all()
             block = kwargs.get("block", args[0] if args else None)
             if _opens_windows() and (block or (block is None and not pyplot.isinteractive())):
                 Gcf.destroy_all()  # as when all windows were closed
@@ -140,6 +160,7 @@ class FigureRecorder:
             self._record(pyplot.gcf(), changed_only=True)
             plain_draw()
 
+        self._show_all = show
         pyplot.switch_backend, pyplot.show, pyplot.pause = switch_backend, show, pause
         pyplot.draw, pyplot.savefig = draw, savefig
 
@@ -257,13 +278,12 @@ def _drawn(data: bytes, shared: list[Any], file: str, sizes: Sequence[tuple[int,
     return Figure([], packed, title, subplots, left_out, file, drawn)
 
 
-def _statement() -> tuple[types.CodeType, int]:
-    """Return the code and line of the program that has called matplotlib."""
+def _statement() -> tuple[types.CodeType, int] | None:
+    """Return the code and line of the program that has called matplotlib; None at the end of a cell."""
     frame: types.FrameType | None = sys._getframe(1)
     while frame is not None and (is_recorder_code(frame.f_code) or _package(frame) in _MATPLOTLIB):
         frame = frame.f_back
-    assert frame is not None
-    return frame.f_code, frame.f_lineno
+    return None if frame is None else (frame.f_code, frame.f_lineno)
 
 
 def _attribute_warnings(api: Any) -> None:

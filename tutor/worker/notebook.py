@@ -16,8 +16,10 @@ from html.parser import HTMLParser
 from typing import Any
 
 from tutor.lesson.model import Cell
+from tutor.recorder.figures import FigureRecorder
 from tutor.recorder.recorder import Recorder
 from tutor.trace.events import Gap
+from tutor.worker.display_module import DisplayModule
 from tutor.worker.magics import to_python
 from tutor.worker.stdio import OutputRecorder
 from tutor.worker.text_bars import TextBars
@@ -31,9 +33,13 @@ class Notebook:
         name: Its name in the recording.
         recorder: Records it.
         printed: Takes what is shown.
+        figures: Takes the figures that are shown.
     """
 
-    def __init__(self, path: str, name: str, recorder: Recorder, printed: OutputRecorder) -> None:
+    def __init__(
+        self, path: str, name: str, recorder: Recorder, printed: OutputRecorder, figures: FigureRecorder
+    ) -> None:
+        self._figures = figures
         self._path = path
         self._name = name
         self._recorder = recorder
@@ -47,6 +53,8 @@ class Notebook:
         os.chdir(os.path.dirname(self._path))
         builtins.display = self._display  # type: ignore[attr-defined]
         TextBars().install()
+        DisplayModule(self._display).install()
+        self._figures.are_inline = True
         self._recorder.code.callbacks["show"] = self._show_result
 
     def compile(self, cell: Cell) -> types.CodeType:
@@ -82,12 +90,14 @@ class Notebook:
     def _show_result(self, value: Any) -> None:
         """Show the value of the last expression of a cell."""
         if value is not None:
+            self._figures.show(value)
             text = self._text_of(value)
             space = "\n" if "\n" in text else " "
             self._printed.show(f"Out[{self._number}]:{space}{text}\n")
 
     def _display(self, *values: Any, **options: Any) -> None:
         for value in values:
+            self._figures.show(value)
             self._printed.show(self._text_of(value) + "\n")
 
     def _text_of(self, value: Any) -> str:

@@ -136,7 +136,7 @@ class Run:
             return error.status
         gc.freeze()  # else the first full collection traverses all of torch: 70 ms
         if lesson.is_notebook:
-            self._notebook = Notebook(self._path, self._command.name, recorder, self._printed)
+            self._notebook = Notebook(self._path, self._command.name, recorder, self._printed, self._figures)
             self._notebook.begin()
         self._become_main()
         self._printed.install()
@@ -287,6 +287,7 @@ class Run:
             ended = error
         if ended is not None:  # outside of `except`, so that errors of the program's own hooks have no context
             failure = self._end_raised(ended)
+        self._figures.end_cell()
         seconds = perf_counter() - started
         with recorder.switched_on():
             recorder.measure()
