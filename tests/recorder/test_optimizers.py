@@ -42,6 +42,57 @@ def test_there_are_programs_for_every_optimizer() -> None:
     assert len(found) > 300
 
 
+STEPS = """
+import torch
+from contextlib import suppress
+class Halving(torch.optim.SGD):
+    def step(self):
+        super().step()
+        other.step(); super().step()
+def run(optimizer):
+    optimizer.step(); optimizer.step()
+def fail(*_):
+    raise ValueError
+w = torch.ones(2, requires_grad=True)
+w.grad = torch.ones(2)
+first, other = (torch.optim.SGD([w], lr=0.1) for _ in range(2))
+last = Halving([w], lr=0.1)
+first.step(); other.step()
+run(first)
+last.step()
+run(last)
+hook = first.register_step_pre_hook(lambda *_: other.step())
+first.step()
+hook.remove()
+hook = first.register_step_pre_hook(fail)
+with suppress(ValueError):
+    first.step()
+other.step()
+"""
+
+
+def test_operations_of_a_step_have_the_place_of_its_call(record: Forker) -> None:
+    recorded = record(STEPS)
+    assert recorded.status == 0
+    lines = STEPS.splitlines()
+    sites = {site.site: site for site in recorded.of(ev.Site)}
+    calls = []
+    for op in recorded.of(ev.Op):
+        site = sites[op.site]
+        if site.op == "add_":
+            line, column, _, end = site.span
+            calls.append((line, lines[line - 1][column:end]))
+    halving = [(6, "super().step()"), (7, "other.step()"), (7, "super().step()")]
+    assert calls == [
+        (16, "first.step()"), (16, "other.step()"),
+        (9, "optimizer.step()"), (9, "optimizer.step()"),
+        *halving,
+        *halving, *halving,
+        (20, "other.step()"), (21, "first.step()"),
+        (26, "other.step()"),
+    ]  # fmt: skip
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_every_optimizer(record: Forker, tmp_path: Path) -> None:

@@ -169,6 +169,11 @@ MAX_SOURCE = 3 << 20
 """Characters of a file that are recorded: at four bytes each at most, they fit into one frame."""
 
 
+_OPTIMIZERS = os.path.join(os.path.dirname(torch.__file__), "optim", "")
+_NO_STEPS = ("optimizer.py", "lr_scheduler.py", "swa_utils.py")
+"""The modules there whose functions run outside of steps."""
+
+
 def _call(func: Any, args: Any, kwargs: Any) -> Any: return func(*args, **kwargs)  # fmt: skip
 
 
@@ -178,16 +183,18 @@ class CallSite:
     Attributes:
         key: Its name, see the module.
         is_own: Whether it is in the learner's code.
+        is_step: Whether it is in one of torch's optimizers, which call it within a step.
         sites: The operations called from it, by function.
         call: Calls a function from a frame that looks like this one.
     """
 
-    __slots__ = ("call", "code", "is_own", "key", "sites")
+    __slots__ = ("call", "code", "is_own", "is_step", "key", "sites")
 
     def __init__(self, frame: types.FrameType, is_own: bool) -> None:
         self.code = frame.f_code
         self.key = id(frame.f_code) + frame.f_lasti
         self.is_own = is_own
+        self.is_step = self.code.co_filename.startswith(_OPTIMIZERS) and not self.code.co_filename.endswith(_NO_STEPS)
         self.sites: dict[Any, OpSite] = {}
         self.call = stand_in(frame)
 

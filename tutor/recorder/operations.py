@@ -121,6 +121,24 @@ class OperationRecorder(TorchFunctionMode):
         self._functions: set[int] = set()
         """Call sites of custom Functions whose saved tensors were sent."""
         self._module: int | None = None
+        self._step = 0, 0
+        """The number of the frame whose call of an optimizer's `step` runs, and the name of that call site; or 0, 0."""
+
+    def step_begins(self) -> None:
+        """Note that an optimizer begins a step: its operations are the learner's call of it, whatever functions of
+        torch's lie between."""
+        own = self._code.own_code
+        python: types.FrameType | None = _getframe(1)
+        while python is not None and id(python.f_code) not in own:
+            python = None if python.f_code.co_name == "forward" else python.f_back
+        frame = None if python is None else self._by_id.get(id(python))
+        self.step_ends()
+        if python is not None and frame is not None and frame is self._frames.current:
+            self._step = frame.serial, id(python.f_code) + python.f_lasti
+
+    def step_ends(self) -> None:
+        """Note that the step is over."""
+        self._step = 0, 0
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kind = self._kinds.get(func)
@@ -183,14 +201,21 @@ class OperationRecorder(TorchFunctionMode):
             if kind == SET_DATA and looks_into(args[0], args[1]):
                 return place.call(func, args, kwargs)  # the end of `t.data -= …`: the write itself was recorded
         site = place.sites.get(func) if place.is_own else None
-        learner, forward = frame, None
+        learner, forward, owner = frame, None, None
+        if place.is_step:
+            owner = self._frames.current
+            number, call = self._step
+            if owner is not None and owner.serial == number:
+                site = self._library_sites.get((place.key, call, func))
         if site is None:
             site_and_frames = self._site(frame, place, func, kwargs)
             if site_and_frames is None:
                 return place.call(func, args, kwargs)
             site, learner, forward = site_and_frames
+            owner = None
         self._location[OPERATION] = site.serial
-        owner = self._by_id.get(id(learner))
+        if owner is None:
+            owner = self._by_id.get(id(learner))
         if owner is None and self._skipping:
             self._frames.calls.touched_in(learner)
         serial = owner.serial if owner is not None else self._frames.serial_at(learner)

@@ -50,6 +50,8 @@ class OptimizerRecorder:
 
     Attributes:
         on: Returns whether steps are recorded.
+        on_begin: Called before a recorded step.
+        on_end: Called after each step.
         on_step: Called after a recorded step.
         on_unrecorded_step: Called with the parameters of a step in another thread or in compiled code.
         location: Returns the site of the running statement, and the number of its frame.
@@ -70,6 +72,8 @@ class OptimizerRecorder:
         self._before: dict[int, list[Any]] = {}
         self._unlisted: dict[int, list[int]] = {}
         self.on: Callable[[], bool] = lambda: False
+        self.on_begin: Callable[[], None] = lambda: None
+        self.on_end: Callable[[], None] = lambda: None
         self.on_step: Callable[[], None] = lambda: None
         self.on_unrecorded_step: Callable[[list[torch.Tensor]], None] = lambda parameters: None
         self.location: Callable[[], tuple[int, int]] = lambda: (0, 0)
@@ -125,6 +129,7 @@ class OptimizerRecorder:
 
     def _begins(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if self.on():
+            self.on_begin()
             try:
                 with quiet():
                     record = self._record_of(optimizer)
@@ -136,6 +141,7 @@ class OptimizerRecorder:
                 self.on_error(error)
 
     def _ends(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        self.on_end()
         if not self.on():
             self.on_unrecorded_step([parameter for group in optimizer.param_groups for parameter in group["params"]])
             return

@@ -119,6 +119,7 @@ class Recorder:
         kept.share = lambda: self.writer.share
         kept.may_begin = lambda: not self.operations.is_running() and not threads.is_other_thread()
         self.backward.on_pass, optimizers.on_step = kept.pass_begins, kept.step_ends
+        optimizers.on_begin, optimizers.on_end = self.operations.step_begins, self.operations.step_ends
         optimizers.on = is_on
         variables.on_optimizer = optimizers.named
         optimizers.on_unrecorded_step = self._mark_changed
