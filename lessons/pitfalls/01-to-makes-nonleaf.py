@@ -41,15 +41,15 @@ y.backward()
 # %% [markdown] question="predict" of="v.is_leaf" lang="en"
 # Nothing. `.to` is an operation like any other: it **computed** a new tensor, and `w` is the name of the result. Go
 # back to its step: there `w` has a `grad_fn`, and is no leaf. The gradient did arrive where the graph begins, at the
-# tensor you marked. But that tensor has no name, so you cannot look at its `grad`; gradtutor calls it by a number,
-# such as `%1`.
+# tensor you marked. But that tensor has no name, so you cannot look at its `grad`. In the graph it is the leaf
+# that `w` was computed from.
 #
 # The next cell moves a tensor to the CPU, where it is already. Will `v` be a leaf, `True` or `False`?
 
 # %% [markdown] question="predict" of="v.is_leaf" lang="zh"
 # 什么也没有。`.to` 和别的运算一样，它**算出**一个新张量，`w` 是这个结果的名字。
 # 退回到那一步：那里的 `w` 有 `grad_fn`，不是叶子节点。梯度其实到了，到的是图的起点，也就是你标记的那个张量。
-# 可是它没有名字，你看不到它的 `grad`；gradtutor 用编号称呼它，比如 `%1`。
+# 可是它没有名字，你看不到它的 `grad`。在计算图里，它就是算出 `w` 的那个叶子节点。
 #
 # 下一个单元格把张量移到 CPU，而它本来就在 CPU 上。`v` 会是叶子节点吗？`True` 还是 `False`？
 

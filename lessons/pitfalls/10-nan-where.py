@@ -186,10 +186,10 @@ first = ...
 # 每个张量的数都在表里。找第一个 nan 或 inf。
 
 # %% [markdown] tags=["hint"] lang="en"
-# `!` goes to the first nan of a recording, and from there to what made it.
+# Go back to where the cell begins (`[`). From there `!` goes to the first nan of the cell.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# `!` 会跳到运行记录里的第一个 nan，再按会跳到它的起因。
+# 退回到这个单元格的开头（`[`），再按 `!`，就会跳到这个单元格里的第一个 nan。
 
 # %% tags=["solution"]
 first = "logs"

@@ -38,8 +38,8 @@ except RuntimeError as error:
 # %% [markdown] question="predict" of="a.grad" vary="a: [4, 5]" lang="en"
 # {{ joined.requires_grad }}. `torch.tensor` always makes a **new leaf from plain numbers**. It took
 # {{ joined.tolist() }} out of the list without their history. Newer versions of torch print a warning, but once per
-# program, easily missed among others. Marking is not what is missing: `a` is marked. With `requires_grad=True` in
-# that line as well the error would go away, and `a` would still get nothing.
+# program, easily missed among others. It is not the mark that is missing: `a` has it. With `requires_grad=True`
+# in that line as well the error would go away, and `a` would still get nothing.
 #
 # `torch.stack` joins the tensors themselves, as an operation of the graph. What will `a.grad` hold now?
 

@@ -100,19 +100,26 @@ print(f"slope {model.weight.item():.3f}, intercept {model.bias.item():.3f}")
 # are alike. Points sorted by size, or by class, and not shuffled, would move the weights in one direction for many
 # steps.
 #
-# After the first few batches the loss fluctuates, because each batch has different points. (A logarithmic axis shows
-# it best.)
-#
-# Write your own function `cut(count, size)`: it returns the numbers of `count` points, shuffled, in batches of `size`,
-# each point once. Press `e`.
+# After the first few batches the loss fluctuates, because each batch has different points.
 
 # %% [markdown] lang="zh"
 # 全部：SGD **什么也不抽**，有什么梯度就用什么梯度。随机不随机，全看你把哪些点放进损失里。
 # 循环里的 `randperm` 做的就是这件事，每一轮都重新打乱，所以没有两个小批量是一样的。
 # 如果点按大小或按类别排好，又不打乱，权重就会连着许多步都朝一个方向移动。
 #
-# 过了开头几个小批量，损失就上下波动，因为每个小批量的点都不同。（用对数坐标看得最清楚。）
-#
+# 过了开头几个小批量，损失就上下波动，因为每个小批量的点都不同。
+
+# %% [markdown] front="screen" lang="en"
+# `Tab` to the chart: `v` there leads to a logarithmic axis, which shows it best.
+
+# %% [markdown] front="screen" lang="zh"
+# 用 `Tab` 切到图表，在那里按 `v` 换到对数坐标，看得最清楚。
+
+# %% [markdown] lang="en"
+# Write your own function `cut(count, size)`: it returns the numbers of `count` points, shuffled, in batches of `size`,
+# each point once. Press `e`.
+
+# %% [markdown] lang="zh"
 # 自己写一个函数 `cut(count, size)`：把 `count` 个点的编号打乱，分成大小为 `size` 的小批量返回，每个点恰好一次。按 `e`。
 
 # %% tags=["exercise"] id="cut" kind="write"

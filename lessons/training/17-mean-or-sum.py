@@ -22,7 +22,7 @@
 # 下一个单元格取一个 64 个点的小批量，两种都算。求和的梯度是平均的多少倍？
 
 # %% [markdown] wrong="1" lang="en"
-# The loss points the same way, but it is longer: a sum of 64 terms is 64 times their mean, and so is its gradient.
+# The gradient points the same way, but it is longer: a sum of 64 terms is 64 times their mean, and so is its gradient.
 
 # %% [markdown] wrong="1" lang="zh"
 # 方向相同，长度不同：64 项之和是平均的 64 倍，梯度也是。
