@@ -100,7 +100,7 @@ TRIES: Tries = {
     "shaping/one-per-row": [
         ("", "eight rows of three"),
         ("rows = pictures.reshape(-1)", "one long row"),
-        ("rows = pictures.reshape(-1, 3).T", "turn a wrong reshape over"),
+        ("rows = pictures.reshape(-1, 3).T", "Transposing a wrong reshape"),
         ("rows = pictures.reshape(6, -1)", "a row per picture"),
     ],
     "broadcasting/centre-rows": [
