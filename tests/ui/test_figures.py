@@ -47,6 +47,13 @@ async def test_the_figure_is_that_of_the_cursors_moment(record: Forker, tmp_path
         screen.go_to(next(step for step in range(screen.model.limit, 0, -1) if timeline.state(step).figures == 1))
         await pilot.pause(0.1)
         assert "turn 0" in text(app)
+        screen.chart.focus()
+        await pilot.press("enter")
+        await pilot.pause(0.1)
+        assert (screen.zoomed, "turn 0" in text(app), "tensors" in text(app)) == ("chart", True, False)
+        await pilot.press("enter")
+        await pilot.pause(0.1)
+        assert screen.zoomed is None
         await pilot.press("home")
         await pilot.pause(0.1)
         assert "figure" not in text(app)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.worker.recording import Forker, Recording
+from tutor.text import steps
 from tutor.trace import events as ev
 from tutor.trace.navigation import PlaceError, resolve
 from tutor.trace.selection import CodeLine, parse, parse_beginning, parse_function
@@ -173,6 +174,13 @@ display(HTML("<b>bold</b> text"), Markdown("**md**"), 3)
 clear_output(wait=True)
 IPython.get_ipython(), Image("a.png").data
 """
+
+
+def test_a_command_is_quoted_as_it_is_written(record: Forker, tmp_path: Path) -> None:
+    recorded = record(notebook(tmp_path, ["import torch\nif True:\n    %time x = torch.ones(2)\nfiles = !ls"]))
+    texts = [steps.record(recorded.timeline, step)["text"] for step in recorded.steps_of("line")]
+    assert texts[-2:] == ["Line 3: x = torch.ones(2)", "Line 4: files = !ls"]
+    assert "line 4, in <module>\n    files = !ls\n" in recorded.stderr
 
 
 @pytest.mark.skipif(find_spec("IPython") is not None, reason="IPython is installed")

@@ -74,7 +74,7 @@ class Notebook:
             if kind not in self._reported:
                 self._reported.add(kind)
                 self._recorder.writer.send(Gap(0, f"notebook-{skipped.kind}", number, skipped.name))
-        return self._recorder.code.compile(plain.source, path, cell=number)
+        return self._recorder.code.compile(plain.source, path, whole=cell.source, cell=number)
 
     def execute(self, cell: Cell, code: types.CodeType, names: dict[str, Any]) -> None:
         """Execute the code of a cell; where it waits for something, in the event loop of the notebook."""

@@ -248,6 +248,7 @@ class ChartPane(Pane):
         down=("move(1)", N_("to the moment of the next point")),
         view=("next_view", N_("the program's figure, curves, log axis, memory")),
         chart=("remove_last", N_("remove the last curve")),
+        details=("enlarge", N_("the figure on the whole screen, and back")),
     )
     NAME = N_("chart")
 
@@ -320,6 +321,14 @@ class ChartPane(Pane):
     def _by_steps(self) -> bool:
         """Whether the x axis is the step, rather than the number of the backward pass."""
         return self.view == "memory" or self.curves.by_steps
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return whether a key does something here: without a figure, Enter is the screen's."""
+        return action != "enlarge" or self._shows_figure
+
+    async def action_enlarge(self) -> None:
+        """Give the figure the whole screen, or end that."""
+        await self.run_action("screen.zoom")
 
     def action_remove_last(self) -> None:
         """Remove the tensor that was added last."""
