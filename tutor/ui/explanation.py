@@ -183,10 +183,10 @@ def _closing(model: Model, room: Room) -> list[Piece]:
         e, capital = ("e", "key"), ("S", "key")
         exercise = model.exercise
         if exercise is not None and exercise.number in gate.unsolved:
-            return styled("one thing is left: {e} tries the exercise, {S} shows its solution", e=e, S=capital)
+            return styled("not done yet: {e} tries the exercise, {S} shows its solution", e=e, S=capital)
         cell = min(gate.unsolved)
         cell_end = next((info.end for info in model.timeline.cells if info.cell == cell), None)
-        text = N_("one thing is left: the exercise in cell {cell}; {go} goes there")
+        text = N_("not done yet: the exercise in cell {cell}; {go} goes there")
         return styled(text, cell=cell, go=(f"g {cell_end}", "key"))
     pieces: list[Piece] = [(f"{glyphs.yes} ", "leaf"), (_("this lesson is done"), "strong")]
     following = lesson_after(room.lessons, model.target.name)
