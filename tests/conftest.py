@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
 
 
-SLOW_SHARE = 4
+SLOW_SHARE = 8
 """Of the slow tests that are in no sample a run takes one of this many."""
 
 
