@@ -244,7 +244,8 @@ def _compare_answers(model: Model, room: Room) -> list[Piece]:
         if origin is not None and origin != model.cursor:
             hint = N_("{key} jumps to where it was computed")
             origin_hint = [(f" {glyphs.dot} ", "quiet"), *styled(hint, key=(f"g {origin}", "key"))]
-        kind, given = next(one.kind for one in model.gate.questions if one.index == index), (clean(text), "strong")
+        kind = next(question.kind for question in model.gate.questions if question.index == index)
+        given = (clean(text), "strong")
         full = _CORRECTIONS.get(kind, N_("you said {mine}, the run gives {value}"))
         brief = correction(kind)
         verdict = [(f"{glyphs.no} ", "error"), *styled(full, "error", mine=given, value=value), *origin_hint]

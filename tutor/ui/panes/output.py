@@ -299,7 +299,7 @@ class OutputPane(Pane):
         if not timeline.contents.printed or timeline.contents.printed[-1].length > _LITTLE:
             return None
         parts, _is_cut = output_between(timeline, -1, timeline.steps)
-        lines = [line for _stream, text in parts for line in text.split("\n")]
+        lines = [line for _stream, text in parts for line in printed_lines(f"{text}\n")]
         return 2 + sum(1 + width(line.expandtabs(8)) // max(cells - FRAME, 1) for line in lines)
 
     def in_view(self) -> int | None:

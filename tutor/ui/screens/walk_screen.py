@@ -89,7 +89,8 @@ class WalkScreen(PaneScreen):
     def action_bookmark(self) -> None:
         """Ask for the note of a bookmark at the cursor, or drop the bookmark there."""
         if not self.model.cursor:
-            self.say(*styled("at the beginning there is no step to remember: {arrow} takes one", arrow=("→", "key")))
+            arrow = (self.header.glyphs.arrow, "key")
+            self.say(*styled("at the beginning there is no step to remember: {arrow} takes one", arrow=arrow))
         elif self.model.cursor in self.model.timeline.bookmarks:
             self.show_result(self.model.bookmark(None))
         else:
