@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tutor.arguments import Arguments, HelpWanted, UsageError, parse, similar_command
+from tutor.arguments import Arguments, UsageError, parse, similar_command
 from tutor.i18n import _
+from tutor.options import HelpWanted
 from tutor.recordings import (
     FAILED,
     FINE,

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tutor import i18n
-from tutor.arguments import COMMANDS, HelpWanted, UsageError, parse
+from tutor.arguments import UsageError, parse
 from tutor.lesson.catalog import Target
+from tutor.options import COMMANDS, HelpWanted
 from tutor.recordings import Refusal, load
 from tutor.text_width import width
 from tutor.trace.selection import CodeLine, Part, Selection

@@ -9,7 +9,7 @@ from subprocess import run
 import pytest
 
 from tutor import completion
-from tutor.arguments import SHELLS
+from tutor.options import SHELLS
 
 LESSONS = Path(__file__).parents[2] / "lessons"
 COMPLETE = """
@@ -54,3 +54,10 @@ def test_bash_completes(bash: str, words: str, expected: set[str], tmp_path: Pat
 def test_each_shell_gets_the_commands_and_the_lessons(shell: str) -> None:
     script = completion.script(shell, LESSONS, "zh")
     assert {"steps", "doctor", "two-paths"} <= {word.strip("'\"(),:") for word in script.replace("/", " ").split()}
+
+
+def test_a_lesson_without_a_title_in_the_language_has_that_of_another(tmp_path: Path) -> None:
+    header = '# ---\n# jupyter:\n#   gradtutor:\n#     title: {en: "Mine alone"}\n#     summary: {en: "One."}\n# ---\n'
+    (tmp_path / "graph").mkdir()
+    (tmp_path / "graph" / "01-mine.py").write_text(f"{header}\n# %%\nx = 1\n", encoding="utf-8")
+    assert "Mine alone" in completion.script("fish", tmp_path, "zh")

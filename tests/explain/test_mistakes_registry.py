@@ -70,8 +70,14 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package
 
 @pytest.fixture
 def timeline(divided: Recording) -> Timeline:
-    """The recording as a timeline for which nothing is remembered yet."""
-    return copy(divided.timeline)
+    return forgetful(divided.timeline)
+
+
+def forgetful(timeline: Timeline) -> Timeline:
+    """The same recording, for which nothing is remembered yet."""
+    other = copy(timeline)
+    other.derived = {}
+    return other
 
 
 def failed(timeline: Timeline) -> int:
@@ -93,7 +99,7 @@ def test_a_mistake_in_a_file_of_a_package_is_asked(package: Package, timeline: T
     sentence = "f'`{context.code}` divides by {match[\"what\"]}.'"
     package.write("numbers", explains("divide", f"Diagnosis({sentence}, context.step - 1, fix='Divide by something.')"))
     package.scan()
-    scanned = copy(timeline)
+    scanned = forgetful(timeline)
     step = failed(scanned)
     assert explanation(scanned, step) == "`1 / 0` divides by zero. Divide by something."
     assert cause(scanned, step) == step - 1
