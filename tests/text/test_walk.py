@@ -327,9 +327,11 @@ y = 1
 
 
 def test_a_bookmark_is_kept_with_its_note_and_said_at_its_step(plain: Timeline) -> None:
-    said = walk(plain, "", "", "a the loss, here", "", "", "M", "a", "M", "m", "q")
+    assert "A bookmark is here" in walk(plain, "", "", "a the loss, here", "q")
+    assert "bookmark: the loss, here" in walk(plain, "m", "q")  # the next time
+    said = walk(plain, "", "", "a", "a the loss, here", "", "", "M", "a", "M", "m", "q")
     assert "A bookmark is here: m and M lead to it." in said
-    assert said.count("bookmark: the loss, here") == 1
+    assert said.count("bookmark: the loss, here") == 2  # on the way there, and back at it
     assert "No bookmark is here any more." in said
     assert "No bookmark comes before this." in said
     assert "No bookmark comes after this: a makes one." in said

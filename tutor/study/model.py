@@ -89,6 +89,7 @@ class Model:
         """The exercise that runs now, and whose outcome is to be told."""
         self._solution_asked = ""
         """The id of the exercise whose solution appears when it is asked for again."""
+        self._adopt_document()  # of a whole recording
 
     # ------------------------------------------------------------ what is so now
 
