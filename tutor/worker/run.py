@@ -277,7 +277,6 @@ class Run:
                 raise code
             try:
                 with recorder.recording(), watching(watches, recorder):
-                    raise_recursion_limit()
                     self._execute(cell, code)
                     recorder.scan(names)
             finally:
@@ -309,6 +308,7 @@ class Run:
 
     def _execute(self, cell: Cell, code: types.CodeType) -> None:
         """Execute a cell in the names of the main module; of a module run by name the first one as `python -m` does."""
+        raise_recursion_limit()
         module, self._module = self._module, ""
         if self._notebook is not None:
             self._notebook.execute(cell, code, self._main.__dict__)
