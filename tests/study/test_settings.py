@@ -76,7 +76,7 @@ def test_a_file_that_may_not_be_read_is_told_and_one_that_is_missing_is_not(
     def refuse(path: Path) -> bytes:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
-    monkeypatch.setattr("tutor.study.settings.read", refuse)
+    monkeypatch.setattr("tutor.study.kept_files.read", refuse)
     assert Settings().problem.endswith("settings.json is ignored: Permission denied.")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from tutor import paths
-from tutor.study.kept_files import locked, read, replace
+from tutor.study.kept_files import locked, read_object, replace
 from tutor.trace.events import Document
 
 
@@ -55,13 +55,8 @@ def _key(document: Document) -> str:
 
 
 def _entries(path: Path) -> dict[str, Any]:
-    """Return what is in the file. Raises OSError, and ValueError where it is no JSON object."""
+    """Return the notes of all programs. Raises OSError, and ValueError where they cannot be read."""
     try:
-        entries = json.loads(read(path))
+        return read_object(path)
     except FileNotFoundError:
         return {}
-    except RecursionError:
-        raise ValueError from None
-    if not isinstance(entries, dict):
-        raise ValueError
-    return entries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import stat
 import tempfile
@@ -48,6 +49,17 @@ def read(path: Path) -> bytes:
             return file.read()
     finally:
         os.close(handle)
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return what is in a file of JSON. Raises OSError, and ValueError where it is no JSON object."""
+    try:
+        entries = json.loads(read(path))
+    except (ValueError, RecursionError):
+        raise ValueError(_("it is not JSON")) from None
+    if not isinstance(entries, dict):
+        raise ValueError(_("it is no JSON object"))
+    return entries
 
 
 def replace(path: Path, data: bytes) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from tutor import paths
 from tutor.i18n import _, languages, locale_language
-from tutor.study.kept_files import locked, read, reason, replace
+from tutor.study.kept_files import locked, read_object, reason, replace
 
 THEMES = ("dark", "light")
 _FASTEST = 1000
@@ -39,7 +39,7 @@ class Settings:
         self._path: Path | None = None
         try:
             self._path = paths.settings_file()
-            self._values, self.problem = _usable(_entries(self._path))
+            self._values, self.problem = _usable(read_object(self._path))
         except (FileNotFoundError, RuntimeError):  # no file yet, or no home folder
             pass
         except (OSError, ValueError) as error:
@@ -58,7 +58,7 @@ class Settings:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with locked(self._path.parent):
                 try:
-                    entries = _entries(self._path)
+                    entries = read_object(self._path)
                 except FileNotFoundError:
                     entries = {}
                 replace(self._path, json.dumps(entries | {name: value}, indent=1, ensure_ascii=False).encode())
@@ -69,17 +69,6 @@ class Settings:
 def preferred_language() -> str:
     """Return the language that is kept, else that of the locale."""
     return Settings().get("language") or locale_language()
-
-
-def _entries(path: Path) -> dict[str, Any]:
-    """Return what is in the file. Raises OSError, and ValueError where it is no JSON object."""
-    try:
-        entries = json.loads(read(path))
-    except (ValueError, RecursionError):
-        raise ValueError(_("it is not JSON")) from None
-    if not isinstance(entries, dict):
-        raise ValueError(_("it is no JSON object"))
-    return entries
 
 
 def _usable(entries: dict[str, Any]) -> tuple[dict[str, Any], str]:

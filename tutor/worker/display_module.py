@@ -55,7 +55,7 @@ class DisplayModule(MetaPathFinder, Loader):
         self._display = display
 
     def install(self) -> None:
-        """Answer from now on, where nobody else does."""
+        """Provide the modules from now on where they are not installed."""
         sys.meta_path.append(self)
 
     def find_spec(
